@@ -1,0 +1,1 @@
+"""Layer 1: plain classes that become Ray deployments, and what crosses between them."""

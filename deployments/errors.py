@@ -1,0 +1,171 @@
+"""Errors that a client sees, each with its HTTP status and OpenAI's words.
+
+    ServingError
+    ├── InvalidRequest      400 invalid_request_error
+    ├── Unauthenticated     401 authentication_error
+    ├── Forbidden           403 permission_error
+    ├── NotFound            404 invalid_request_error
+    ├── RequestTimeout      408 timeout_error
+    ├── PayloadTooLarge     413 invalid_request_error
+    ├── RateLimited         429 rate_limit_exceeded
+    ├── UpstreamError       502 upstream_error
+    ├── Overloaded          503 overloaded
+    ├── RoutingUnavailable  503 routing_unavailable
+    └── UpstreamTimeout     504 upstream_timeout
+
+They cross process boundaries whole, and are rendered in one place
+(`serve_app.responses`). Messages never hold a prompt or a key.
+"""
+
+from typing import Any
+
+
+class ServingError(Exception):
+    """Something that a client is told; subclasses fix status, type and code."""
+
+    status = 500
+    error_type = "server_error"
+    code: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+        model: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.retry_after_s = retry_after_s
+        self.model = model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, dict(self.__dict__))
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another model may succeed where this one did not."""
+        return False
+
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """OpenAI's error envelope."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.error_type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+def _rebuild(
+    kind: type[ServingError], message: str, state: dict[str, Any]
+) -> ServingError:
+    error = kind(message)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidRequest(ServingError):
+    """The request itself is wrong; `param` names the field."""
+
+    status = 400
+    error_type = "invalid_request_error"
+
+
+class Unauthenticated(ServingError):
+    """No key, or one that is not known."""
+
+    status = 401
+    error_type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(ServingError):
+    """The key is known but may not use what it asked for."""
+
+    status = 403
+    error_type = "permission_error"
+
+
+class NotFound(ServingError):
+    """No such model, cost tier or path."""
+
+    status = 404
+    error_type = "invalid_request_error"
+    code = "model_not_found"
+
+
+class RequestTimeout(ServingError):
+    """The client did not send its request in time."""
+
+    status = 408
+    error_type = "timeout_error"
+
+
+class PayloadTooLarge(ServingError):
+    """The body is over the limit."""
+
+    status = 413
+    error_type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class RateLimited(ServingError):
+    """Too many requests, ours or the upstream's limit; `retry_after_s` says when."""
+
+    status = 429
+    error_type = "rate_limit_exceeded"
+    code = "rate_limit_exceeded"
+
+    @property
+    def retryable(self) -> bool:
+        """Limits are set per model."""
+        return True
+
+
+class UpstreamError(ServingError):
+    """The upstream failed, or its answer makes no sense."""
+
+    status = 502
+    error_type = "upstream_error"
+    code = "upstream_error"
+
+    @property
+    def retryable(self) -> bool:
+        """Another model lives elsewhere."""
+        return True
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream did not answer in time."""
+
+    status = 504
+    error_type = "upstream_timeout"
+    code = "upstream_timeout"
+
+
+class Overloaded(ServingError):
+    """No capacity of ours is free."""
+
+    status = 503
+    error_type = "overloaded"
+    code = "overloaded"
+
+    @property
+    def retryable(self) -> bool:
+        """Another backend may have room."""
+        return True
+
+
+class RoutingUnavailable(ServingError):
+    """No decision could be made; only `/v1/route` ever tells a client so."""
+
+    status = 503
+    error_type = "routing_unavailable"
+    code = "routing_unavailable"

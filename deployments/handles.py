@@ -1,0 +1,108 @@
+"""Ray handles in the shape of our protocols; Ray's exceptions become ours here."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
+
+from deployments.errors import (
+    Overloaded,
+    RoutingUnavailable,
+    ServingError,
+    UpstreamError,
+)
+from deployments.protocol import (
+    Answer,
+    BackendRequest,
+    Explanation,
+    RouteQuery,
+    Routes,
+    Settlement,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def _translated(what: str, failure: type[ServingError]) -> Iterator[None]:
+    """Whatever a handle raises, as a ServingError; `failure` for what is unforeseen."""
+    try:
+        yield
+    except BackPressureError:
+        raise Overloaded(f"The {what} is at its limit.", retry_after_s=1.0) from None
+    except DeploymentUnavailableError:
+        raise Overloaded(f"The {what} has no replica.", retry_after_s=5.0) from None
+    except RayActorError:
+        raise failure(f"The {what} died while it answered.") from None
+    except RayTaskError as error:
+        if isinstance(error.cause, ServingError):
+            raise error.cause from None
+        logger.exception("the %s failed", what)
+        raise failure(f"The {what} failed.") from None
+
+
+class RemoteEmbedder:
+    """An Embedder behind a handle."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts."""
+        with _translated("embedder", RoutingUnavailable):
+            vectors: NDArray[np.float32] = await self._handle.embed.remote(list(texts))
+            return vectors
+
+
+class RemoteRouter:
+    """A Router behind a handle."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def route(self, queries: Sequence[RouteQuery]) -> Routes:
+        """One decision for each query."""
+        with _translated("router", RoutingUnavailable):
+            routes: Routes = await self._handle.route.remote(list(queries))
+            return routes
+
+    async def explain(self, query: RouteQuery) -> Explanation:
+        """The decision for one query, and why."""
+        with _translated("router", RoutingUnavailable):
+            explanation: Explanation = await self._handle.explain.remote(query)
+            return explanation
+
+
+class RemoteBackend:
+    """A Backend behind a handle."""
+
+    def __init__(self, handle: DeploymentHandle, name: str) -> None:
+        self._complete = handle.complete
+        self._stream = handle.options(stream=True).stream
+        self._name = name
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        """The whole answer."""
+        with _translated(self._name, UpstreamError):
+            answer: Answer = await self._complete.remote(request)
+            return answer
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        """Frames of events, then the settlement; leaving early cancels the upstream."""
+        response = self._stream.remote(request)
+        finished = False
+        try:
+            with _translated(self._name, UpstreamError):
+                async for item in response:
+                    yield item
+            finished = True
+        finally:
+            if not finished:
+                response.cancel()

@@ -1,0 +1,135 @@
+"""What crosses between deployments, and what each of them offers.
+
+Values are frozen dataclasses: small, picklable, the same in a process and across a
+Ray handle.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.policy import RoutingDecision
+
+CostSource = Literal["upstream", "price_table", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteQuery:
+    """One text to route; `candidates` None = every model of the artifact."""
+
+    text: str
+    alpha: float  # 0 = cheapest, 1 = best
+    candidates: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTimings:
+    """Where a batch of route queries spent its time in the Router."""
+
+    embed_s: float
+    decide_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Decisions in the order of the queries, and how long the batch took."""
+
+    decisions: tuple[RoutingDecision, ...]
+    timings: RouteTimings
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What the artifact knows of one cluster; the tuples follow the ranking."""
+
+    cluster: int
+    similarity: float
+    accuracy: tuple[float, ...]
+    cost_usd: tuple[float, ...]
+    count: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with the cells that it rests on, for `/v1/route`."""
+
+    decision: RoutingDecision
+    clusters: tuple[ClusterView, ...]
+    timings: RouteTimings
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, in OpenAI's words; None = the upstream did not say."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRequest:
+    """A chat completion for one model of one backend.
+
+    `body` is the client's JSON with `model` replaced by the upstream's id.
+    """
+
+    request_id: str
+    model: str  # public id
+    upstream_model: str
+    body: bytes
+    input_usd_per_token: float | None
+    output_usd_per_token: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What an answer used and cost; `cost_usd` None = unknown, never 0 for unknown."""
+
+    usage: Usage | None
+    cost_usd: float | None
+    cost_source: CostSource
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer: the upstream's JSON, `model` replaced by the public id."""
+
+    body: bytes
+    settlement: Settlement
+
+
+class Backend(Protocol):
+    """Answers chat completions. Both methods raise ServingError."""
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        """The whole answer at once."""
+
+    def stream(self, request: BackendRequest) -> AsyncIterator[bytes | Settlement]:
+        """Whole SSE events, several to a frame; last, exactly one Settlement.
+
+        `[DONE]` and the usage-only event are left to the gateway.
+        """
+
+
+class RouterLike(Protocol):
+    """Decides which model answers."""
+
+    async def route(self, queries: Sequence[RouteQuery]) -> Routes:
+        """One decision for each query; RoutingUnavailable if one cannot be made."""
+
+    async def explain(self, query: RouteQuery) -> Explanation:
+        """The decision for one query, and why."""
+
+
+class EmbedderLike(Protocol):
+    """Turns texts into the vectors of one encoder."""
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts."""

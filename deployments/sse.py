@@ -1,0 +1,96 @@
+"""Server-sent events as bytes: cutting a stream into events, and gathering them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+
+MAX_EVENT_BYTES = 8 * 2**20
+DONE = b"[DONE]"
+
+
+class EventSplitter:
+    """Cuts a byte stream into the data of its events.
+
+    Comments (`: …`) and fields other than `data` are skipped, as the HTML standard
+    has it; line ends may be LF or CRLF.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Data of the events that `chunk` completes; ValueError for one too large."""
+        text = self._rest + chunk
+        if b"\r" in text:
+            # A CR at the very end may be half of a CRLF: wait for its other half.
+            held = b"\r" if text.endswith(b"\r") else b""
+            text = text[: len(text) - len(held)].replace(b"\r\n", b"\n") + held
+        *events, self._rest = text.split(b"\n\n")
+        if len(self._rest) > MAX_EVENT_BYTES:
+            raise ValueError("an event is longer than the limit")
+        return [data for data in map(_data, events) if data is not None]
+
+    @property
+    def clean(self) -> bool:
+        """Whether the stream ended between events, not inside one."""
+        return not self._rest.strip()
+
+
+def _data(event: bytes) -> bytes | None:
+    if event.startswith(b"data: ") and b"\n" not in event:
+        return event[6:]
+    lines = [
+        line[5:].removeprefix(b" ")
+        for line in event.split(b"\n")
+        if line.startswith(b"data:")
+    ]
+    return b"\n".join(lines) if lines else None
+
+
+def event(data: bytes) -> bytes:
+    """One event on the wire; `data` holds no line end (JSON without indentation)."""
+    return b"data: " + data + b"\n\n"
+
+
+async def gathered(
+    source: AsyncIterator[bytes], interval_s: float
+) -> AsyncIterator[bytes]:
+    """The same bytes in fewer pieces.
+
+    The first piece goes at once (it is the first token); after that whatever arrives
+    within `interval_s` goes together. What arrived before an error is not lost: it
+    goes first, then the error is raised.
+    """
+    pieces: list[bytes] = []
+    arrived = asyncio.Event()
+    pump = asyncio.create_task(_pump(source, pieces, arrived))
+    try:
+        while True:
+            await arrived.wait()
+            if pieces:
+                frame = b"".join(pieces)
+                pieces.clear()
+                arrived.clear()
+                yield frame
+            if pump.done() and not pieces:
+                break
+            await asyncio.wait([pump], timeout=interval_s)
+            if pump.done():
+                arrived.set()
+        await pump
+    finally:
+        pump.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([pump])
+
+
+async def _pump(
+    source: AsyncIterator[bytes], pieces: list[bytes], arrived: asyncio.Event
+) -> None:
+    try:
+        async with aclosing(source) as stream:  # type: ignore[type-var]
+            async for piece in stream:
+                pieces.append(piece)
+                arrived.set()
+    finally:
+        arrived.set()
