@@ -1,0 +1,1 @@
+"""Layer 2: HTTP in, tenants, composition, command line."""

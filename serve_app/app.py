@@ -1,0 +1,62 @@
+"""The composition root: the only place that knows which class serves what.
+
+`serve_app.app:build_app` is the `import_path` of the Serve configuration.
+"""
+
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from deployments.replicas import (
+    EmbedderReplica,
+    OpenRouterReplica,
+    RouterReplica,
+    SimulatorReplica,
+)
+from serve_app.config import AppConfig, artifact_directory
+from serve_app.gateway_replica import GatewayReplica
+
+# Of asyncio work that mostly waits; Serve's own default of 5 would queue streams.
+_MAX_ONGOING = 512
+
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "Gateway": {"max_ongoing_requests": _MAX_ONGOING, "max_queued_requests": 256},
+    "Router": {"max_ongoing_requests": 128},
+    "Embedder": {"max_ongoing_requests": 128},
+    "OpenRouterBackend": {"max_ongoing_requests": _MAX_ONGOING},
+    "SimulatorBackend": {"max_ongoing_requests": _MAX_ONGOING},
+}
+
+# A fraction of a core each: on a laptop the graph must fit, and Serve's actors are
+# not bound to what they reserve. Clusters set their own in the YAML.
+_RESOURCES = {"num_cpus": 0.1}
+
+
+def build_app(config: AppConfig) -> Application:
+    """The graph Gateway → Router → Embedder, Gateway → backends."""
+    directory = artifact_directory(config.artifact)
+    embedder = _deployment(EmbedderReplica, "Embedder").bind(directory, config.embedder)
+    router = _deployment(RouterReplica, "Router").bind(embedder, directory)
+    backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
+    gateway = serve.ingress()(GatewayReplica)
+    return _deployment(gateway, "Gateway").bind(config, router, backends)
+
+
+def _backend(name: str, config: AppConfig) -> Application:
+    if name == "openrouter":
+        deployment = _deployment(OpenRouterReplica, "OpenRouterBackend")
+        return deployment.bind(config.backends.openrouter)
+    return _deployment(SimulatorReplica, "SimulatorBackend").bind(
+        config.backends.simulator
+    )
+
+
+def _deployment(replica: type[Any], name: str) -> serve.Deployment:
+    return serve.deployment(
+        replica,
+        name=name,
+        ray_actor_options=_RESOURCES,
+        health_check_period_s=5,
+        **_DEFAULTS[name],
+    )

@@ -1,0 +1,48 @@
+"""The command `avengers`.
+
+Exit codes: 0, 1 (it failed), 2 (bad input, said in one line).
+"""
+
+import sys
+
+import typer
+
+from artifacts.errors import BadInput
+from serve_app import commands_artifact, commands_serve
+from serve_app.launch import LaunchError
+
+
+def build_cli() -> typer.Typer:
+    """All commands."""
+    cli = typer.Typer(
+        name="avengers",
+        help="Answers each LLM request with the model that is worth its price.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for command in (
+        commands_serve.serve,
+        commands_artifact.fit,
+        commands_artifact.inspect,
+        commands_artifact.route,
+    ):
+        cli.command()(command)
+    return cli
+
+
+def main() -> None:
+    """Entry point: expected errors become one line and an exit code."""
+    try:
+        build_cli()()
+    except BadInput as error:
+        _fail(str(error), code=2)
+    except LaunchError as error:
+        _fail(str(error), code=1)
+    except KeyboardInterrupt:
+        _fail("interrupted", code=130)
+
+
+def _fail(message: str, *, code: int) -> None:
+    sys.stderr.write(f"avengers: {message}\n")
+    raise SystemExit(code)

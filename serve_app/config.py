@@ -1,0 +1,165 @@
+"""The configuration of the application: what stands under `args` in the Serve YAML."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+import artifacts
+from deployments.catalog import ModelCatalog, ModelSpec
+from deployments.embedder import EmbedderConfig
+from deployments.openrouter import OpenRouterConfig
+from deployments.simulator import SimulatorConfig
+
+BUNDLED_ARTIFACT = "default"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CostTier(_Frozen):
+    """A named trade-off that tenants can buy."""
+
+    alpha: float = Field(ge=0, le=1, description="0 = cheapest, 1 = best answers")
+    models: frozenset[str] | None = Field(
+        default=None, description="only these may answer; none stated = all"
+    )
+
+
+class KeyConfig(_Frozen):
+    """One API key: the name of the variable that holds it, or its SHA-256."""
+
+    env: str | None = Field(default=None, description="environment variable")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _one(self) -> "KeyConfig":
+        if (self.env is None) == (self.sha256 is None):
+            raise ValueError("either env or sha256 is needed")
+        return self
+
+
+class TenantConfig(_Frozen):
+    """A tenant: what LiteLLM calls a team."""
+
+    id: str = Field(pattern="^[A-Za-z0-9._-]{1,64}$")
+    keys: tuple[KeyConfig, ...] = ()
+    cost_tier: str | None = Field(
+        default=None, description="what `auto` stands for; or state alpha"
+    )
+    alpha: float | None = Field(default=None, ge=0, le=1)
+    allowed_cost_tiers: frozenset[str] | None = Field(
+        default=None, description="tiers it may ask for; none stated = all"
+    )
+    models: frozenset[str] | None = Field(
+        default=None, description="only these may be used; none stated = all"
+    )
+    default_model: str | None = Field(
+        default=None, description="answers when routing fails; none = the gateway's"
+    )
+
+    @model_validator(mode="after")
+    def _one_alpha(self) -> "TenantConfig":
+        if (self.cost_tier is None) == (self.alpha is None):
+            raise ValueError("either cost_tier or alpha is needed")
+        return self
+
+
+class LiveSettings(_Frozen):
+    """What may change while serving, without restarting a replica."""
+
+    catalog: ModelCatalog
+    cost_tiers: dict[str, CostTier]
+    tenants: tuple[TenantConfig, ...]
+    default_model: str = Field(description="answers when routing fails")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "LiveSettings":
+        known = set(self.catalog.ids)
+        _refuse_unknown("default_model", {self.default_model}, known)
+        for name, tier in self.cost_tiers.items():
+            _refuse_unknown(f"cost_tiers.{name}.models", tier.models or set(), known)
+        ids = [tenant.id for tenant in self.tenants]
+        for tenant in self.tenants:
+            where = f"tenants.{tenant.id}"
+            if ids.count(tenant.id) > 1:
+                raise ValueError(f"{where}: listed twice")
+            _refuse_unknown(f"{where}.models", tenant.models or set(), known)
+            if tenant.default_model:
+                _refuse_unknown(f"{where}.default_model", {tenant.default_model}, known)
+            named = {tenant.cost_tier} if tenant.cost_tier else set()
+            named |= tenant.allowed_cost_tiers or set()
+            _refuse_unknown(f"{where}.cost_tier", named, set(self.cost_tiers))
+        return self
+
+
+def _refuse_unknown(
+    where: str, names: set[str] | frozenset[str], known: set[str]
+) -> None:
+    for name in sorted(names - known):
+        raise ValueError(f"{where}: {name!r} is not defined")
+
+
+class GatewayLimits(_Frozen):
+    """Bounds of one Gateway replica."""
+
+    max_body_bytes: int = Field(default=10 * 2**20, ge=1)
+    route_timeout_s: float = Field(
+        default=1.0, gt=0, description="after this the default model answers"
+    )
+    max_fallbacks: int = Field(
+        default=2, ge=0, description="other models tried after the first has failed"
+    )
+
+
+class Backends(_Frozen):
+    """Where answers come from."""
+
+    openrouter: OpenRouterConfig = OpenRouterConfig()
+    simulator: SimulatorConfig = SimulatorConfig()
+    without_key: Literal["refuse", "simulate"] = Field(
+        default="refuse",
+        description="what becomes of openrouter models while its key is not set",
+    )
+
+
+class AppConfig(LiveSettings):
+    """Everything that `build_app` needs."""
+
+    artifact: str = Field(
+        default=BUNDLED_ARTIFACT, description="a directory, or 'default': the bundled"
+    )
+    backends: Backends = Backends()
+    embedder: EmbedderConfig = EmbedderConfig()
+    limits: GatewayLimits = GatewayLimits()
+
+    @property
+    def live(self) -> LiveSettings:
+        """The part that may change while serving."""
+        return LiveSettings.model_validate(
+            {name: getattr(self, name) for name in LiveSettings.model_fields}
+        )
+
+    @property
+    def backend_names(self) -> frozenset[str]:
+        """The backends that answer for some model of the catalog."""
+        return frozenset(self.backend_of(spec) for spec in self.catalog.models)
+
+    def backend_of(self, spec: ModelSpec) -> str:
+        """Which backend answers for a model: the simulator may stand in."""
+        no_key = not self.backends.openrouter.has_key()
+        if spec.backend == "openrouter" and no_key and self._simulates:
+            return "simulator"
+        return spec.backend
+
+    @property
+    def _simulates(self) -> bool:
+        return self.backends.without_key == "simulate"
+
+
+def artifact_directory(artifact: str) -> Path:
+    """The directory that `artifact` names."""
+    if artifact == BUNDLED_ARTIFACT:
+        return Path(artifacts.__path__[0]) / "default"
+    return Path(artifact).resolve()

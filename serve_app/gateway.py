@@ -1,0 +1,87 @@
+"""The Gateway: everything between a checked request and its answer, without Ray."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from artifacts.policy import RoutingDecision
+from deployments.catalog import ModelSpec
+from deployments.coalescing import Coalescer
+from deployments.errors import ServingError
+from deployments.protocol import RouteQuery, RouterLike
+from serve_app.chat import Chat, routing_text
+from serve_app.completion import BackendPort, Completions
+from serve_app.config import AppConfig, LiveSettings
+from serve_app.planning import Asked, Plan, make_plan
+from serve_app.route_report import route_report
+from serve_app.tenants import Directory, Tenant
+
+# What a readiness check routes; short, so that it is soon in the Embedder's cache.
+_PROBE = "ready?"
+
+
+class Gateway:
+    """Authenticates, plans, routes and answers."""
+
+    def __init__(
+        self,
+        config: AppConfig,
+        router: RouterLike,
+        backends: Mapping[str, BackendPort],
+    ) -> None:
+        self._config = config
+        self._router = router
+        self._backends = backends
+        self._directory = Directory(config)
+        self._route = Coalescer[RouteQuery, RoutingDecision](self._route_batch)
+        self.limits = config.limits
+        self.completions = Completions(
+            self._route,
+            self._port,
+            route_timeout_s=config.limits.route_timeout_s,
+            max_fallbacks=config.limits.max_fallbacks,
+        )
+
+    @property
+    def directory(self) -> Directory:
+        """Tenants, tiers and models as they are now; one request keeps one view."""
+        return self._directory
+
+    def apply(self, changes: Mapping[str, Any]) -> None:
+        """Replace parts of the live settings; ValueError leaves all as it was."""
+        current = self._directory.settings
+        fields = LiveSettings.model_fields
+        merged = {name: getattr(current, name) for name in fields} | dict(changes)
+        self._directory = Directory(LiveSettings.model_validate(merged))
+
+    def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
+        """What may answer this request."""
+        return make_plan(self._directory, tenant, chat.request, asked)
+
+    async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
+        """The decision without the answer, and why."""
+        start = time.perf_counter()
+        text = routing_text(chat.request.messages)
+        query = RouteQuery(text, plan.alpha, plan.candidates)
+        explanation = await self._router.explain(query)
+        return route_report(explanation, plan, time.perf_counter() - start)
+
+    async def ready(self) -> bool:
+        """Whether the whole decision path answers."""
+        try:
+            await self._router.route([RouteQuery(_PROBE, alpha=1.0)])
+        except ServingError:
+            return False
+        return True
+
+    def backend_of(self, spec: ModelSpec) -> str:
+        """The name of the backend that answers for a model."""
+        return self._config.backend_of(spec)
+
+    def _port(self, model: str) -> BackendPort:
+        return self._backends[self.backend_of(self._directory.specs[model])]
+
+    async def _route_batch(
+        self, queries: Sequence[RouteQuery]
+    ) -> Sequence[RoutingDecision]:
+        return (await self._router.route(queries)).decisions

@@ -1,0 +1,47 @@
+"""What Ray runs of the Gateway."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
+
+from deployments.handles import RemoteBackend, RemoteRouter
+from deployments.openrouter import REQUEST_DEFAULTS
+from serve_app.api import build_api
+from serve_app.completion import BackendPort
+from serve_app.config import AppConfig
+from serve_app.gateway import Gateway
+
+
+class GatewayReplica:
+    """A Gateway on Ray handles; `user_config` holds changes to the live settings."""
+
+    def __init__(
+        self,
+        config: AppConfig,
+        router: DeploymentHandle,
+        backends: dict[str, DeploymentHandle],
+    ) -> None:
+        ports = {
+            name: BackendPort(
+                name,
+                RemoteBackend(handle, name),
+                REQUEST_DEFAULTS if name == "openrouter" else {},
+            )
+            for name, handle in backends.items()
+        }
+        self._gateway = Gateway(config, RemoteRouter(router), ports)
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Replace `tenants`, `cost_tiers`, `catalog` or `default_model`, each whole."""
+        try:
+            self._gateway.apply(user_config)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ValueError(f"user_config: {where}: {first['msg']}") from None
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """Called by Serve in the replica: no app crosses a process boundary."""
+        return build_api(self._gateway)

@@ -1,0 +1,73 @@
+"""A started stream as OpenAI's server-sent events, to its very end."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from deployments.errors import ServingError
+from deployments.protocol import Settlement
+from deployments.sse import DONE, event
+from serve_app.completion import Started
+
+logger = logging.getLogger(__name__)
+
+
+async def sse_body(started: Started, *, include_usage: bool) -> AsyncIterator[bytes]:
+    """Frames as they come; then the usage event if asked for, then `[DONE]`.
+
+    An error after the first byte becomes an error event, and no `[DONE]` follows: the
+    official clients then raise, as they do with OpenAI.
+    """
+    head: dict[str, Any] | None = None
+    async with aclosing(started.frames) as frames:  # type: ignore[type-var]
+        try:
+            async for item in frames:
+                if isinstance(item, Settlement):
+                    if include_usage:
+                        yield event(_usage_chunk(head or {}, started, item))
+                    yield event(DONE)
+                    return
+                head = head or _head(item)
+                yield item
+        except ServingError as error:
+            logger.warning("stream of %s broke off", started.answered.model)
+            yield event(orjson.dumps(error.body()))
+
+
+def _head(frame: bytes) -> dict[str, Any]:
+    """`id` and `created` of the first chunk, which the usage event repeats."""
+    data = frame.partition(b"\n\n")[0].removeprefix(b"data: ")
+    chunk: dict[str, Any] = orjson.loads(data)
+    return {name: chunk[name] for name in ("id", "created") if name in chunk}
+
+
+def _usage_chunk(
+    head: dict[str, Any], started: Started, settlement: Settlement
+) -> bytes:
+    chunk = {
+        **head,
+        "object": "chat.completion.chunk",
+        "model": started.answered.model,
+        "choices": [],
+        "usage": usage_object(settlement),
+    }
+    return orjson.dumps(chunk)
+
+
+def usage_object(settlement: Settlement) -> dict[str, Any] | None:
+    """OpenAI's `usage`, with `cost` in USD beside it where it is known."""
+    if settlement.usage is None:
+        return None
+    usage = asdict(settlement.usage)
+    cached, reasoning = usage.pop("cached_tokens"), usage.pop("reasoning_tokens")
+    if cached is not None:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    if reasoning is not None:
+        usage["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    if settlement.cost_usd is not None:
+        usage["cost"] = settlement.cost_usd
+    return usage
