@@ -1,0 +1,1 @@
+"""Layer 0: the routing artifact, from records to decisions."""

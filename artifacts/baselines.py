@@ -1,0 +1,88 @@
+"""What a router must beat: methods that do not look at the query, and the oracle."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from artifacts.curves import Curve, HeldOut, Values, blended, routed, upper_hull
+from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.profiles import ClusterProfiles
+
+# Points on each segment of the mix of two models.
+_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelMeans:
+    """Accuracy and cost of one query for each model on the training rows; (m,)."""
+
+    accuracy: Values
+    cost_usd: Values
+
+    @property
+    def best(self) -> int:
+        """Column of the most accurate model; ties → the cheaper."""
+        return int(np.lexsort((self.cost_usd, -self.accuracy))[0])
+
+    @property
+    def cheapest(self) -> int:
+        """Column of the cheapest model; ties → the more accurate."""
+        return int(np.lexsort((-self.accuracy, self.cost_usd))[0])
+
+
+def means_of_records(train: RoutingDataset) -> ModelMeans:
+    """Means over the rows on which each model was measured."""
+    return ModelMeans(
+        np.nanmean(train.score, axis=0), np.nanmean(train.cost_usd, axis=0)
+    )
+
+
+def means_of_profiles(profiles: ClusterProfiles) -> ModelMeans:
+    """The same from an artifact: its clusters, weighted by what was measured."""
+    return ModelMeans(
+        _weighted(profiles.accuracy, profiles), _weighted(profiles.cost_usd, profiles)
+    )
+
+
+def _weighted(values: Matrix, profiles: ClusterProfiles) -> Values:
+    weight = profiles.count / profiles.count.sum(axis=0)
+    return np.asarray((weight * np.where(profiles.imputed, 0.0, values)).sum(axis=0))
+
+
+def baseline_curves(test: HeldOut, means: ModelMeans) -> dict[str, Curve]:
+    """The baselines by name; whatever they choose is chosen by the training `means`."""
+    m = len(test.models)
+    models = np.eye(m)
+    point = np.zeros(1)
+    return {
+        "mix-of-two": mix_of_two(test, means),
+        "best-single": blended(test, point, models[[means.best]]),
+        "cheapest": blended(test, point, models[[means.cheapest]]),
+        "random": blended(test, point, np.full((1, m), 1 / m)),
+        "oracle": oracle(test),
+    }
+
+
+def mix_of_two(test: HeldOut, means: ModelMeans) -> Curve:
+    """A coin between neighbours on the hull of the single models, blind to the query.
+
+    The hull is that of the training means; each segment is walked in equal steps.
+    """
+    hull = upper_hull(means.cost_usd, means.accuracy)
+    vertices = np.eye(len(test.models))[hull]
+    position = np.linspace(0, len(hull) - 1, (len(hull) - 1) * _STEPS + 1)
+    left = np.minimum(position.astype(int), max(len(hull) - 2, 0))
+    right = np.minimum(left + 1, len(hull) - 1)
+    chance = (position - left)[:, None]
+    share = (1 - chance) * vertices[left] + chance * vertices[right]
+    return blended(test, position / max(len(hull) - 1, 1), share)
+
+
+def oracle(test: HeldOut) -> Curve:
+    """The cheapest of the models that answer the query best (none right: the cheapest).
+
+    It sees the scores: a bound, not a method.
+    """
+    best = test.score == test.score.max(axis=1, keepdims=True)
+    choices = np.where(best, test.cost_usd, np.inf).argmin(axis=1)
+    return routed(test, np.zeros(1), choices[None, :])

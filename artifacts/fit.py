@@ -1,0 +1,139 @@
+"""Fitting a routing artifact: dataset + encoder → clusters → profiles → artifact."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import numpy as np
+
+from artifacts.artifact import (
+    Manifest,
+    ModelEntry,
+    Provenance,
+    RoutingArtifact,
+    arrays_digest,
+    arrays_of,
+)
+from artifacts.calibrated import CalibratedPolicy
+from artifacts.clustering import KMeans, Vectors, unit_rows
+from artifacts.dataset import RoutingDataset, Rows
+from artifacts.encoder import Encoder
+from artifacts.encoder_spec import EncoderSpec
+from artifacts.errors import BadInput
+from artifacts.policy import PaperPolicy
+from artifacts.profiles import profile_clusters
+from artifacts.record_line import TokenPrice
+
+_LIBRARIES = ("numpy", "faiss-cpu", "onnxruntime", "tokenizers")
+
+Progress = Callable[[int, int], None]  # texts done, texts in all
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """Clusters as in the paper; `prices` and `sources` are noted in the manifest."""
+
+    kmeans: KMeans = field(default_factory=KMeans)
+    policy: PaperPolicy | CalibratedPolicy = field(default_factory=CalibratedPolicy)
+    train_fraction: float = 0.7
+    prices: Mapping[str, TokenPrice] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """An artifact, and what it takes to judge it on the rows that it has not seen."""
+
+    artifact: RoutingArtifact
+    train: RoutingDataset
+    test: RoutingDataset
+    train_vectors: Vectors
+    test_vectors: Vectors
+
+    def with_metrics(self, metrics: dict[str, dict[str, float | None]]) -> "Fitted":
+        """The same with held-out metrics in the manifest."""
+        manifest = self.artifact.manifest.model_copy(update={"metrics": metrics})
+        return replace(self, artifact=replace(self.artifact, manifest=manifest))
+
+
+def embed(
+    queries: tuple[str, ...], encoder: Encoder, progress: Progress | None = None
+) -> Vectors:
+    """Unit rows (n, d) of all queries, in chunks so that progress can be shown."""
+    chunk = 256
+    parts = []
+    for start in range(0, len(queries), chunk):
+        parts.append(encoder.encode(queries[start : start + chunk]))
+        if progress is not None:
+            progress(min(start + chunk, len(queries)), len(queries))
+    return unit_rows(np.concatenate(parts))
+
+
+def fit_artifact(
+    dataset: RoutingDataset, vectors: Vectors, spec: EncoderSpec, config: FitConfig
+) -> Fitted:
+    """Fit on `train_fraction` of each collection; `vectors` are unit rows (n, d).
+
+    BadInput: fewer training queries than clusters, or a model without any score.
+    """
+    train_rows, test_rows = dataset.split(config.train_fraction, config.kmeans.seed)
+    train = dataset.take(train_rows)
+    try:
+        clustering = config.kmeans.fit(vectors[train_rows])
+        profiles = profile_clusters(train, clustering.labels, config.kmeans.n_clusters)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    centroids = unit_rows(clustering.means)
+    profiles = config.policy.learn(profiles, train, vectors[train_rows], centroids)
+    manifest = Manifest(
+        artifact_id=arrays_digest(arrays_of(centroids, profiles)),
+        created=datetime.now(UTC).replace(microsecond=0),
+        encoder=spec,
+        models=_entries(train, config.prices),
+        n_clusters=config.kmeans.n_clusters,
+        n_init=config.kmeans.n_init,
+        seed=config.kmeans.seed,
+        policy=config.policy,
+        provenance=_provenance(dataset, train_rows, test_rows, config),
+        metrics={},
+        libraries={name: version(name) for name in _LIBRARIES},
+    )
+    return Fitted(
+        artifact=RoutingArtifact(manifest, centroids, profiles),
+        train=train,
+        test=dataset.take(test_rows),
+        train_vectors=vectors[train_rows],
+        test_vectors=vectors[test_rows],
+    )
+
+
+def _entries(
+    train: RoutingDataset, prices: Mapping[str, TokenPrice]
+) -> tuple[ModelEntry, ...]:
+    measured = (~np.isnan(train.score)).sum(axis=0)
+    entries = []
+    for model, count in zip(train.models, measured.tolist(), strict=True):
+        price = prices.get(model)
+        entries.append(
+            ModelEntry(
+                model=model,
+                n_records=count,
+                input_usd_per_token=price.input_usd if price else None,
+                output_usd_per_token=price.output_usd if price else None,
+            )
+        )
+    return tuple(entries)
+
+
+def _provenance(
+    dataset: RoutingDataset, train_rows: Rows, test_rows: Rows, config: FitConfig
+) -> Provenance:
+    return Provenance(
+        sources=config.sources,
+        digest=dataset.digest,
+        queries=dataset.counts,
+        train_fraction=config.train_fraction,
+        n_train=len(train_rows),
+        n_test=len(test_rows),
+    )

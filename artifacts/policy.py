@@ -1,0 +1,174 @@
+"""The decision: which model is worth its price for a query, under α.
+
+Pure numpy; the same functions serve live requests (one row) and evaluation (many).
+α is in [0, 1]: 1 = best answers whatever they cost, 0 = cheapest.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.profiles import ClusterProfiles
+
+# Scores that differ by less are a tie: the difference is rounding, not evidence.
+_TIE_DECIMALS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """Unit rows of b queries, and their nearest clusters, nearest first."""
+
+    clusters: NDArray[np.intp]  # (b, p)
+    similarity: NDArray[np.float32]  # their cosine, (b, p)
+    vectors: NDArray[np.float32]  # (b, d)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a policy makes of c candidates for b queries; each (b, c)."""
+
+    score: Matrix
+    accuracy: Matrix  # expected, in [0, 1]
+    cost_usd: Matrix  # expected, of one query
+    accuracy_sd: Matrix | None = None  # posterior, of `accuracy`; None: not known
+
+
+class Policy(Protocol):
+    """Turns cluster profiles into one score for each candidate model."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the policy, as manifests and decisions state it."""
+
+    @property
+    def n_nearest_clusters(self) -> int:
+        """How many clusters it wants to see."""
+
+    def learn(
+        self,
+        profiles: ClusterProfiles,
+        dataset: RoutingDataset,
+        vectors: NDArray[np.float32],
+        centroids: NDArray[np.float32],
+    ) -> ClusterProfiles:
+        """`profiles` with what `score` needs besides, from the training rows (n, d)."""
+
+    def score(
+        self,
+        profiles: ClusterProfiles,
+        neighbours: Neighbours,
+        alpha: float,
+        candidates: NDArray[np.intp],
+    ) -> Scores:
+        """Scores of the models in the columns `candidates`; the greatest is best."""
+
+
+class PaperPolicy(BaseModel):
+    """Avengers-Pro as published (arXiv 2508.12631).
+
+    Within each of the p nearest clusters, performance and cost are min–max scaled over
+    the candidates (all equal → p̃ = 1, q̃ = 0); x = α·p̃ + (1 − α)·(1 − q̃) is summed
+    over the clusters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["paper"] = "paper"
+    n_nearest_clusters: int = Field(default=3, ge=1)
+
+    def learn(
+        self,
+        profiles: ClusterProfiles,
+        dataset: RoutingDataset,
+        vectors: NDArray[np.float32],
+        centroids: NDArray[np.float32],
+    ) -> ClusterProfiles:
+        """`profiles` as they are: the paper knows nothing but clusters."""
+        return profiles
+
+    def score(
+        self,
+        profiles: ClusterProfiles,
+        neighbours: Neighbours,
+        alpha: float,
+        candidates: NDArray[np.intp],
+    ) -> Scores:
+        """See the class; expected accuracy and cost are means over the clusters."""
+        rows = neighbours.clusters[:, :, None]
+        accuracy, cost_usd = profiles.cells(rows, candidates)
+        x = performance_efficiency(accuracy, cost_usd, alpha)
+        return Scores(x.sum(axis=1), accuracy.mean(axis=1), cost_usd.mean(axis=1))
+
+
+def performance_efficiency(accuracy: Matrix, cost: Matrix, alpha: float) -> Matrix:
+    """x = α·p̃ + (1 − α)·(1 − q̃), scaled over the last axis (the candidates)."""
+    return alpha * min_max(accuracy, flat=1.0) + (1 - alpha) * (
+        1 - min_max(cost, flat=0.0)
+    )
+
+
+def min_max(values: Matrix, *, flat: float) -> Matrix:
+    """Scaled to [0, 1] over the last axis; `flat` where all values are equal."""
+    low = values.min(axis=-1, keepdims=True)
+    spread = values.max(axis=-1, keepdims=True) - low
+    level = spread == 0
+    return np.where(level, flat, (values - low) / np.where(level, 1.0, spread))
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingDecision:
+    """The outcome for one query; the tuples follow `ranking`, best model first."""
+
+    ranking: tuple[str, ...]
+    scores: tuple[float, ...]
+    expected_accuracy: tuple[float, ...]
+    expected_cost_usd: tuple[float, ...]
+    imputed: tuple[bool, ...]  # some nearby cluster holds no evidence on the model
+    clusters: tuple[int, ...]
+    similarities: tuple[float, ...]
+    alpha: float
+    policy: str
+    artifact_id: str
+    accuracy_sd: tuple[float, ...] | None = None  # of `expected_accuracy`, if known
+
+    @property
+    def model(self) -> str:
+        """The model that should answer."""
+        return self.ranking[0]
+
+
+def rank(scores: Scores) -> NDArray[np.intp]:
+    """Candidate columns, best first, for each row; (b, c).
+
+    Ties go to the lower expected cost, then to the lower column: columns are in the
+    order of the models' names.
+    """
+    score = np.round(scores.score, _TIE_DECIMALS)
+    return np.lexsort((scores.cost_usd, -score), axis=-1)
+
+
+def check_alpha(alpha: float) -> None:
+    """ValueError unless α is a number in [0, 1]."""
+    if not math.isfinite(alpha) or not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must lie in [0, 1], not {alpha}")
+
+
+def columns_of(
+    column_of: Mapping[str, int], candidates: Sequence[str]
+) -> NDArray[np.intp]:
+    """Columns of `candidates`, ascending, which is the order of their names.
+
+    ValueError if one is unknown or none is given.
+    """
+    if not candidates:
+        raise ValueError("no candidate model")
+    unknown = sorted(set(candidates) - column_of.keys())
+    if unknown:
+        raise ValueError(f"models not in the artifact: {', '.join(unknown)}")
+    return np.array(sorted({column_of[name] for name in candidates}), dtype=np.intp)

@@ -1,0 +1,154 @@
+"""What each model scores and costs on the queries of each cluster."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.smoother import Smoother
+
+# Keeps the logit of a cell with all right or all wrong answers finite.
+_HALF_ANSWER = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterProfiles:
+    """k clusters × m models; nan where nothing was measured.
+
+    `accuracy` is the mean score in [0, 1] (the paper's performance p), `cost_usd` the
+    mean cost of one query (its efficiency q), `count` the queries measured. The priors
+    are finite everywhere: model effect + cluster effect, for cells without evidence.
+    `smoother` is what a policy has learnt beyond clusters, None if nothing.
+    """
+
+    accuracy: Matrix
+    cost_usd: Matrix
+    count: NDArray[np.int64]
+    prior_accuracy: Matrix
+    prior_cost_usd: Matrix
+    prompt_tokens: Matrix
+    completion_tokens: Matrix
+    smoother: Smoother | None = None
+
+    def __post_init__(self) -> None:
+        for name in TABLES:
+            if getattr(self, name).shape != self.count.shape:
+                raise ValueError(f"{name}: shape differs from that of count")
+        if self.smoother and self.smoother.cell_accuracy.shape != self.count.shape:
+            raise ValueError("smoother: not for these clusters and models")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of clusters, number of models."""
+        return self.count.shape[0], self.count.shape[1]
+
+    @property
+    def imputed(self) -> NDArray[np.bool_]:
+        """Cells without any evidence, whose values come from the prior."""
+        return np.asarray(self.count == 0)
+
+    def cells(
+        self, clusters: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> tuple[Matrix, Matrix]:
+        """Filled accuracy and cost in some cells; the indices broadcast.
+
+        Touches nothing but those cells: a decision must not pay for the whole table.
+        """
+        imputed = self.count[clusters, columns] == 0
+        return (
+            np.where(
+                imputed,
+                self.prior_accuracy[clusters, columns],
+                self.accuracy[clusters, columns],
+            ),
+            np.where(
+                imputed,
+                self.prior_cost_usd[clusters, columns],
+                self.cost_usd[clusters, columns],
+            ),
+        )
+
+    def filled_accuracy(self) -> Matrix:
+        """`accuracy`, and the prior where nothing was measured."""
+        return np.where(self.imputed, self.prior_accuracy, self.accuracy)
+
+    def filled_cost_usd(self) -> Matrix:
+        """`cost_usd`, and the prior where nothing was measured."""
+        return np.where(self.imputed, self.prior_cost_usd, self.cost_usd)
+
+
+TABLES = tuple(
+    field.name for field in fields(ClusterProfiles) if field.name != "smoother"
+)
+
+
+def profile_clusters(
+    dataset: RoutingDataset, labels: NDArray[np.intp], n_clusters: int
+) -> ClusterProfiles:
+    """Profiles of `dataset`, whose row r lies in cluster `labels[r]`.
+
+    ValueError names a model that was measured on no query.
+    """
+    members = np.zeros((n_clusters, len(dataset)))
+    members[labels, np.arange(len(dataset))] = 1.0
+    measured = ~np.isnan(dataset.score)
+    for column in np.flatnonzero(~measured.any(axis=0)):
+        raise ValueError(f"model {dataset.models[column]!r} has no score at all")
+    count = members @ measured
+    accuracy = _cluster_means(members, dataset.score)
+    cost_usd = _cluster_means(members, dataset.cost_usd)
+    return ClusterProfiles(
+        accuracy=accuracy,
+        cost_usd=cost_usd,
+        count=count.astype(np.int64),
+        prior_accuracy=_accuracy_prior(accuracy, count),
+        prior_cost_usd=_cost_prior(cost_usd, count),
+        prompt_tokens=_cluster_means(members, dataset.prompt_tokens),
+        completion_tokens=_cluster_means(members, dataset.completion_tokens),
+    )
+
+
+def _cluster_means(members: Matrix, values: Matrix) -> Matrix:
+    """Mean of the known `values` (n, m) over the rows of each cluster; nan if none."""
+    known = ~np.isnan(values)
+    total = members @ np.where(known, values, 0.0)
+    count = members @ known
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / count)
+
+
+def _accuracy_prior(accuracy: Matrix, count: Matrix) -> Matrix:
+    """sigmoid(model + cluster): the two-way fit on the logit scale."""
+    right = np.where(count > 0, accuracy, 0.0) * count
+    smoothed = (right + _HALF_ANSWER) / (count + 2 * _HALF_ANSWER)
+    logit = np.log(smoothed) - np.log1p(-smoothed)
+    return np.asarray(1.0 / (1.0 + np.exp(-_two_way(logit, count))))
+
+
+def _cost_prior(cost_usd: Matrix, count: Matrix) -> Matrix:
+    """exp(model + cluster): costs are proportional, so the fit is on the log scale.
+
+    A model that is free wherever it was measured is expected to be free elsewhere.
+    """
+    paid = (count > 0) & (np.nan_to_num(cost_usd) > 0)
+    log_cost = np.log(np.where(paid, cost_usd, 1.0))
+    prior = np.exp(_two_way(log_cost, np.where(paid, count, 0.0)))
+    return np.where(paid.any(axis=0), prior, 0.0)
+
+
+def _two_way(values: Matrix, weight: Matrix, n_iter: int = 20) -> Matrix:
+    """Additive fit row + column to `values`, each cell weighted; (k, m).
+
+    Backfitting; a row or column without weight gets the effect 0.
+    """
+    row = np.zeros((values.shape[0], 1))
+    column = np.zeros((1, values.shape[1]))
+    row_weight = np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+    column_weight = np.maximum(weight.sum(axis=0, keepdims=True), 1e-12)
+    for _ in range(n_iter):
+        residual = weight * (values - row)
+        column = residual.sum(axis=0, keepdims=True) / column_weight
+        residual = weight * (values - column)
+        row = residual.sum(axis=1, keepdims=True) / row_weight
+    return np.asarray(row + column)

@@ -1,0 +1,146 @@
+"""One line of a records file, checked field by field."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """USD per token, to estimate a cost that a record does not state."""
+
+    input_usd: float
+    output_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one query."""
+
+    score: float
+    cost_usd: float
+    prompt_tokens: float
+    completion_tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line: a query and what each model made of it."""
+
+    query: str
+    dataset: str
+    index: str | None
+    cells: dict[str, Cell]
+
+
+def parse_record(line: bytes, prices: Mapping[str, TokenPrice]) -> Record:
+    """One line as a Record; ValueError says which field is wrong."""
+    try:
+        data = json.loads(
+            line.decode("utf-8"),
+            object_pairs_hook=_unique_keys,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("not a record: nested too deeply") from None
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
+    scores = _object(data, "records")
+    usages = _object(data, "usages")
+    if not scores:
+        raise ValueError("records: no model")
+    for model in usages:
+        if model not in scores:
+            raise ValueError(f"usages.{model}: no score of this model in records")
+    cells = {
+        model: _cell(model, score, usages.get(model), prices.get(model))
+        for model, score in scores.items()
+    }
+    index = data.get("index")
+    return Record(
+        query=_text(data, "query"),
+        dataset=_text(data, "dataset") if "dataset" in data else "default",
+        index=None if index is None else str(index),
+        cells=cells,
+    )
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        duplicate = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"duplicate key {duplicate!r}")
+    return result
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON allows")
+
+
+def _object(data: dict[str, Any], name: str) -> dict[str, Any]:
+    value = data.get(name)
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: an object of model names is needed")
+    return value
+
+
+def _text(data: dict[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name}: a non-empty string is needed")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name}: lone surrogates are not text") from None
+    return value
+
+
+def _cell(model: str, score: Any, usage: Any, price: TokenPrice | None) -> Cell:
+    value = _number(score, f"records.{model}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"records.{model}: score {value:g} is outside [0, 1]")
+    if not isinstance(usage, dict):
+        raise ValueError(f"usages.{model}: missing")
+    tokens = [
+        NAN
+        if usage.get(name) is None
+        else _amount(usage[name], f"usages.{model}.{name}")
+        for name in ("prompt_tokens", "completion_tokens")
+    ]
+    if usage.get("cost") is not None:
+        cost = _amount(usage["cost"], f"usages.{model}.cost")
+    elif price is not None and not any(map(math.isnan, tokens)):
+        cost = tokens[0] * price.input_usd + tokens[1] * price.output_usd
+    else:
+        raise ValueError(
+            f"usages.{model}.cost: missing, and not both tokens and a price are known"
+        )
+    return Cell(value, cost, *tokens)
+
+
+def _amount(value: Any, name: str) -> float:
+    number = _number(value, name)
+    if number < 0:
+        raise ValueError(f"{name}: {number:g} is negative")
+    return number
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name}: a number is needed")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: a finite number is needed")
+    return number

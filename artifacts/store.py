@@ -1,0 +1,129 @@
+"""Saving, loading and verifying an artifact's directory.
+
+manifest.json   what it is (written last)
+arrays.npz      the arrays, without pickle
+encoder/        the encoder, where it is small enough to travel along
+report/         tables and figures of the held-out evaluation
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from artifacts.artifact import (
+    Manifest,
+    RoutingArtifact,
+    arrays_digest,
+    arrays_of,
+    profiles_of,
+)
+from artifacts.atomic import replacing_directory
+from artifacts.errors import ArtifactError
+from artifacts.profiles import ClusterProfiles
+
+MANIFEST = "manifest.json"
+ARRAYS = "arrays.npz"
+ENCODER = "encoder"
+REPORT = "report"
+
+_UNIT_TOLERANCE = 1e-3
+
+
+def save(
+    artifact: RoutingArtifact,
+    directory: Path,
+    *,
+    encoder_directory: Path | None = None,
+    write_report: Callable[[Path], None] | None = None,
+) -> None:
+    """Write the artifact to `directory`, replacing what is there in one step.
+
+    `encoder_directory` is copied in; `write_report` fills the report's directory.
+    """
+    with replacing_directory(directory) as staging:
+        arrays = arrays_of(artifact.centroids, artifact.profiles)
+        with (staging / ARRAYS).open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        if encoder_directory is not None:
+            shutil.copytree(encoder_directory, staging / ENCODER)
+        if write_report is not None:
+            (staging / REPORT).mkdir()
+            write_report(staging / REPORT)
+        text = artifact.manifest.model_dump_json(indent=2)
+        (staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def load(directory: Path) -> RoutingArtifact:
+    """Read and verify; ArtifactError says which file fails which check."""
+    manifest = load_manifest(directory)
+    arrays = _load_arrays(directory / ARRAYS)
+    if arrays_digest(arrays) != manifest.artifact_id:
+        what = "its digest is not the manifest's artifact_id"
+        raise ArtifactError(directory / ARRAYS, what)
+    centroids = arrays["centroids"]
+    try:
+        profiles = profiles_of(arrays)
+        _check(manifest, centroids, profiles)
+        _check_smoother(manifest, profiles)
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(directory / ARRAYS, str(error)) from None
+    return RoutingArtifact(manifest, centroids, profiles)  # type: ignore[arg-type]
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Read the manifest alone; ArtifactError if it is absent or not valid."""
+    path = directory / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(path, error.strerror or str(error)) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ArtifactError(path, f"{field}: {first['msg']}") from None
+
+
+def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise ArtifactError(path, error.strerror or str(error)) from None
+    except (ValueError, BadZipFile, EOFError) as error:
+        raise ArtifactError(path, f"not a readable archive: {error}") from None
+
+
+def _check(
+    manifest: Manifest,
+    centroids: NDArray[np.generic],
+    profiles: ClusterProfiles,
+) -> None:
+    expected = (manifest.n_clusters, manifest.encoder.dimension)
+    if centroids.shape != expected or centroids.dtype != np.float32:
+        raise ValueError(f"centroids: float32 {expected} expected")
+    if profiles.shape != (manifest.n_clusters, len(manifest.models)):
+        raise ValueError("profiles: not n_clusters × models of the manifest")
+    norms = np.linalg.norm(np.asarray(centroids, dtype=np.float64), axis=1)
+    if not np.allclose(norms, 1.0, atol=_UNIT_TOLERANCE):
+        raise ValueError("centroids: rows are not of unit length")
+    names = [entry.model for entry in manifest.models]
+    if names != sorted(set(names)):
+        raise ValueError("models of the manifest are not sorted and unique")
+    for name in ("filled_accuracy", "filled_cost_usd"):
+        if not np.all(np.isfinite(getattr(profiles, name)())):
+            raise ValueError(f"{name.removeprefix('filled_')}: not finite everywhere")
+
+
+def _check_smoother(manifest: Manifest, profiles: ClusterProfiles) -> None:
+    smoother = profiles.smoother
+    if smoother is None:
+        if manifest.policy.kind == "calibrated":
+            raise ValueError("the arrays of the calibrated policy are missing")
+        return
+    if smoother.landmarks.shape[1] != manifest.encoder.dimension:
+        raise ValueError("smoother_landmarks: not of the encoder's dimension")
