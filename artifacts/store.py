@@ -65,11 +65,14 @@ def load(directory: Path) -> RoutingArtifact:
     if arrays_digest(arrays) != manifest.artifact_id:
         what = "its digest is not the manifest's artifact_id"
         raise ArtifactError(directory / ARRAYS, what)
-    centroids = arrays["centroids"]
     try:
+        centroids = arrays["centroids"]
         profiles = profiles_of(arrays)
         _check(manifest, centroids, profiles)
         _check_smoother(manifest, profiles)
+    except KeyError as error:
+        what = f"the array {error.args[0]!r} is missing"
+        raise ArtifactError(directory / ARRAYS, what) from None
     except (TypeError, ValueError) as error:
         raise ArtifactError(directory / ARRAYS, str(error)) from None
     return RoutingArtifact(manifest, centroids, profiles)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from artifacts.errors import BadInput
-from serve_app import commands_artifact, commands_serve
+from serve_app import commands_artifact, commands_evaluate, commands_serve
 from serve_app.launch import LaunchError
 
 
@@ -24,6 +24,7 @@ def build_cli() -> typer.Typer:
     for command in (
         commands_serve.serve,
         commands_artifact.fit,
+        commands_evaluate.evaluate,
         commands_artifact.inspect,
         commands_artifact.route,
     ):

@@ -2,16 +2,16 @@
 
 import json
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from artifacts.artifact import Manifest, RoutingArtifact
+from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
-from artifacts.dataset import RoutingDataset
 from artifacts.encoder import Encoder, load_encoder
-from artifacts.errors import BadInput
 from artifacts.evaluation import judge
 from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
 from artifacts.onnx_encoder import read_spec
@@ -21,8 +21,22 @@ from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load, save
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from serve_app.config_file import app_config
+from serve_app.selection import with_models
 from serve_app.serve_config import read_config
-from serve_app.terminal import print_table, progress_bar
+from serve_app.terminal import SHOWN, print_table, progress_bar
+
+
+class PolicyName(StrEnum):
+    """The policies that an artifact can be fitted for."""
+
+    PAPER = "paper"
+    CALIBRATED = "calibrated"
+
+
+_POLICIES: dict[PolicyName, type[PaperPolicy] | type[CalibratedPolicy]] = {
+    PolicyName.PAPER: PaperPolicy,
+    PolicyName.CALIBRATED: CalibratedPolicy,
+}
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -40,7 +54,12 @@ def fit(  # noqa: PLR0913  (the options of a command)
         Path | None, typer.Option(help="Serve configuration whose prices are noted.")
     ] = None,
     clusters: Annotated[int, typer.Option(min=1, help="k of k-means.")] = 60,
-    nearest: Annotated[int, typer.Option(min=1, help="Clusters a query asks.")] = 3,
+    policy: Annotated[
+        Literal["calibrated", "paper"], typer.Option(help="How to decide.")
+    ] = "calibrated",
+    nearest: Annotated[
+        int | None, typer.Option(min=1, help="Clusters a query asks; policy's default.")
+    ] = None,
     train_fraction: Annotated[float, typer.Option(min=0.01, max=0.99)] = 0.7,
     seed: int = 0,
     allow_gaps: Annotated[
@@ -50,14 +69,14 @@ def fit(  # noqa: PLR0913  (the options of a command)
     """Fit a routing artifact on labelled records."""
     prices = _prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
-    dataset = _with_models(dataset, models)
+    dataset = with_models(dataset, models)
     files = encoder or artifact_directory(BUNDLED_ARTIFACT) / ENCODER
     text_encoder = _encoder(files)
     with progress_bar("embedding") as progress:
         vectors = embed(dataset.queries, text_encoder, progress)
     config = FitConfig(
         kmeans=KMeans(n_clusters=clusters, seed=seed),
-        policy=PaperPolicy(n_nearest_clusters=nearest),
+        policy=_policy(policy, nearest),
         train_fraction=train_fraction,
         prices=prices,
         sources=tuple(path.name for path in records),
@@ -106,6 +125,15 @@ def route(
     _print_decision(decision)
 
 
+def _policy(
+    kind: Literal["calibrated", "paper"], nearest: int | None
+) -> PaperPolicy | CalibratedPolicy:
+    chosen = PaperPolicy() if kind == "paper" else CalibratedPolicy()
+    if nearest is None:
+        return chosen
+    return chosen.model_copy(update={"n_nearest_clusters": nearest})
+
+
 def _encoder(directory: Path) -> Encoder:
     return load_encoder(read_spec(directory), directory)
 
@@ -121,17 +149,6 @@ def _prices(config: Path | None) -> dict[str, TokenPrice]:
         if input_usd is not None and output_usd is not None:
             prices[spec.id] = TokenPrice(input_usd, output_usd)
     return prices
-
-
-def _with_models(dataset: RoutingDataset, models: str | None) -> RoutingDataset:
-    if models is None:
-        return dataset
-    try:
-        return dataset.with_models([name.strip() for name in models.split(",")])
-    except KeyError as error:
-        known = ", ".join(dataset.models)
-        message = f"--models: no records of {error.args[0]!r}; there are {known}"
-        raise BadInput(message) from None
 
 
 def _judged(fitted: Fitted) -> Fitted:
@@ -179,12 +196,11 @@ def _print_models(artifact: RoutingArtifact) -> None:
 
 
 def _print_metrics(manifest: Manifest) -> None:
-    names = sorted({name for metrics in manifest.metrics.values() for name in metrics})
     print_table(
         f"Held-out queries ({manifest.provenance.n_test:,}), seed {manifest.seed}",
-        ("method", *names),
+        ("method", *SHOWN.values()),
         [
-            (method, *(_figure(metrics.get(name)) for name in names))
+            (method, *(_figure(metrics.get(name)) for name in SHOWN))
             for method, metrics in manifest.metrics.items()
         ],
     )

