@@ -20,6 +20,7 @@ def build_cli() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # a usage error is a line, not a drawing
     )
     for command in (
         commands_serve.serve,

@@ -1,0 +1,144 @@
+"""Collaborators of the Gateway that a test holds in its hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import orjson
+
+from artifacts.policy import RoutingDecision
+from deployments.errors import ServingError
+from deployments.protocol import (
+    Answer,
+    BackendRequest,
+    Explanation,
+    RouteQuery,
+    Routes,
+    RouteTimings,
+    Settlement,
+    Usage,
+)
+from serve_app.completion import BackendPort
+from serve_app.config import AppConfig
+from serve_app.gateway import Gateway
+
+SETTLEMENT = Settlement(Usage(2, 3, 5), 0.25, "upstream", "Test")
+FIRST_EVENT = (
+    b'data: {"id":"gen-1","created":1,"choices":[{"delta":{"content":"hi"}}]}\n\n'
+)
+CATALOG = [
+    {
+        "id": name,
+        "backend": "simulator",
+        "upstream_model": f"them/{name}",
+        "capabilities": capabilities,
+    }
+    for name, capabilities in (("small", []), ("large", ["tools"]), ("other", []))
+]
+
+
+def app_config(**changes: Any) -> AppConfig:
+    """Three models, two tiers, one tenant whose key is `sk-av-t`."""
+    return AppConfig.model_validate(
+        {
+            "catalog": {"models": CATALOG},
+            "cost_tiers": {
+                "economy": {"alpha": 0.2},
+                "narrow": {"alpha": 0.9, "models": ["small"]},
+            },
+            "tenants": [
+                {
+                    "id": "t",
+                    "alpha": 0.5,
+                    "models": ["small", "large"],
+                    "keys": [{"env": "TEST_KEY"}],
+                }
+            ],
+            "default_model": "large",
+            **changes,
+        }
+    )
+
+
+class FixedRouter:
+    """Ranks candidates by name, or fails, or hangs."""
+
+    def __init__(
+        self, *, error: ServingError | None = None, hang: bool = False
+    ) -> None:
+        self.queries: list[RouteQuery] = []
+        self._error = error
+        self._hang = hang
+
+    async def route(self, queries: Sequence[RouteQuery]) -> Routes:
+        self.queries += queries
+        if self._hang:
+            await asyncio.sleep(3600)
+        if self._error:
+            raise self._error
+        return Routes(tuple(map(decision, queries)), RouteTimings(0.0, 0.0))
+
+    async def explain(self, query: RouteQuery) -> Explanation:
+        routes = await self.route([query])
+        return Explanation(routes.decisions[0], (), routes.timings)
+
+
+def decision(query: RouteQuery) -> RoutingDecision:
+    ranking = tuple(sorted(query.candidates or ("large", "small"), reverse=True))
+    n = len(ranking)
+    return RoutingDecision(
+        ranking=ranking,
+        scores=(1.0,) * n,
+        expected_accuracy=(0.5,) * n,
+        expected_cost_usd=(0.001,) * n,
+        imputed=(False,) * n,
+        clusters=(),
+        similarities=(),
+        alpha=query.alpha,
+        policy="paper",
+        artifact_id="0123456789abcdef",
+    )
+
+
+class ScriptedBackend:
+    """Answers "hi", unless an error is planned for the model."""
+
+    def __init__(
+        self,
+        errors: dict[str, ServingError] | None = None,
+        *,
+        cut: ServingError | None = None,
+    ) -> None:
+        self.requests: list[BackendRequest] = []
+        self._errors = errors or {}
+        self._cut = cut
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        self._begin(request)
+        body = {"model": request.model, "choices": [{"message": {"content": "hi"}}]}
+        return Answer(orjson.dumps(body), SETTLEMENT)
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        self._begin(request)
+        yield FIRST_EVENT
+        if self._cut:
+            raise self._cut
+        yield SETTLEMENT
+
+    def _begin(self, request: BackendRequest) -> None:
+        self.requests.append(request)
+        if request.model in self._errors:
+            raise self._errors[request.model]
+
+
+def gateway(
+    router: FixedRouter | None = None,
+    backend: ScriptedBackend | None = None,
+    **config: Any,
+) -> Gateway:
+    """A real Gateway between a fake router and a fake backend."""
+    port = BackendPort("simulator", backend or ScriptedBackend())
+    ports = {"simulator": port}
+    return Gateway(app_config(**config), router or FixedRouter(), ports)

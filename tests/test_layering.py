@@ -1,0 +1,29 @@
+"""Imports go one way: artifacts ← deployments ← serve_app."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FORBIDDEN = {
+    "artifacts": {"deployments", "serve_app", "ray", "httpx", "fastapi", "starlette"},
+    "deployments": {"serve_app", "fastapi", "starlette"},
+    "serve_app": {"tests", "scripts"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_layer_imports_what_lies_above_it(package):
+    for path in (ROOT / package).rglob("*.py"):
+        assert not imported(path) & FORBIDDEN[package], path

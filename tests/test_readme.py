@@ -1,0 +1,39 @@
+"""README tells the truth where a machine can tell."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_file_that_is_named_exists():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    scripts = re.findall(r"\bscripts/[a-z/-]+[a-z]", README)
+
+    for path in {*links, *scripts}:
+        assert (ROOT / path).exists(), path
+
+
+def test_the_table_of_methods_is_the_report_s():
+    report = ROOT / "artifacts/default/report/metrics.json"
+    methods = json.loads(report.read_text(encoding="utf-8"))["methods"]
+
+    for name in ("calibrated", "paper", "oracle"):
+        best = methods[name]["max_accuracy"]
+        shown = f"{best['mean'] * 100:.2f} ± {best['sd'] * 100:.2f}"
+        aiq = methods[name]["aiq_log"]
+        row = next(
+            line for line in README.splitlines() if line.lstrip("| *").startswith(name)
+        )
+        assert shown in row
+        assert f"{aiq['mean']:.2f} ± {aiq['sd']:.2f}" in row
+
+
+def test_every_module_stands_in_the_tree():
+    tree = README.partition("## The tree")[2]
+    for package in ("artifacts", "deployments", "serve_app"):
+        for path in (ROOT / package).glob("*.py"):
+            if path.stem != "__init__" and not path.stem.startswith("commands_"):
+                assert re.search(rf"\b{path.stem}\b", tree), path.stem
