@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from artifacts.errors import ArtifactError
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
@@ -21,7 +23,12 @@ def replacing_directory(target: Path) -> Iterator[Path]:
     If the block raises, or the process dies at any moment, `target` is what it was
     before (on Linux; elsewhere there is an instant between two renames in which it
     does not exist and lies beside it as `.NAME-*.old`).
+
+    ArtifactError: `target` is a file.
     """
+    target = target.resolve()  # a link stays one; what it points to is replaced
+    if target.exists() and not target.is_dir():
+        raise ArtifactError(target, os.strerror(errno.ENOTDIR))
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

@@ -82,9 +82,9 @@ def fit_artifact(
     try:
         clustering = config.kmeans.fit(vectors[train_rows])
         profiles = profile_clusters(train, clustering.labels, config.kmeans.n_clusters)
+        centroids = unit_rows(clustering.means)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    centroids = unit_rows(clustering.means)
     profiles = config.policy.learn(profiles, train, vectors[train_rows], centroids)
     manifest = Manifest(
         artifact_id=arrays_digest(arrays_of(centroids, profiles)),

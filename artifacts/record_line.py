@@ -60,6 +60,8 @@ def parse_record(line: bytes, prices: Mapping[str, TokenPrice]) -> Record:
     for model in usages:
         if model not in scores:
             raise ValueError(f"usages.{model}: no score of this model in records")
+    for model in scores:
+        _check_text(model, "records: model name")
     cells = {
         model: _cell(model, score, usages.get(model), prices.get(model))
         for model, score in scores.items()
@@ -94,7 +96,10 @@ def _object(data: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _text(data: dict[str, Any], name: str) -> str:
-    value = data.get(name)
+    return _check_text(data.get(name), name)
+
+
+def _check_text(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name}: a non-empty string is needed")
     try:

@@ -8,6 +8,7 @@ released theirs, plus token counts. `cost` is in USD for that one call.
 
 import gzip
 import lzma
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ class RecordReader:
 
 
 def _refuse_gap(record: Record, first: Record, path: Path, number: int) -> None:
-    for model in first.cells.keys() ^ record.cells.keys():
+    for model in sorted(first.cells.keys() ^ record.cells.keys()):
         lacking = "is missing" if model in first.cells else "is not in the first record"
         what = f"records: model {model!r} {lacking} (allow gaps to accept)"
         raise RecordError(path, number, what)
@@ -112,7 +113,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     raise RecordError(path, number, what)
                 if line.strip():
                     yield number, line
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
         what = f"broken compressed file: {error}"
         raise RecordError(path, number + 1, what) from None
     except OSError as error:

@@ -7,6 +7,7 @@ report/         tables and figures of the held-out evaluation
 """
 
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from zipfile import BadZipFile
@@ -93,11 +94,14 @@ def load_manifest(directory: Path) -> Manifest:
 
 def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ArtifactError(path, "a single array, not an archive of them")
+        with loaded as archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise ArtifactError(path, error.strerror or str(error)) from None
-    except (ValueError, BadZipFile, EOFError) as error:
+    except (ValueError, BadZipFile, EOFError, zlib.error) as error:
         raise ArtifactError(path, f"not a readable archive: {error}") from None
 
 

@@ -9,7 +9,7 @@ import typer
 
 from artifacts.errors import BadInput
 from serve_app import commands_artifact, commands_evaluate, commands_serve
-from serve_app.launch import LaunchError
+from serve_app.local_cluster import LaunchError
 
 
 def build_cli() -> typer.Typer:

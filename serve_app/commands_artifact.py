@@ -4,26 +4,31 @@ import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from artifacts.artifact import Manifest, RoutingArtifact
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
 from artifacts.encoder import Encoder, load_encoder
 from artifacts.evaluation import judge
 from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
 from artifacts.onnx_encoder import read_spec
-from artifacts.policy import PaperPolicy, RoutingDecision
+from artifacts.policy import PaperPolicy
 from artifacts.record_line import TokenPrice
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load, save
+from serve_app.artifact_tables import (
+    print_decision,
+    print_metrics,
+    print_models,
+    summary,
+)
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from serve_app.config_file import app_config
 from serve_app.selection import with_models
 from serve_app.serve_config import read_config
-from serve_app.terminal import SHOWN, print_table, progress_bar
+from serve_app.terminal import progress_bar
 
 
 class PolicyName(StrEnum):
@@ -84,7 +89,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     fitted = _judged(fit_artifact(dataset, vectors, text_encoder.spec, config))
     save(fitted.artifact, out, encoder_directory=files)
     typer.echo(f"wrote {out}")
-    _print_metrics(fitted.artifact.manifest)
+    print_metrics(fitted.artifact.manifest)
 
 
 def inspect(
@@ -99,9 +104,9 @@ def inspect(
     if as_json:
         typer.echo(manifest.model_dump_json(indent=2))
         return
-    typer.echo(_summary(manifest))
-    _print_models(loaded)
-    _print_metrics(manifest)
+    typer.echo(summary(manifest))
+    print_models(loaded)
+    print_metrics(manifest)
 
 
 def route(
@@ -122,7 +127,7 @@ def route(
     if as_json:
         typer.echo(json.dumps({"model": decision.model, **asdict(decision)}, indent=2))
         return
-    _print_decision(decision)
+    print_decision(decision)
 
 
 def _policy(
@@ -157,71 +162,3 @@ def _judged(fitted: Fitted) -> Fitted:
         return fitted
     result = judge(fitted.artifact, fitted.test, fitted.test_vectors)
     return fitted.with_metrics({k: dict(v) for k, v in result.metrics.items()})
-
-
-def _summary(manifest: Manifest) -> str:
-    provenance = manifest.provenance
-    queries = ", ".join(f"{name} {n:,}" for name, n in provenance.queries.items())
-    lines = {
-        "artifact": manifest.artifact_id,
-        "created": manifest.created.isoformat(),
-        "encoder": f"{manifest.encoder.id}, {manifest.encoder.dimension} dimensions, "
-        f"{manifest.encoder.dtype}",
-        "policy": f"{manifest.policy.kind}, {manifest.n_clusters} clusters, "
-        f"{manifest.policy.n_nearest_clusters} nearest",
-        "records": f"{', '.join(provenance.sources)} ({queries})",
-        "split": f"{provenance.n_train:,} for fitting, {provenance.n_test:,} held out",
-    }
-    return "\n".join(f"{name:9} {value}" for name, value in lines.items())
-
-
-def _print_models(artifact: RoutingArtifact) -> None:
-    weight = artifact.profiles.count
-    total = weight.sum(axis=0)
-    accuracy = (artifact.profiles.filled_accuracy() * weight).sum(axis=0) / total
-    cost = (artifact.profiles.filled_cost_usd() * weight).sum(axis=0) / total
-    imputed = artifact.profiles.imputed.sum(axis=0)
-    rows: list[tuple[Any, ...]] = sorted(
-        zip(artifact.models, accuracy, cost, total, imputed, strict=True),
-        key=lambda row: row[2],
-    )
-    print_table(
-        "Models on the training queries",
-        ("model", "accuracy", "USD per 1,000", "queries", "clusters imputed"),
-        [
-            (m, f"{a:.1%}", f"{c * 1000:.3f}", f"{n:,}", str(i))
-            for m, a, c, n, i in rows
-        ],
-    )
-
-
-def _print_metrics(manifest: Manifest) -> None:
-    print_table(
-        f"Held-out queries ({manifest.provenance.n_test:,}), seed {manifest.seed}",
-        ("method", *SHOWN.values()),
-        [
-            (method, *(_figure(metrics.get(name)) for name in SHOWN))
-            for method, metrics in manifest.metrics.items()
-        ],
-    )
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
-
-
-def _print_decision(decision: RoutingDecision) -> None:
-    print_table(
-        f"alpha {decision.alpha:g} → {decision.model}",
-        ("model", "score", "expected accuracy", "USD per 1,000"),
-        [
-            (model, f"{score:.3f}", f"{accuracy:.1%}", f"{cost * 1000:.3f}")
-            for model, score, accuracy, cost in zip(
-                decision.ranking,
-                decision.scores,
-                decision.expected_accuracy,
-                decision.expected_cost_usd,
-                strict=True,
-            )
-        ],
-    )

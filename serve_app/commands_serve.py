@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from serve_app.config_file import app_config
-from serve_app.launch import LocalCluster, serve_until_signal
+from serve_app.launch import serve_until_signal
+from serve_app.local_cluster import LocalCluster
 from serve_app.serve_config import read_config
 from serve_app.tenants import new_key
 

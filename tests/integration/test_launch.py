@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from serve_app.launch import LaunchError, serve_until_signal
+from serve_app.launch import serve_until_signal
+from serve_app.local_cluster import LaunchError
 
 def on_ready(cluster):
     print(cluster.url, flush=True)

@@ -1,0 +1,120 @@
+"""Fitting: deterministic, on the training rows only, and honest about its data."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from artifacts.calibrated import CalibratedPolicy
+from artifacts.clustering import KMeans
+from artifacts.encoder_spec import EncoderSpec
+from artifacts.errors import BadInput
+from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
+from artifacts.policy import PaperPolicy
+from artifacts.record_line import TokenPrice
+from tests.artifacts.split_data import two_topics
+
+SPEC = EncoderSpec(
+    kind="onnx",
+    id="hand-made",
+    revision=None,
+    dimension=2,
+    max_tokens=8,
+    pooling="mean",
+    prompt="",
+    dtype="float32",
+    digest="0" * 64,
+)
+
+
+class Lengths:
+    """Two values for each text, not of unit length."""
+
+    spec = SPEC
+
+    def encode(self, texts):
+        return np.array([[len(text), 1] for text in texts], np.float32)
+
+
+def fit(seed: int = 0, **changes: object) -> Fitted:
+    dataset, vectors = two_topics()
+    kmeans = KMeans(n_clusters=2, n_init=2, seed=seed)
+    config = FitConfig(kmeans, PaperPolicy(n_nearest_clusters=1))
+    return fit_artifact(dataset, vectors, SPEC, replace(config, **changes))
+
+
+@pytest.mark.parametrize("policy", [PaperPolicy(), CalibratedPolicy()])
+def test_the_same_seed_gives_the_same_artifact(policy):
+    first, again = fit(policy=policy), fit(policy=policy)
+
+    assert first.artifact.artifact_id == again.artifact.artifact_id
+    assert np.array_equal(first.artifact.centroids, again.artifact.centroids)
+
+
+def test_another_seed_gives_another_artifact():
+    assert fit(seed=0).artifact.artifact_id != fit(seed=1).artifact.artifact_id
+
+
+def test_profiles_rest_on_the_training_rows_alone():
+    run = fit()
+
+    assert (len(run.train), len(run.test)) == (28, 12)
+    assert not set(run.train.queries) & set(run.test.queries)
+    assert run.artifact.profiles.count.sum(axis=0).tolist() == [28, 28, 28]
+    assert len(run.test_vectors) == 12
+
+
+def test_every_query_goes_to_the_specialist_of_its_topic():
+    run = fit()
+    specialist = {"code": "coder", "maths": "mathematician"}
+
+    for name, vector in zip(run.test.datasets, run.test_vectors, strict=True):
+        assert run.artifact.choose(vector, 1.0).model == specialist[name]
+        assert run.artifact.choose(vector, 0.0).model == "small"
+
+
+def test_the_manifest_says_what_the_artifact_rests_on():
+    prices = {"small": TokenPrice(1e-6, 2e-6)}
+    manifest = fit(prices=prices, sources=("r.jsonl",)).artifact.manifest
+
+    assert manifest.provenance.digest == two_topics()[0].digest
+    assert manifest.provenance.queries == {"code": 20, "maths": 20}
+    assert manifest.provenance.sources == ("r.jsonl",)
+    assert [entry.n_records for entry in manifest.models] == [28, 28, 28]
+    assert manifest.models[2].output_usd_per_token == 2e-6
+    assert manifest.models[0].input_usd_per_token is None
+
+
+def test_more_clusters_than_queries_are_bad_input():
+    with pytest.raises(BadInput, match="28 queries cannot make 29 clusters"):
+        fit(kmeans=KMeans(n_clusters=29))
+
+
+def test_a_model_without_any_score_is_bad_input():
+    dataset, vectors = two_topics()
+    score = dataset.score.copy()
+    score[:, 1] = np.nan
+
+    with pytest.raises(BadInput, match="'mathematician' has no score"):
+        config = FitConfig(KMeans(n_clusters=2))
+        fit_artifact(replace(dataset, score=score), vectors, SPEC, config)
+
+
+def test_a_cluster_around_the_origin_is_bad_input():
+    dataset, _ = two_topics()
+    opposite = np.array([[1, 0], [-1, 0]] * 20, np.float32)
+    config = FitConfig(KMeans(n_clusters=1), train_fraction=1.0)
+
+    with pytest.raises(BadInput, match="no direction"):
+        fit_artifact(dataset, opposite, SPEC, config)
+
+
+def test_embedding_gives_unit_rows_in_order_and_tells_its_progress():
+    texts = tuple("x" * (1 + i % 3) for i in range(300))
+    seen: list[tuple[int, int]] = []
+
+    rows = embed(texts, Lengths(), lambda done, total: seen.append((done, total)))
+
+    assert seen == [(256, 300), (300, 300)]
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1)
+    assert (rows[:, 0] / rows[:, 1])[297:].tolist() == pytest.approx([1, 2, 3])
