@@ -60,8 +60,6 @@ def parse_record(line: bytes, prices: Mapping[str, TokenPrice]) -> Record:
     for model in usages:
         if model not in scores:
             raise ValueError(f"usages.{model}: no score of this model in records")
-    for model in scores:
-        _check_text(model, "records: model name")
     cells = {
         model: _cell(model, score, usages.get(model), prices.get(model))
         for model, score in scores.items()
@@ -92,6 +90,8 @@ def _object(data: dict[str, Any], name: str) -> dict[str, Any]:
     value = data.get(name)
     if not isinstance(value, dict):
         raise ValueError(f"{name}: an object of model names is needed")
+    for model in value:
+        _check_text(model, f"{name}: model name")
     return value
 
 

@@ -94,9 +94,9 @@ def test_a_model_without_any_score_is_bad_input():
     dataset, vectors = two_topics()
     score = dataset.score.copy()
     score[:, 1] = np.nan
+    config = FitConfig(KMeans(n_clusters=2))
 
     with pytest.raises(BadInput, match="'mathematician' has no score"):
-        config = FitConfig(KMeans(n_clusters=2))
         fit_artifact(replace(dataset, score=score), vectors, SPEC, config)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 
@@ -71,7 +72,5 @@ def test_a_score_just_outside_its_range_is_refused(score):
     ],
 )
 def test_a_bad_field_is_named(bad, what):
-    with pytest.raises(ValueError, match="^(?!Exceeds)") as error:
+    with pytest.raises(ValueError, match=re.escape(what)):
         parse_record(bad, {})
-
-    assert what in str(error.value)

@@ -1,5 +1,6 @@
 """What the strict reader takes, and how it refuses the rest."""
 
+import gzip
 import json
 import lzma
 from pathlib import Path
@@ -87,6 +88,41 @@ def test_a_truncated_xz_file_is_refused(tmp_path):
 
     with pytest.raises(RecordError, match="broken compressed file"):
         RecordReader().read([path])
+
+
+@pytest.mark.parametrize("start", [12, 60])
+def test_a_damaged_gz_file_is_refused(tmp_path, start):
+    lines = [line(query=f"{i * 7919:x}", index=i) for i in range(500)]
+    packed = bytearray(gzip.compress(b"".join(lines), mtime=0))
+    packed[start : start + 6] = b"\xff" * 6
+    path = write(tmp_path, bytes(packed), name="r.jsonl.gz")
+
+    with pytest.raises(RecordError, match=r"r\.jsonl\.gz:\d+: "):
+        RecordReader().read([path])
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz", "r.jsonl.xz"])
+def test_compression_makes_no_difference(tmp_path, name):
+    pack = {".jsonl": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+    path = write(tmp_path, pack[Path(name).suffix](line()), name=name)
+
+    assert RecordReader().read([path]).queries == ("q",)
+
+
+def test_a_query_repeated_in_another_file_names_both_places(tmp_path):
+    first = write(tmp_path, line(), name="1.jsonl")
+    second = write(tmp_path, b"\n", line(index=1), name="2.jsonl")
+
+    with pytest.raises(RecordError) as error:
+        RecordReader().read([first, second])
+
+    what = f"duplicate query in dataset 'd', first at {first}:1"
+    assert str(error.value) == f"{second}:2: {what}"
+
+
+def test_an_absent_file_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="No such file"):
+        RecordReader().read([tmp_path / "absent.jsonl"])
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])

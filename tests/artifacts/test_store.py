@@ -12,10 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts.artifact import RoutingArtifact
+from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
 from artifacts.errors import ArtifactError
 from artifacts.store import load, save
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+
+
+def write(directory: Path, artifact: RoutingArtifact, arrays: dict) -> None:
+    """The arrays with a manifest whose digest is theirs."""
+    np.savez(directory / "arrays.npz", **arrays)
+    changes = {"artifact_id": arrays_digest(arrays)}
+    manifest = artifact.manifest.model_copy(update=changes)
+    (directory / "manifest.json").write_text(manifest.model_dump_json())
 
 
 @pytest.fixture
@@ -66,6 +74,100 @@ def test_changed_arrays_are_refused(artifact, tmp_path):
 
     with pytest.raises(ArtifactError, match="digest"):
         load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("part", [0.001, 0.3, 0.6, 0.9])
+def test_arrays_damaged_anywhere_are_refused(artifact, tmp_path, part):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    data = bytearray(path.read_bytes())
+    start = int(part * len(data))
+    data[start : start + 8] = b"\xff" * 8
+    path.write_bytes(data)
+
+    with pytest.raises(ArtifactError, match="not a readable archive") as error:
+        load(tmp_path / "a")
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "arrays.npz"])
+def test_an_absent_file_is_named(artifact, tmp_path, file):
+    save(artifact, tmp_path / "a")
+    (tmp_path / "a" / file).unlink()
+
+    with pytest.raises(ArtifactError, match=f"{file}: No such file"):
+        load(tmp_path / "a")
+
+
+def test_a_single_array_is_no_archive(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    with (tmp_path / "a" / "arrays.npz").open("wb") as file:
+        np.save(file, artifact.centroids)
+
+    with pytest.raises(ArtifactError, match=r"arrays\.npz: a single array"):
+        load(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what"),
+    [
+        ("centroids", lambda array: array[:-1], "centroids: float32"),
+        ("centroids", lambda array: array.astype(np.float64), "centroids: float32"),
+        ("centroids", lambda array: array * np.float32(2), "not of unit length"),
+        ("accuracy", lambda array: array[:, :-1], "accuracy: shape differs"),
+        ("accuracy", lambda array: array + np.inf, "accuracy: not finite"),
+        ("prior_cost_usd", lambda array: array.T, "prior_cost_usd: shape differs"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused_even_with_a_right_digest(
+    artifact, tmp_path, name, change, what
+):
+    arrays = arrays_of(artifact.centroids, artifact.profiles)
+    arrays[name] = change(arrays[name])
+    write(tmp_path, artifact, arrays)
+
+    with pytest.raises(ArtifactError, match=what) as error:
+        load(tmp_path)
+    assert str(error.value).startswith(str(tmp_path / "arrays.npz"))
+
+
+@pytest.mark.parametrize("name", ["centroids", "count"])
+def test_a_missing_array_is_named(artifact, tmp_path, name):
+    arrays = arrays_of(artifact.centroids, artifact.profiles)
+    del arrays[name]
+    write(tmp_path, artifact, arrays)
+
+    with pytest.raises(ArtifactError, match=name):
+        load(tmp_path)
+
+
+def test_an_unknown_array_is_named(artifact, tmp_path):
+    arrays = arrays_of(artifact.centroids, artifact.profiles)
+    write(tmp_path, artifact, {**arrays, "bonus": arrays["accuracy"]})
+
+    with pytest.raises(ArtifactError, match="bonus"):
+        load(tmp_path)
+
+
+def test_a_file_in_the_way_is_kept(artifact, tmp_path):
+    (tmp_path / "a").write_text("precious")
+
+    with pytest.raises(ArtifactError, match="Not a directory"):
+        save(artifact, tmp_path / "a")
+
+    assert (tmp_path / "a").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_link_goes_on_pointing_to_its_directory(artifact, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    save(artifact, tmp_path / "link")
+
+    assert (tmp_path / "link").is_symlink()
+    assert load(tmp_path / "real").artifact_id == artifact.artifact_id
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
 
 
 def test_a_save_that_fails_leaves_the_old_artifact(artifact, tmp_path):

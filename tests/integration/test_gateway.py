@@ -1,5 +1,7 @@
 """The gateway as clients see it: the official OpenAI client on a real graph."""
 
+import time
+
 import httpx
 import openai
 import pytest
@@ -92,6 +94,26 @@ def test_a_stream_that_breaks_off_raises_in_the_client(served):
 
     with pytest.raises(openai.APIError, match="ended before it was complete"):
         list(stream)
+
+
+def test_a_client_that_leaves_stops_the_upstream(served):
+    stream = served.client().chat.completions.create(
+        model="gpt-4o-2024-08-06",
+        messages=QUESTION,
+        stream=True,
+        metadata={"drip": "yes"},
+    )
+    next(iter(stream))
+    assert served.upstream.dripping.is_set()
+
+    stream.close()
+
+    # Left alone it would go on for half a minute.
+    for _ in range(100):
+        if not served.upstream.dripping.is_set():
+            return
+        time.sleep(0.1)
+    pytest.fail("the upstream still answers")
 
 
 def test_another_model_answers_where_the_first_fails(served):
