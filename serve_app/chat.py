@@ -13,6 +13,9 @@ from deployments.errors import InvalidRequest
 
 AUTO = "auto"
 
+# Of a text that is embedded; far over any encoder's window, far under a body's limit.
+MAX_ROUTING_CHARACTERS = 2**18
+
 
 class RoutingOptions(BaseModel):
     """Our extension of the request: `routing` in the body."""
@@ -131,14 +134,20 @@ def _path(steps: list[int | str]) -> str:
 def routing_text(messages: list[Message]) -> str:
     """What of a conversation is embedded: the text of the last user message.
 
-    If no user message holds text, the last message that does; "" if none does. Long
-    texts are cut by the encoder, at head and tail.
+    If no user message holds text, the last message that does; "" if none does. Of a
+    very long text head and tail are kept: a question often stands at the end.
     """
     texts = [(message.role, _text(message)) for message in messages]
-    for role, text in reversed(texts):
-        if role == "user" and text:
-            return text
-    return next((text for _, text in reversed(texts) if text), "")
+    of_users = [text for role, text in texts if role == "user" and text]
+    chosen = of_users or [text for _, text in texts if text] or [""]
+    return _head_and_tail(chosen[-1])
+
+
+def _head_and_tail(text: str) -> str:
+    if len(text) <= MAX_ROUTING_CHARACTERS:
+        return text
+    half = MAX_ROUTING_CHARACTERS // 2
+    return f"{text[:half]} {text[-half:]}"
 
 
 def _text(message: Message) -> str:

@@ -39,7 +39,8 @@ def make_plan(
     tier_name = asked.cost_tier
     if not _is_auto(request.model):
         fixed = directory.spec(request.model, tenant).id
-    elif named := request.model.partition(":")[2]:
+    elif request.model != AUTO:
+        named = request.model.partition(":")[2]
         if tier_name not in {None, named}:
             raise InvalidRequest(
                 f"model asks for the cost tier {named!r}, the URL for {tier_name!r}.",

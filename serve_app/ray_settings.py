@@ -39,6 +39,11 @@ _ALWAYS = (
     Setting("RAY_AUTH_MODE", "token", "said aloud, so that Ray does not warn about it"),
     Setting("RAY_USAGE_STATS_ENABLED", "0", "nothing is reported to Ray's makers"),
     Setting(
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH",
+        str(64 * 2**20),
+        "a request body (10 MiB by default) must fit between deployments; Ray: 4 MiB",
+    ),
+    Setting(
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S",
         "0",
         "no load balancer has to notice; with 30, Ctrl-C takes half a minute",

@@ -52,7 +52,10 @@ def test_the_same_seed_gives_the_same_artifact(policy):
 
 
 def test_another_seed_gives_another_artifact():
-    assert fit(seed=0).artifact.artifact_id != fit(seed=1).artifact.artifact_id
+    first, other = fit(seed=0).artifact, fit(seed=1).artifact
+
+    assert first.artifact_id != other.artifact_id
+    assert (first.manifest.seed, other.manifest.seed) == (0, 1)
 
 
 def test_profiles_rest_on_the_training_rows_alone():
@@ -61,7 +64,9 @@ def test_profiles_rest_on_the_training_rows_alone():
     assert (len(run.train), len(run.test)) == (28, 12)
     assert not set(run.train.queries) & set(run.test.queries)
     assert run.artifact.profiles.count.sum(axis=0).tolist() == [28, 28, 28]
-    assert len(run.test_vectors) == 12
+    profiles = run.artifact.profiles
+    right = (profiles.accuracy * profiles.count).sum(axis=0)
+    assert right == pytest.approx(run.train.score.sum(axis=0))
 
 
 def test_every_query_goes_to_the_specialist_of_its_topic():

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -88,6 +89,19 @@ def test_arrays_damaged_anywhere_are_refused(artifact, tmp_path, part):
     with pytest.raises(ArtifactError, match="not a readable archive") as error:
         load(tmp_path / "a")
     assert str(path) in str(error.value)
+
+
+def test_a_broken_compressed_stream_is_refused(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    data = bytearray(path.read_bytes())
+    # A local zip header ends with the lengths of the name and the extra field.
+    start = 30 + sum(struct.unpack("<HH", data[26:30]))
+    data[start] = 0xFF  # a deflate block of the reserved type
+    path.write_bytes(data)
+
+    with pytest.raises(ArtifactError, match="decompressing"):
+        load(tmp_path / "a")
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "arrays.npz"])

@@ -216,6 +216,18 @@ def test_the_client_raises_its_own_errors(served, key, model, error):
         served.client(key=key).chat.completions.create(model=model, messages=QUESTION)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_body_just_under_the_limit_is_answered(served, stream):
+    text = "A long story. " * (9 * 2**20 // 14) + "What is 6 × 7?"
+    body = {"messages": [{"role": "user", "content": text}], "stream": stream}
+    response = httpx.post(
+        f"{served.url}/v1/chat/completions", json=body, headers=AUTH, timeout=60
+    )
+
+    assert response.status_code == 200
+    assert response.headers["x-routing"] == "routed"
+
+
 def test_a_body_over_the_limit_is_refused(served):
     body = b'{"messages": [{"role": "user", "content": "' + b"x" * 11 * 2**20 + b'"}]}'
     response = httpx.post(

@@ -71,6 +71,7 @@ async def test_an_answer_and_its_headers():
         ({"messages": MESSAGES, "routing": {"models": ["x"]}}, 400, "routing.models"),
         ({"messages": MESSAGES, "model": "no-such"}, 404, "model"),
         ({"messages": MESSAGES, "model": "auto:gold"}, 404, "model"),
+        ({"messages": MESSAGES, "model": "auto:"}, 404, "model"),
         ({"messages": MESSAGES, "model": "other"}, 403, "model"),
         ({"messages": MESSAGES, "model": "small", "tools": [{}]}, 400, "model"),
     ],

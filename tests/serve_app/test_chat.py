@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from serve_app.chat import needed_capabilities, parse_chat, routing_text
+from serve_app.chat import (
+    MAX_ROUTING_CHARACTERS,
+    needed_capabilities,
+    parse_chat,
+    routing_text,
+)
 
 
 def chat(**body: object):
@@ -61,3 +66,11 @@ def test_what_a_model_must_be_able_to_do():
 
     assert needed_capabilities(request) == {"vision", "tools", "json_schema"}
     assert needed_capabilities(chat().request) == set()
+
+
+def test_of_a_very_long_text_head_and_tail_are_kept():
+    text = routing_text(messages(("user", "head " + "x" * 2**19 + " tail?")))
+
+    assert len(text) == MAX_ROUTING_CHARACTERS + 1
+    assert text.startswith("head")
+    assert text.endswith("tail?")
