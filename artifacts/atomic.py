@@ -16,19 +16,32 @@ _RENAME_EXCHANGE = 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
 
+def check_replaceable(target: Path, marker: str) -> None:
+    """ArtifactError if `target` is a file, or holds files that are not ours to drop.
+
+    What we wrote before holds a file named `marker`.
+    """
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ArtifactError(target, os.strerror(errno.ENOTDIR))
+    if any(target.iterdir()) and not (target / marker).exists():
+        what = f"it is not empty and holds no {marker}: it will not be replaced"
+        raise ArtifactError(target, what)
+
+
 @contextmanager
-def replacing_directory(target: Path) -> Iterator[Path]:
+def replacing_directory(target: Path, marker: str) -> Iterator[Path]:
     """A new, empty directory that becomes `target` when the block ends well.
 
     If the block raises, or the process dies at any moment, `target` is what it was
     before (on Linux; elsewhere there is an instant between two renames in which it
     does not exist and lies beside it as `.NAME-*.old`).
 
-    ArtifactError: `target` is a file.
+    ArtifactError: see `check_replaceable`.
     """
     target = target.resolve()  # a link stays one; what it points to is replaced
-    if target.exists() and not target.is_dir():
-        raise ArtifactError(target, os.strerror(errno.ENOTDIR))
+    check_replaceable(target, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

@@ -19,6 +19,8 @@ from artifacts.evaluation import EvaluationResult, SplitResult
 from artifacts.summary import Table, paired, summaries
 from artifacts.tables import markdown
 
+METRICS = "metrics.json"
+
 
 def metrics_json(result: EvaluationResult) -> dict[str, Any]:
     """What metrics.json holds."""
@@ -42,7 +44,7 @@ def write_report(result: EvaluationResult, directory: Path) -> None:
     """Write all files but the figures into `directory`, made if need be."""
     directory.mkdir(parents=True, exist_ok=True)
     metrics = json.dumps(metrics_json(result), indent=1, allow_nan=False)
-    (directory / "metrics.json").write_text(metrics + "\n", encoding="utf-8")
+    (directory / METRICS).write_text(metrics + "\n", encoding="utf-8")
     _write_csv(
         directory / "curves.csv",
         ("method", "seed", "alpha", "accuracy", "accuracy_macro", "cost_usd"),

@@ -46,7 +46,7 @@ def save(
 
     `encoder_directory` is copied in; `write_report` fills the report's directory.
     """
-    with replacing_directory(directory) as staging:
+    with replacing_directory(directory, MANIFEST) as staging:
         arrays = arrays_of(artifact.centroids, artifact.profiles)
         with (staging / ARRAYS).open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def load_manifest(directory: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise ArtifactError(path, f"{field}: {first['msg']}") from None
+        raise ArtifactError(path, f"{field or 'manifest'}: {first['msg']}") from None
 
 
 def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:

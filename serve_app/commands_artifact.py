@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from artifacts.atomic import check_replaceable
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
 from artifacts.encoder import Encoder, load_encoder
@@ -17,7 +18,7 @@ from artifacts.onnx_encoder import read_spec
 from artifacts.policy import PaperPolicy
 from artifacts.record_line import TokenPrice
 from artifacts.records import RecordReader
-from artifacts.store import ENCODER, load, save
+from artifacts.store import ENCODER, MANIFEST, load, save
 from serve_app.artifact_tables import (
     print_decision,
     print_metrics,
@@ -72,6 +73,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     ] = False,
 ) -> None:
     """Fit a routing artifact on labelled records."""
+    check_replaceable(out, MANIFEST)
     prices = _prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     dataset = with_models(dataset, models)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from artifacts.atomic import replacing_directory
+from artifacts.atomic import check_replaceable, replacing_directory
 from artifacts.clustering import KMeans, Vectors
 from artifacts.dataset import RoutingDataset
 from artifacts.encoder import load_encoder
@@ -23,7 +23,7 @@ from artifacts.evaluation import (
 from artifacts.fit import embed
 from artifacts.onnx_encoder import read_spec
 from artifacts.records import RecordReader
-from artifacts.report import write_report
+from artifacts.report import METRICS, write_report
 from artifacts.store import ENCODER, load
 from artifacts.summary import summaries
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
@@ -53,6 +53,7 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     Without --artifact, every method is fitted on 70 % of each collection and judged on
     the rest, once for each seed. With it, the records must be new to the artifact.
     """
+    check_replaceable(out, METRICS)
     dataset = RecordReader(allow_gaps=allow_gaps).read(records)
     dataset = with_models(dataset, models)
     if artifact is None:
@@ -89,7 +90,7 @@ def _judged(dataset: RoutingDataset, directory: Path) -> EvaluationResult:
 
 
 def _write(result: EvaluationResult, out: Path) -> None:
-    with replacing_directory(out) as staging:
+    with replacing_directory(out, METRICS) as staging:
         write_report(result, staging)
         if find_spec("matplotlib") is None:
             typer.echo("no figures: matplotlib is in the train extra", err=True)

@@ -57,14 +57,26 @@ def test_a_bad_line_writes_nothing_and_leaves_what_was_there(tmp_path):
     records.write_text("\n".join(record(i) for i in range(40)) + "\n{\n")
     existing = tmp_path / "a"
     existing.mkdir()
-    (existing / "mine").write_text("kept")
+    (existing / "manifest.json").write_text("kept")
 
     run = avengers("fit", records, "-o", existing, "--clusters", 4)
 
     assert run.returncode == 2
     assert run.stderr.startswith(f"avengers: {records}:41: not JSON")
     assert run.stderr.count("\n") == 1
-    assert [path.name for path in existing.iterdir()] == ["mine"]
+    assert (existing / "manifest.json").read_text() == "kept"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
+    (tmp_path / "thesis.tex").write_text("mine")
+
+    run = avengers(command, tmp_path / "r.jsonl", "-o", tmp_path)
+
+    assert run.returncode == 2
+    assert "will not be replaced" in run.stderr
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
