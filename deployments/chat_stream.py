@@ -90,7 +90,8 @@ class ChatStream:
     @staticmethod
     def _needs_parsing(data: bytes) -> bool:
         mentions_usage = b'"usage"' in data and not _NO_USAGE.search(data)
-        return mentions_usage or b'"error"' in data
+        # Data that came on several lines must be written anew on one.
+        return mentions_usage or b'"error"' in data or b"\n" in data
 
     def _parsed(self, data: bytes) -> bytes:
         chunk = _json_object(data)

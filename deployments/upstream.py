@@ -1,5 +1,6 @@
 """HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -104,6 +105,7 @@ def status_error(response: httpx.Response) -> ServingError:
 
 def _retry_after_s(response: httpx.Response) -> float | None:
     try:
-        return max(0.0, float(response.headers["retry-after"]))
+        seconds = float(response.headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

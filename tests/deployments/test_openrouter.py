@@ -100,13 +100,17 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
     assert "prompt" not in str(raised.value)
 
 
-async def test_a_rate_limit_says_when_to_come_back():
-    with pytest.raises(RateLimited) as raised:
-        await backend(httpx.Response(429, headers={"retry-after": "7"})).complete(
-            REQUEST
-        )
+@pytest.mark.parametrize(
+    ("stated", "seconds"),
+    [("7", 7.0), ("-1", 0.0), ("inf", None), ("nan", None), ("soon", None)],
+)
+async def test_a_rate_limit_says_when_to_come_back(stated, seconds):
+    response = httpx.Response(429, headers={"retry-after": stated})
 
-    assert raised.value.retry_after_s == 7
+    with pytest.raises(RateLimited) as raised:
+        await backend(response).complete(REQUEST)
+
+    assert raised.value.retry_after_s == seconds
 
 
 @pytest.mark.parametrize(

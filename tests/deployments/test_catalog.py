@@ -1,0 +1,47 @@
+"""The catalog: what tokens cost, and which names are refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from deployments.catalog import ModelCatalog, Price
+
+
+@pytest.mark.parametrize(
+    ("price", "cost_usd"),
+    [
+        (Price(input_usd_per_token=0.5, output_usd_per_token=2), 7.0),
+        (Price(input_usd_per_token=0, output_usd_per_token=0), 0.0),
+        (Price(input_usd_per_token=0.5), None),
+        (Price(), None),
+    ],
+)
+def test_a_price_that_is_unknown_is_no_zero(price, cost_usd):
+    assert price.cost_usd(2, 3) == cost_usd
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ([{"id": "a"}, {"id": "a"}], "'a' is listed twice"),
+        ([{"id": "auto"}], "'auto' names the router"),
+        ([{"id": "auto:fast"}], "'auto' names the router"),
+        ([{"id": ""}], "at least 1 character"),
+        ([{"id": "a", "backend": "pigeon"}], "'openrouter' or 'simulator'"),
+        ([{"id": "a", "price": {"input_usd_per_token": -1}}], "greater than or equal"),
+        ([{"id": "a", "speed": 1}], "Extra inputs"),
+        ([], "at least 1 item"),
+    ],
+)
+def test_mistakes_are_refused(changes, what):
+    models = [{"upstream_model": "them/a", **change} for change in changes]
+
+    with pytest.raises(ValidationError, match=what):
+        ModelCatalog.model_validate({"models": models})
+
+
+def test_models_keep_their_order():
+    models = [{"id": name, "upstream_model": name} for name in ("b", "a")]
+    catalog = ModelCatalog.model_validate({"models": models})
+
+    assert catalog.ids == ("b", "a")
+    assert catalog.by_id()["a"].upstream_model == "a"
