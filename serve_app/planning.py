@@ -48,7 +48,9 @@ def make_plan(
             )
         tier_name = named
     alpha = _alpha(directory, tenant, request, asked, tier_name)
-    if tier_name is None and request.routing.alpha is None and asked.alpha is None:
+    own_alpha = request.routing.alpha is not None or asked.alpha is not None
+    if fixed is None and tier_name is None and not own_alpha:
+        # What `auto` stands for; a model that is named is no matter of the tier.
         tier_name = tenant.cost_tier
     candidates, excluded = _candidates(directory, tenant, request, tier_name)
     if fixed is not None and fixed in excluded:

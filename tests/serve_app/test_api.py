@@ -248,3 +248,14 @@ async def test_prompts_reach_no_log(caplog):
 
     assert caplog.records
     assert "secret" not in caplog.text
+
+
+async def test_a_named_model_need_not_be_in_the_tenant_s_own_tier():
+    keys = [{"env": "TEST_KEY"}]
+    tenants = [{"id": "t", "cost_tier": "narrow", "keys": keys}]
+    async with client(tenants=tenants) as c:
+        named = await c.post(CHAT, json={"messages": MESSAGES, "model": "large"})
+        auto = await c.post(CHAT, json={"messages": MESSAGES})
+
+    assert named.headers["x-routed-model"] == "large"
+    assert auto.headers["x-routed-model"] == "small"
