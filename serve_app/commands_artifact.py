@@ -12,7 +12,7 @@ from artifacts.atomic import check_replaceable
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
 from artifacts.encoder import Encoder, load_encoder
-from artifacts.evaluation import judge
+from artifacts.evaluation.judging import judge
 from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
 from artifacts.onnx_encoder import read_spec
 from artifacts.policy import PaperPolicy

@@ -11,21 +11,21 @@ from artifacts.clustering import KMeans, Vectors
 from artifacts.dataset import RoutingDataset
 from artifacts.encoder import load_encoder
 from artifacts.errors import BadInput
-from artifacts.evaluation import (
+from artifacts.evaluation.judging import (
     ALPHAS,
     EvaluationConfig,
     EvaluationResult,
     judge,
 )
-from artifacts.evaluation import (
+from artifacts.evaluation.judging import (
     evaluate as run_evaluation,
 )
 from artifacts.fit import embed
 from artifacts.onnx_encoder import read_spec
 from artifacts.records import RecordReader
-from artifacts.report import METRICS, write_report
+from artifacts.evaluation.report import METRICS, write_report
 from artifacts.store import ENCODER, load
-from artifacts.summary import summaries
+from artifacts.evaluation.summary import summaries
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from serve_app.selection import with_models
 from serve_app.terminal import SHOWN, print_table, progress_bar
@@ -95,7 +95,7 @@ def _write(result: EvaluationResult, out: Path) -> None:
         if find_spec("matplotlib") is None:
             typer.echo("no figures: matplotlib is in the train extra", err=True)
             return
-        from artifacts.plots import write_figures
+        from artifacts.evaluation.plots import write_figures
 
         curves = result.splits[0].curves
         method = "calibrated" if "calibrated" in curves else next(iter(curves))

@@ -14,7 +14,7 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy, rank
-from tests.artifacts.split_data import MODELS, two_topics
+from tests.artifacts.evaluation.split_data import MODELS, two_topics
 
 CODE = np.array([1, 0], np.float32)
 

@@ -12,7 +12,7 @@ from artifacts.clustering import KMeans, nearest, unit_rows
 from artifacts.dataset import RoutingDataset
 from artifacts.policy import Neighbours, PaperPolicy, Scores, rank
 from artifacts.profiles import ClusterProfiles, profile_clusters
-from tests.artifacts.split_data import two_topics
+from tests.artifacts.evaluation.split_data import two_topics
 
 CODER, MATHEMATICIAN, SMALL = 0, 1, 2
 EVERYONE = np.arange(3)

@@ -12,7 +12,7 @@ from artifacts.errors import BadInput
 from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
 from artifacts.policy import PaperPolicy
 from artifacts.record_line import TokenPrice
-from tests.artifacts.split_data import two_topics
+from tests.artifacts.evaluation.split_data import two_topics
 
 SPEC = EncoderSpec(
     kind="onnx",

@@ -15,7 +15,7 @@ from artifacts.policy import PaperPolicy
 from deployments.errors import RoutingUnavailable
 from deployments.protocol import RouteQuery
 from deployments.router import Router
-from tests.artifacts.split_data import two_topics
+from tests.artifacts.evaluation.split_data import two_topics
 from tests.deployments.test_embedder import Lengths
 
 TOPICS = {"code": (1.0, 0.0), "maths": (0.36, 0.93)}

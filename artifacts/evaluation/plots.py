@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from artifacts.averages import (
+from artifacts.evaluation.averages import (
     AverageCurve,
     average,
     average_over_cost,
     average_singles,
     elbows,
 )
-from artifacts.canvas import GREY, INK, PALE, PALETTE, drawing, label_points
-from artifacts.curves import Values, pareto_front
-from artifacts.evaluation import EvaluationResult, SplitResult
+from artifacts.evaluation.canvas import GREY, INK, PALE, PALETTE, drawing, label_points
+from artifacts.evaluation.curves import Values, pareto_front
+from artifacts.evaluation.judging import EvaluationResult, SplitResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

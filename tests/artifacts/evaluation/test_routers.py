@@ -8,14 +8,14 @@ import pytest
 from artifacts.clustering import KMeans, unit_rows
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import profile_clusters
-from artifacts.routers import (
+from artifacts.evaluation.routers import (
     AuthorsCode,
     Method,
     NearestNeighbours,
     PolicyMethod,
     Training,
 )
-from tests.artifacts.split_data import N, two_topics
+from tests.artifacts.evaluation.split_data import N, two_topics
 
 CODER, MATHEMATICIAN, SMALL = 0, 1, 2
 METHODS = [

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from artifacts.evaluation import EvaluationResult, SplitResult
-from artifacts.measures import METRICS
-from artifacts.summary import REFERENCE, Summary, Table, paired, summaries
+from artifacts.evaluation.judging import EvaluationResult, SplitResult
+from artifacts.evaluation.measures import METRICS
+from artifacts.evaluation.summary import REFERENCE, Summary, Table, paired, summaries
 
 _COLUMNS: Mapping[str, tuple[str, float, str]] = {
     "max_accuracy": ("max accuracy, %", 100, ".2f"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.evaluation import SplitResult
-from artifacts.measures import METRICS
+from artifacts.evaluation.judging import SplitResult
+from artifacts.evaluation.measures import METRICS
 
 REFERENCE = "paper"
 

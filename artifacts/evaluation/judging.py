@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 
 from artifacts.artifact import RoutingArtifact
-from artifacts.baselines import (
+from artifacts.evaluation.baselines import (
     ModelMeans,
     baseline_curves,
     means_of_profiles,
@@ -18,13 +18,13 @@ from artifacts.baselines import (
 )
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans, Vectors, unit_rows
-from artifacts.curves import Curve, HeldOut, held_out, routed
+from artifacts.evaluation.curves import Curve, HeldOut, held_out, routed
 from artifacts.dataset import RoutingDataset
 from artifacts.errors import BadInput
-from artifacts.measures import Metrics, Yardstick, measure
+from artifacts.evaluation.measures import Metrics, Yardstick, measure
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import profile_clusters
-from artifacts.routers import (
+from artifacts.evaluation.routers import (
     AuthorsCode,
     ClusterRouter,
     Method,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.clustering import Vectors, nearest
-from artifacts.curves import Values
+from artifacts.evaluation.curves import Values
 from artifacts.dataset import Matrix, RoutingDataset
 from artifacts.policy import (
     Neighbours,

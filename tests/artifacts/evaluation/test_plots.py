@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts.cluster_map import plot_cluster_map, project
+from artifacts.evaluation.cluster_map import plot_cluster_map, project
 from artifacts.clustering import KMeans, unit_rows
 from artifacts.errors import BadInput
-from artifacts.evaluation import EvaluationResult, evaluate
-from artifacts.plots import write_figures
-from tests.artifacts.split_data import small_config, two_topics
+from artifacts.evaluation.judging import EvaluationResult, evaluate
+from artifacts.evaluation.plots import write_figures
+from tests.artifacts.evaluation.split_data import small_config, two_topics
 
 FIGURES = ("accuracy-cost.png", "alpha.png", "shares.png")
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.curves import Values
+from artifacts.evaluation.curves import Values
 from artifacts.errors import BadInput
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from artifacts.curves import Curve
-from artifacts.measures import METRICS, Yardstick, aiq, cost_share, measure
+from artifacts.evaluation.curves import Curve
+from artifacts.evaluation.measures import METRICS, Yardstick, aiq, cost_share, measure
 
 # Two single models: 50 % for 1, 80 % (the best) for 100.
 YARDSTICK = Yardstick(0.8, 100.0, np.array([0.5, 0.8]), np.array([1.0, 100.0]))

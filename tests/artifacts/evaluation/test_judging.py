@@ -10,12 +10,12 @@ from artifacts.artifact import RoutingArtifact
 from artifacts.clustering import KMeans
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
-from artifacts.evaluation import ALPHAS, evaluate, judge
+from artifacts.evaluation.judging import ALPHAS, evaluate, judge
 from artifacts.fit import FitConfig, fit_artifact
-from artifacts.measures import METRICS
+from artifacts.evaluation.measures import METRICS
 from artifacts.policy import PaperPolicy
-from artifacts.report import metrics_json
-from tests.artifacts.split_data import MODELS, N, small_config, two_topics
+from artifacts.evaluation.report import metrics_json
+from tests.artifacts.evaluation.split_data import MODELS, N, small_config, two_topics
 
 SPEC = EncoderSpec(
     kind="sentence-transformers",

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.canvas import GREY, INK, PALETTE, drawing, label_points
+from artifacts.evaluation.canvas import GREY, INK, PALETTE, drawing, label_points
 from artifacts.clustering import Vectors, nearest
 from artifacts.dataset import Matrix, RoutingDataset
-from artifacts.topics import top_words
+from artifacts.evaluation.topics import top_words
 
 
 def plot_cluster_map(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from artifacts.summary import Summary, paired
+from artifacts.evaluation.summary import Summary, paired
 
 
 def test_summary_is_over_the_splits_where_the_figure_exists() -> None:

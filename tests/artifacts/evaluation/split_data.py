@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from artifacts.clustering import KMeans
 from artifacts.dataset import RoutingDataset
-from artifacts.evaluation import EvaluationConfig
+from artifacts.evaluation.judging import EvaluationConfig
 from artifacts.policy import PaperPolicy
-from artifacts.routers import Method, PolicyMethod
+from artifacts.evaluation.routers import Method, PolicyMethod
 
 N = 40
 MODELS = ("coder", "mathematician", "small")

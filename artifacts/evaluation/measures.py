@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.curves import Curve, HeldOut, Values, upper_hull
+from artifacts.evaluation.curves import Curve, HeldOut, Values, upper_hull
 
 Metrics = dict[str, float | None]
 METRICS = (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.evaluation import EvaluationResult, evaluate
-from artifacts.measures import METRICS
-from artifacts.report import metrics_json, write_report
-from tests.artifacts.split_data import MODELS, small_config, two_topics
+from artifacts.evaluation.judging import EvaluationResult, evaluate
+from artifacts.evaluation.measures import METRICS
+from artifacts.evaluation.report import metrics_json, write_report
+from tests.artifacts.evaluation.split_data import MODELS, small_config, two_topics
 
 
 @pytest.fixture(scope="module")

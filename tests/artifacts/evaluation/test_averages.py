@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from artifacts.averages import elbows
+from artifacts.evaluation.averages import elbows
 
 ALPHA = np.linspace(0, 1, 11)
 

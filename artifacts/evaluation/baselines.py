@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.curves import Curve, HeldOut, Values, blended, routed, upper_hull
+from artifacts.evaluation.curves import Curve, HeldOut, Values, blended, routed, upper_hull
 from artifacts.dataset import Matrix, RoutingDataset
 from artifacts.profiles import ClusterProfiles
 

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from artifacts.evaluation import EvaluationResult, SplitResult
-from artifacts.summary import Table, paired, summaries
-from artifacts.tables import markdown
+from artifacts.evaluation.judging import EvaluationResult, SplitResult
+from artifacts.evaluation.summary import Table, paired, summaries
+from artifacts.evaluation.tables import markdown
 
 METRICS = "metrics.json"
 

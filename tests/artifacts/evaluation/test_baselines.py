@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from artifacts.baselines import (
+from artifacts.evaluation.baselines import (
     ModelMeans,
     baseline_curves,
     means_of_profiles,
@@ -11,7 +11,7 @@ from artifacts.baselines import (
     mix_of_two,
     oracle,
 )
-from artifacts.curves import HeldOut, held_out
+from artifacts.evaluation.curves import HeldOut, held_out
 from artifacts.dataset import RoutingDataset
 from artifacts.profiles import profile_clusters
 

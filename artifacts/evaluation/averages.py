@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.curves import Values
+from artifacts.evaluation.curves import Values
 from artifacts.dataset import Matrix
-from artifacts.evaluation import SplitResult
+from artifacts.evaluation.judging import SplitResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from artifacts.topics import top_words
+from artifacts.evaluation.topics import top_words
 
 QUERIES = (
     "What is the price of two apples?",

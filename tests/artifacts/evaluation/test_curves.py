@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from artifacts.curves import blended, held_out, pareto_front, routed, upper_hull
+from artifacts.evaluation.curves import blended, held_out, pareto_front, routed, upper_hull
 from artifacts.dataset import RoutingDataset
 from artifacts.errors import BadInput
 

@@ -1,0 +1,1 @@
+"""Judging routers on queries they have not seen, and what a report shows of it."""
