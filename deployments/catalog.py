@@ -1,10 +1,10 @@
 """The models that may answer: where they live, what they cost, what they can do."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-BackendName = Literal["openrouter", "simulator"]
+Capability = Literal["tools", "vision", "audio", "files", "json_schema", "reasoning"]
 
 
 class _Frozen(BaseModel):
@@ -16,28 +16,65 @@ class Price(_Frozen):
 
     input_usd_per_token: float | None = Field(default=None, ge=0)
     output_usd_per_token: float | None = Field(default=None, ge=0)
+    cached_usd_per_token: float | None = Field(
+        default=None, ge=0, description="input read from the provider's prompt cache"
+    )
 
-    def cost_usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """What these tokens cost, or None where a price is unknown."""
+    def cost_usd(
+        self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
+    ) -> float | None:
+        """What these tokens cost, or None where a price is unknown.
+
+        `cached_tokens` are those of `prompt_tokens` that the cache held.
+        """
         if self.input_usd_per_token is None or self.output_usd_per_token is None:
             return None
+        cached_price = self.cached_usd_per_token
+        if cached_price is None:
+            cached_price = self.input_usd_per_token
         return (
-            prompt_tokens * self.input_usd_per_token
+            (prompt_tokens - cached_tokens) * self.input_usd_per_token
+            + cached_tokens * cached_price
             + completion_tokens * self.output_usd_per_token
         )
+
+    @property
+    def cache_discount_usd(self) -> float:
+        """USD per token that the prompt cache saves; 0 where no such price is known."""
+        if self.input_usd_per_token is None or self.cached_usd_per_token is None:
+            return 0.0
+        return max(0.0, self.input_usd_per_token - self.cached_usd_per_token)
+
+
+class Timeouts(_Frozen):
+    """How long one attempt at a model may take, in seconds."""
+
+    connect_s: float = Field(default=5.0, gt=0)
+    first_token_s: float = Field(
+        default=60.0, gt=0, description="until a stream's first event"
+    )
+    between_tokens_s: float = Field(
+        default=60.0, gt=0, description="between two events of a stream"
+    )
+    total_s: float = Field(default=600.0, gt=0, description="the whole answer")
 
 
 class ModelSpec(_Frozen):
     """One model of the catalog; `id` is what clients and the artifact call it."""
 
     id: str = Field(min_length=1)
-    backend: BackendName = "openrouter"
+    backend: str = Field(
+        default="openrouter",
+        description="openrouter, simulator, vllm, or a name under backends.upstreams",
+    )
     upstream_model: str = Field(min_length=1, description="the upstream's own id")
     price: Price = Price()
     context_window: int | None = Field(default=None, ge=1, description="tokens")
     max_output_tokens: int | None = Field(default=None, ge=1)
-    capabilities: frozenset[Literal["tools", "vision", "json_schema", "reasoning"]] = (
-        frozenset()
+    capabilities: frozenset[Capability] = frozenset()
+    timeouts: Timeouts = Timeouts()
+    request_defaults: dict[str, Any] = Field(
+        default={}, description="sent with each request that does not set them itself"
     )
 
 

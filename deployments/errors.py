@@ -8,7 +8,7 @@
     ├── RequestTimeout      408 timeout_error
     ├── PayloadTooLarge     413 invalid_request_error
     ├── RateLimited         429 rate_limit_exceeded
-    ├── UpstreamError       502 upstream_error
+    ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve it)
     ├── Overloaded          503 overloaded
     ├── RoutingUnavailable  503 routing_unavailable
     └── UpstreamTimeout     504 upstream_timeout
@@ -49,6 +49,11 @@ class ServingError(Exception):
     @property
     def retryable(self) -> bool:
         """Whether another model may succeed where this one did not."""
+        return False
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same model may succeed a moment later."""
         return False
 
     def body(self) -> dict[str, dict[str, str | None]]:
@@ -128,6 +133,11 @@ class RateLimited(ServingError):
         """Limits are set per model."""
         return True
 
+    @property
+    def passes(self) -> bool:
+        """A limit is a matter of time."""
+        return True
+
 
 class UpstreamError(ServingError):
     """The upstream failed, or its answer makes no sense."""
@@ -140,6 +150,23 @@ class UpstreamError(ServingError):
     def retryable(self) -> bool:
         """Another model lives elsewhere."""
         return True
+
+    @property
+    def passes(self) -> bool:
+        """Most failures of a service are short."""
+        return True
+
+
+class UpstreamRefusal(UpstreamError):
+    """The upstream will not serve this model to us: credits, permission, no such model.
+
+    Asking again does not help; another model may.
+    """
+
+    @property
+    def passes(self) -> bool:
+        """Somebody has to change something first."""
+        return False
 
 
 class UpstreamTimeout(UpstreamError):
@@ -160,6 +187,11 @@ class Overloaded(ServingError):
     @property
     def retryable(self) -> bool:
         """Another backend may have room."""
+        return True
+
+    @property
+    def passes(self) -> bool:
+        """Room is made as answers end."""
         return True
 
 

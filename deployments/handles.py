@@ -84,6 +84,7 @@ class RemoteBackend:
     def __init__(self, handle: DeploymentHandle, name: str) -> None:
         self._complete = handle.complete
         self._stream = handle.options(stream=True).stream
+        self._settle = handle.settle
         self._name = name
 
     async def complete(self, request: BackendRequest) -> Answer:
@@ -106,3 +107,13 @@ class RemoteBackend:
         finally:
             if not finished:
                 response.cancel()
+
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        """What an answer that broke off was charged."""
+        with _translated(self._name, UpstreamError):
+            settled: Settlement | None = await self._settle.remote(
+                request, generation_id
+            )
+            return settled

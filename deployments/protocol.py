@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.policy import RoutingDecision
+from deployments.catalog import Price, Timeouts
 
-CostSource = Literal["upstream", "price_table", "unknown"]
+CostSource = Literal["upstream", "price_table", "estimated", "unknown"]
+# OpenAI's paths that a backend may answer, under its base URL.
+Surface = Literal["chat/completions", "completions", "responses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +75,27 @@ class Usage:
     reasoning_tokens: int | None = None
 
 
+_NO_PRICE = Price()
+_TIMEOUTS = Timeouts()
+
+
 @dataclass(frozen=True, slots=True)
 class BackendRequest:
-    """A chat completion for one model of one backend.
+    """A request for one model of one backend.
 
     `body` is the client's JSON with `model` replaced by the upstream's id.
+    `secret` names the environment variable with the tenant's own key, if it has one:
+    a key itself never crosses.
     """
 
     request_id: str
     model: str  # public id
     upstream_model: str
     body: bytes
-    input_usd_per_token: float | None
-    output_usd_per_token: float | None
+    price: Price = _NO_PRICE
+    timeouts: Timeouts = _TIMEOUTS
+    surface: Surface = "chat/completions"
+    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class Answer:
 
 
 class Backend(Protocol):
-    """Answers chat completions. Both methods raise ServingError."""
+    """Answers requests. All methods raise ServingError."""
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer at once."""
@@ -116,6 +127,11 @@ class Backend(Protocol):
 
         `[DONE]` and the usage-only event are left to the gateway.
         """
+
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        """What an answer that broke off was charged; None if the upstream can't say."""
 
 
 class RouterLike(Protocol):

@@ -3,9 +3,9 @@
 `serve_app.app` makes deployments of them; nothing here is decorated.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from artifacts.encoder import EncoderSpec, load_encoder
+from artifacts.location import directory_of
 from artifacts.store import ENCODER, load, load_manifest
 from deployments.embedder import Embedder, EmbedderConfig
 from deployments.handles import RemoteEmbedder
-from deployments.openrouter import OpenRouterBackend, OpenRouterConfig
+from deployments.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.protocol import (
     Answer,
     Backend,
@@ -37,9 +38,10 @@ _GATHER_S = 0.025
 class EmbedderReplica:
     """An Embedder with the encoder of an artifact."""
 
-    def __init__(self, artifact: Path, config: EmbedderConfig) -> None:
-        spec: EncoderSpec = load_manifest(artifact).encoder
-        encoder = load_encoder(spec, artifact / ENCODER, threads=config.threads)
+    def __init__(self, artifact: str, config: EmbedderConfig) -> None:
+        directory = directory_of(artifact)
+        spec: EncoderSpec = load_manifest(directory).encoder
+        encoder = load_encoder(spec, directory / ENCODER, threads=config.threads)
         # The first inference allocates; better here than in the first request.
         encoder.encode(["warm-up"])
         self._embedder = Embedder(encoder, config)
@@ -52,13 +54,15 @@ class EmbedderReplica:
 class RouterReplica:
     """A Router that takes another artifact through `user_config`, while serving."""
 
-    def __init__(self, embedder: DeploymentHandle, artifact: Path) -> None:
-        self._router = Router(RemoteEmbedder(embedder), load(artifact))
+    def __init__(self, embedder: DeploymentHandle, artifact: str) -> None:
+        self._router = Router(RemoteEmbedder(embedder), load(directory_of(artifact)))
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """`{"artifact": directory}`; BadInput if its encoder is not the Embedder's."""
-        if path := user_config.get("artifact"):
-            self._router.activate(load(Path(path)))
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """`{"artifact": directory or address}`; BadInput if its encoder is not the
+        Embedder's. Requests are answered while it is fetched."""
+        if artifact := user_config.get("artifact"):
+            directory = await asyncio.to_thread(directory_of, artifact)
+            self._router.activate(await asyncio.to_thread(load, directory))
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision for each query."""
@@ -97,11 +101,17 @@ class BackendReplica:
                 yield frame
         yield settled[0]
 
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        """What an answer that broke off was charged."""
+        return await self._backend.settle(request, generation_id)
+
 
 class OpenRouterReplica(BackendReplica):
-    """OpenRouter, with the key from the replica's own environment."""
+    """An upstream, with the keys from the replica's own environment."""
 
-    def __init__(self, config: OpenRouterConfig) -> None:
+    def __init__(self, config: UpstreamConfig) -> None:
         super().__init__(OpenRouterBackend(config, config.api_key()))
 
 

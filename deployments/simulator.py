@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.errors import UpstreamError
+from deployments.errors import InvalidRequest, UpstreamError
 from deployments.openrouter import settle
 from deployments.protocol import Answer, BackendRequest, Settlement, Usage
 from deployments.sse import event
@@ -87,11 +87,20 @@ class SimulatorBackend:
         yield script.chunk({}, script.finish_reason)
         yield settle(request, script.usage, None, PROVIDER)
 
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        """Nothing is charged that could be asked for."""
+        return None
+
     @property
     def _pace(self) -> float:
         return self._config.tokens_per_s
 
     def _script(self, request: BackendRequest) -> "_Script":
+        if request.surface != "chat/completions":
+            what = f"The simulator has no /v1/{request.surface}."
+            raise InvalidRequest(what, param="model", code="unsupported_endpoint")
         return _Script(request, self._config)
 
 

@@ -1,30 +1,17 @@
 """HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
 
-import math
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.errors import (
-    InvalidRequest,
-    RateLimited,
-    ServingError,
-    UpstreamError,
-    UpstreamTimeout,
-)
+from deployments.catalog import Timeouts
+from deployments.errors import UpstreamError, UpstreamTimeout
+from deployments.patience import too_slow
+from deployments.upstream_errors import status_error
 
-
-class UpstreamTimeouts(BaseModel):
-    """How long to wait for an upstream, in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    connect_s: float = Field(default=5.0, gt=0)
-    read_s: float = Field(
-        default=120.0, gt=0, description="for the first byte and between bytes"
-    )
+_MAX_ANSWER_BYTES = 64 * 2**20
 
 
 class UpstreamClient:
@@ -35,15 +22,11 @@ class UpstreamClient:
         base_url: str,
         *,
         headers: Mapping[str, str],
-        timeouts: UpstreamTimeouts,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={**headers, "content-type": "application/json"},
-            timeout=httpx.Timeout(
-                timeouts.read_s, connect=timeouts.connect_s, pool=timeouts.connect_s
-            ),
             limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
             http2=True,
             transport=transport,
@@ -51,14 +34,41 @@ class UpstreamClient:
             follow_redirects=False,
         )
 
-    async def post(self, path: str, body: bytes) -> bytes:
-        """The whole answer to a POST."""
-        async with self._answering(path, body) as response:
-            return await response.aread()
+    async def get(
+        self, path: str, params: Mapping[str, str], key: str | None, timeout_s: float
+    ) -> bytes | None:
+        """The answer to a GET; None if the upstream knows nothing there."""
+        timeouts = Timeouts(total_s=timeout_s)
+        request = self._client.build_request("GET", path, params=dict(params))
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._answering(request, timeouts, key) as response,
+            ):
+                return await response.aread()
+        except (UpstreamError, TimeoutError):
+            return None
 
-    async def post_stream(self, path: str, body: bytes) -> AsyncIterator[bytes]:
+    async def post(
+        self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
+    ) -> bytes:
+        """The whole answer to a POST."""
+        request = self._client.build_request("POST", path, content=body)
+        try:
+            async with (
+                asyncio.timeout(timeouts.total_s),
+                self._answering(request, timeouts, key) as response,
+            ):
+                return await _bounded(response)
+        except TimeoutError:
+            raise too_slow("total_s", timeouts.total_s) from None
+
+    async def post_stream(
+        self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
+    ) -> AsyncIterator[bytes]:
         """The answer as it arrives; the connection closes when the iterator does."""
-        async with self._answering(path, body) as response:
+        request = self._client.build_request("POST", path, content=body)
+        async with self._answering(request, timeouts, key) as response:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise UpstreamError("The upstream did not answer with an event stream.")
@@ -70,12 +80,24 @@ class UpstreamClient:
         await self._client.aclose()
 
     @asynccontextmanager
-    async def _answering(self, path: str, body: bytes) -> AsyncIterator[httpx.Response]:
+    async def _answering(
+        self, request: httpx.Request, timeouts: Timeouts, key: str | None
+    ) -> AsyncIterator[httpx.Response]:
+        # Waiting for bytes is timed where events are known: see Patience.
+        limits = httpx.Timeout(
+            timeouts.total_s, connect=timeouts.connect_s, pool=timeouts.connect_s
+        )
+        request.extensions["timeout"] = limits.as_dict()
+        if key is not None:
+            request.headers["authorization"] = f"Bearer {key}"
         try:
-            async with self._client.stream("POST", path, content=body) as response:
+            response = await self._client.send(request, stream=True)
+            try:
                 if response.status_code != httpx.codes.OK:
                     raise status_error(response)
                 yield response
+            finally:
+                await response.aclose()
         except httpx.TimeoutException:
             raise UpstreamTimeout("The upstream did not answer in time.") from None
         except httpx.HTTPError as error:
@@ -84,28 +106,12 @@ class UpstreamClient:
             raise UpstreamError(what) from None
 
 
-def status_error(response: httpx.Response) -> ServingError:
-    """An upstream's status in our words; its message may quote the prompt, so no."""
-    status = response.status_code
-    if status in {400, 413, 422}:
-        return InvalidRequest(
-            f"The upstream refused the request (status {status}).",
-            code="upstream_refused",
-        )
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return RateLimited(
-            "The upstream's rate limit is reached.",
-            code="upstream_rate_limit",
-            retry_after_s=_retry_after_s(response),
-        )
-    if status in {408, 504}:
-        return UpstreamTimeout(f"The upstream timed out (status {status}).")
-    return UpstreamError(f"The upstream failed (status {status}).")
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
-    try:
-        seconds = float(response.headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+async def _bounded(response: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > _MAX_ANSWER_BYTES:
+            raise UpstreamError("The upstream's answer is too large.")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,7 +1,5 @@
 """The HTTP surface: OpenAI's paths and words, and ours beside them."""
 
-import math
-import uuid
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, FastAPI, Request
@@ -9,18 +7,14 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from deployments.errors import (
-    InvalidRequest,
-    NotFound,
-    Overloaded,
-    PayloadTooLarge,
-    ServingError,
-)
+from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingError
 from serve_app.chat import Chat, parse_chat
 from serve_app.gateway import Gateway
+from serve_app.incoming import asked, read_body, request_id, unless_gone
 from serve_app.model_list import model_entry, model_list
-from serve_app.planning import Asked, Plan
+from serve_app.planning import Plan
 from serve_app.responses import error_response, json_response, routing_headers
+from serve_app.run import Call
 from serve_app.streaming import sse_body
 
 
@@ -29,6 +23,7 @@ def build_api(gateway: Gateway) -> FastAPI:
     app = FastAPI(title="avengers-serve", docs_url=None, redoc_url=None)
     app.add_exception_handler(ServingError, _serving_error)
     app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_exception_handler(Exception, _unforeseen)
     paths = _Paths(gateway)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
@@ -58,9 +53,9 @@ class _Paths:
         plan, chat = await self._planned(request)
         if chat.request.stream:
             return await self._stream(request, plan, chat)
-        directory = self._gateway.directory
-        answer, answered = await self._gateway.completions.complete(
-            plan, chat, directory, _request_id(request)
+        call = self._call(request, plan, chat)
+        answer, answered = await unless_gone(
+            request, self._gateway.completions.complete(call)
         )
         headers = routing_headers(answered, answer.settlement.cost_usd)
         return Response(answer.body, headers=headers, media_type="application/json")
@@ -97,12 +92,16 @@ class _Paths:
         authorization = request.headers.get("authorization")
         tenant = self._gateway.directory.authenticate(authorization)
         limit = self._gateway.limits.max_body_bytes
-        chat = parse_chat(await _read_body(request, limit))
-        return self._gateway.plan(tenant, chat, _asked(request)), chat
+        chat = parse_chat(await read_body(request, limit))
+        return self._gateway.plan(tenant, chat, asked(request)), chat
+
+    def _call(self, request: Request, plan: Plan, chat: Chat) -> Call:
+        return Call(plan, chat, self._gateway.directory, request_id(request))
 
     async def _stream(self, request: Request, plan: Plan, chat: Chat) -> Response:
-        started = await self._gateway.completions.start_stream(
-            plan, chat, self._gateway.directory, _request_id(request)
+        call = self._call(request, plan, chat)
+        started = await unless_gone(
+            request, self._gateway.completions.start_stream(call)
         )
         body: AsyncIterator[bytes] = sse_body(
             started, include_usage=chat.request.include_usage
@@ -118,45 +117,6 @@ class _Paths:
         )
 
 
-def _request_id(request: Request) -> str:
-    """The client's `x-request-id` or a new one; Serve writes it into the response."""
-    return request.headers.get("x-request-id") or f"req-{uuid.uuid4().hex}"
-
-
-def _asked(request: Request) -> Asked:
-    tier: str | None = request.path_params.get("cost_tier")
-    stated = request.headers.get("x-routing-alpha")
-    if stated is None:
-        return Asked(tier)
-    try:
-        alpha = float(stated)
-    except ValueError:
-        alpha = math.nan
-    if not 0 <= alpha <= 1:
-        message = "x-routing-alpha must be a number in [0, 1]."
-        raise InvalidRequest(message, param="x-routing-alpha", code="invalid_value")
-    return Asked(tier, alpha)
-
-
-async def _read_body(request: Request, limit: int) -> bytes:
-    """The body, never holding more than `limit` bytes of it."""
-    too_large = PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise too_large
-            parts.append(part)
-    except ClientDisconnect:
-        raise InvalidRequest("The client went away while sending.") from None
-    return b"".join(parts)
-
-
 async def _serving_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ServingError)
     return error_response(error)
@@ -169,6 +129,11 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         return error_response(NotFound(message, code=code))
     known = InvalidRequest(f"{error.detail}.", code="method_not_allowed")
     return error_response(known, status=error.status_code)
+
+
+async def _client_gone(_: Request, __: Exception) -> Response:
+    # Nobody reads it; the status is nginx's, for the access log.
+    return Response(status_code=499)
 
 
 async def _unforeseen(_: Request, __: Exception) -> Response:

@@ -14,7 +14,7 @@ from deployments.replicas import (
     RouterReplica,
     SimulatorReplica,
 )
-from serve_app.config import AppConfig, artifact_directory
+from serve_app.config import AppConfig, artifact_location
 from serve_app.gateway_replica import GatewayReplica
 
 # Of asyncio work that mostly waits; Serve's own default of 5 would queue streams.
@@ -35,28 +35,29 @@ _RESOURCES = {"num_cpus": 0.1}
 
 def build_app(config: AppConfig) -> Application:
     """The graph Gateway → Router → Embedder, Gateway → backends."""
-    directory = artifact_directory(config.artifact)
-    embedder = _deployment(EmbedderReplica, "Embedder").bind(directory, config.embedder)
-    router = _deployment(RouterReplica, "Router").bind(embedder, directory)
+    # Not fetched here: each replica needs it on its own node.
+    artifact = artifact_location(config.artifact)
+    embedder = _deployment(EmbedderReplica, "Embedder").bind(artifact, config.embedder)
+    router = _deployment(RouterReplica, "Router").bind(embedder, artifact)
     backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
     gateway = serve.ingress()(GatewayReplica)
     return _deployment(gateway, "Gateway").bind(config, router, backends)
 
 
 def _backend(name: str, config: AppConfig) -> Application:
-    if name == "openrouter":
-        deployment = _deployment(OpenRouterReplica, "OpenRouterBackend")
-        return deployment.bind(config.backends.openrouter)
-    return _deployment(SimulatorReplica, "SimulatorBackend").bind(
-        config.backends.simulator
-    )
+    if name == "simulator":
+        deployment = _deployment(SimulatorReplica, "SimulatorBackend")
+        return deployment.bind(config.backends.simulator)
+    suffix = "" if name == "openrouter" else f":{name}"
+    deployment = _deployment(OpenRouterReplica, "OpenRouterBackend", suffix)
+    return deployment.bind(config.upstream(name))
 
 
-def _deployment(replica: type[Any], name: str) -> serve.Deployment:
+def _deployment(replica: type[Any], kind: str, suffix: str = "") -> serve.Deployment:
     return serve.deployment(
         replica,
-        name=name,
+        name=kind + suffix,
         ray_actor_options=_RESOURCES,
         health_check_period_s=5,
-        **_DEFAULTS[name],
+        **_DEFAULTS[kind],
     )

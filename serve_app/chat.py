@@ -10,11 +10,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployments.errors import InvalidRequest
+from deployments.protocol import Surface
 
 AUTO = "auto"
-
-# Of a text that is embedded; far over any encoder's window, far under a body's limit.
-MAX_ROUTING_CHARACTERS = 2**18
 
 
 class RoutingOptions(BaseModel):
@@ -25,6 +23,9 @@ class RoutingOptions(BaseModel):
     alpha: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     models: list[str] | None = Field(default=None, min_length=1)
     exclude: list[str] = Field(default_factory=list)
+    max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    session_id: str | None = Field(default=None, min_length=1, max_length=256)
+    explain: bool = False
 
 
 class Message(BaseModel):
@@ -55,12 +56,19 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
     routing: RoutingOptions = RoutingOptions()
 
     @property
     def include_usage(self) -> bool:
         """Whether a stream should end with a usage event."""
         return self.stream_options is not None and self.stream_options.include_usage
+
+    @property
+    def output_tokens(self) -> int | None:
+        """The longest answer that is asked for; None = as long as the model likes."""
+        return self.max_completion_tokens or self.max_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class Chat:
 
     request: ChatRequest
     raw: dict[str, Any]
+    surface: Surface = "chat/completions"
 
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.
@@ -78,7 +87,7 @@ class Chat:
         """
         body = {**defaults, **self.raw, "model": upstream_model}
         body.pop("routing", None)
-        if self.request.stream:
+        if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}
         return orjson.dumps(body)
@@ -129,48 +138,3 @@ def _path(steps: list[int | str]) -> str:
     for step in steps:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
-
-
-def routing_text(messages: list[Message]) -> str:
-    """What of a conversation is embedded: the text of the last user message.
-
-    If no user message holds text, the last message that does; "" if none does. Of a
-    very long text head and tail are kept: a question often stands at the end.
-    """
-    texts = [(message.role, _text(message)) for message in messages]
-    of_users = [text for role, text in texts if role == "user" and text]
-    chosen = of_users or [text for _, text in texts if text] or [""]
-    return _head_and_tail(chosen[-1])
-
-
-def _head_and_tail(text: str) -> str:
-    if len(text) <= MAX_ROUTING_CHARACTERS:
-        return text
-    half = MAX_ROUTING_CHARACTERS // 2
-    return f"{text[:half]} {text[-half:]}"
-
-
-def _text(message: Message) -> str:
-    if isinstance(message.content, str):
-        return message.content.strip()
-    parts = message.content or []
-    texts = [part.get("text") for part in parts if part.get("type") == "text"]
-    return "\n".join(text for text in texts if isinstance(text, str)).strip()
-
-
-def needed_capabilities(request: ChatRequest) -> frozenset[str]:
-    """What a model must be able to do to answer this request at all."""
-    needed = set()
-    if request.tools:
-        needed.add("tools")
-    if (request.response_format or {}).get("type") == "json_schema":
-        needed.add("json_schema")
-    parts = [
-        part
-        for message in request.messages
-        if isinstance(message.content, list)
-        for part in message.content
-    ]
-    if any(part.get("type") == "image_url" for part in parts):
-        needed.add("vision")
-    return frozenset(needed)

@@ -1,50 +1,30 @@
-"""Answering one chat completion: decide, ask a backend, fall back, settle.
+"""Answering one request: choose, ask a backend, fall back, record.
 
 Knows nothing of HTTP and nothing of Ray.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import partial
 
-from artifacts.policy import RoutingDecision
+from deployments.breaker import Breakers
+from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import (
-    Answer,
-    Backend,
-    BackendRequest,
-    RouteQuery,
-    Settlement,
-)
-from serve_app.chat import Chat, routing_text
-from serve_app.planning import Plan
-from serve_app.tenants import Directory
+from deployments.patience import Patience
+from deployments.protocol import Answer, BackendRequest, Settlement
+from serve_app.attempts import Attempts, Bounds, Failure, RetryPolicy
+from serve_app.choosing import Cause, Chooser
+from serve_app.metering import Meter, Sink
+from serve_app.received import Received
+from serve_app.run import BackendOf, BackendPort, Call, Run, breaker_key
 
-logger = logging.getLogger(__name__)
+# A backend keeps its own timeouts; only one that is stuck itself needs this much more.
+_GRACE_S = 5.0
 
-Cause = Literal["routed", "requested", "fallback"]
-Decide = Callable[[RouteQuery], Awaitable[RoutingDecision]]
-
-
-@dataclass(frozen=True, slots=True)
-class BackendPort:
-    """A backend, and what its requests carry where the client says nothing."""
-
-    name: str
-    backend: Backend
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which models are to be tried, in order, and why."""
-
-    models: tuple[str, ...]
-    cause: Cause
-    decision: RoutingDecision | None
+Frames = AsyncIterator[bytes | Settlement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +36,7 @@ class Answered:
     cause: Cause
     alpha: float
     artifact_id: str | None
-    failed: tuple[str, ...]  # models tried before, in order
+    failures: tuple[Failure, ...]  # models tried before, or passed over, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,131 +44,170 @@ class Started:
     """A stream whose first frame has arrived: the headers can go out."""
 
     answered: Answered
-    frames: AsyncIterator[bytes | Settlement]
+    frames: Frames
+    received: Received
 
 
 class Completions:
     """Answers planned requests through the backends."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (its collaborators)
         self,
-        decide: Decide,
-        backend_of: Callable[[str], BackendPort],
+        chooser: Chooser,
+        backend_of: BackendOf,
+        breakers: Breakers,
+        retries: RetryPolicy,
         *,
-        route_timeout_s: float,
-        max_fallbacks: int,
+        request_timeout_s: float,
+        sink: Sink | None = None,
     ) -> None:
-        self._decide = decide
+        self._chooser = chooser
         self._backend_of = backend_of
-        self._route_timeout_s = route_timeout_s
-        self._max_fallbacks = max_fallbacks
+        self._breakers = breakers
+        self._retries = retries
+        self._request_timeout_s = request_timeout_s
+        self._sink = sink
 
-    async def choose(self, plan: Plan, chat: Chat) -> Choice:
-        """The models to try; routing that fails never fails the request."""
-        if plan.fixed_model is not None:
-            return Choice((plan.fixed_model,), "requested", None)
-        query = RouteQuery(
-            routing_text(chat.request.messages), plan.alpha, plan.candidates
-        )
-        try:
-            async with asyncio.timeout(self._route_timeout_s):
-                decision = await self._decide(query)
-        except (TimeoutError, ServingError, RuntimeError) as error:
-            logger.warning("routing failed (%s): default model", type(error).__name__)
-            return Choice(_default_first(plan), "fallback", None)
-        return Choice(decision.ranking, "routed", decision)
-
-    async def complete(
-        self, plan: Plan, chat: Chat, directory: Directory, request_id: str
-    ) -> tuple[Answer, Answered]:
+    async def complete(self, call: Call) -> tuple[Answer, Answered]:
         """A whole answer; raises the last model's error if all that were tried fail."""
-        choice = await self.choose(plan, chat)
-        failed: list[str] = []
-        for model in self._attempts(choice):
-            port, request = self._request(model, chat, directory, request_id)
-            try:
-                answer = await port.backend.complete(request)
-            except ServingError as error:
-                self._give_up_or_note(error, model, choice, failed)
-                continue
-            return answer, _answered(plan, choice, port, model, failed)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        run = await self._begin(call)
+        try:
+            return await _first_answer(run)
+        except ServingError as error:
+            run.given_up(error)
+            raise
+        except asyncio.CancelledError:
+            run.cancelled()
+            raise
 
-    async def start_stream(
-        self, plan: Plan, chat: Chat, directory: Directory, request_id: str
-    ) -> Started:
+    async def start_stream(self, call: Call) -> Started:
         """A stream from the first model that begins to answer."""
-        choice = await self.choose(plan, chat)
-        failed: list[str] = []
-        for model in self._attempts(choice):
-            port, request = self._request(model, chat, directory, request_id)
-            frames = port.backend.stream(request)
-            try:
-                first = await anext(frames)
-            except StopAsyncIteration:
-                error: ServingError = UpstreamError("The upstream's answer is empty.")
-                self._give_up_or_note(error, model, choice, failed)
-            except ServingError as raised:
-                self._give_up_or_note(raised, model, choice, failed)
-            else:
-                answered = _answered(plan, choice, port, model, failed)
-                return Started(answered, _resumed(first, frames))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        run = await self._begin(call)
+        try:
+            return await _first_stream(run)
+        except ServingError as error:
+            run.given_up(error)
+            raise
+        except asyncio.CancelledError:
+            run.cancelled()
+            raise
 
-    def _attempts(self, choice: Choice) -> tuple[str, ...]:
-        return choice.models[: 1 + self._max_fallbacks]
-
-    def _give_up_or_note(
-        self, error: ServingError, model: str, choice: Choice, failed: list[str]
-    ) -> None:
-        """Raise unless another model may still be tried; in that case note this one."""
-        failed.append(model)
-        logger.warning("model %s failed: %s", model, type(error).__name__)
-        if not error.retryable or len(failed) == len(self._attempts(choice)):
-            error.model = model
-            raise error
-
-    def _request(
-        self, model: str, chat: Chat, directory: Directory, request_id: str
-    ) -> tuple[BackendPort, BackendRequest]:
-        spec = directory.specs[model]
-        port = self._backend_of(model)
-        request = BackendRequest(
-            request_id=request_id,
-            model=model,
-            upstream_model=spec.upstream_model,
-            body=chat.upstream_body(spec.upstream_model, dict(port.defaults)),
-            input_usd_per_token=spec.price.input_usd_per_token,
-            output_usd_per_token=spec.price.output_usd_per_token,
+    async def _begin(self, call: Call) -> Run:
+        meter = Meter(self._sink, call.plan, call.chat, call.request_id)
+        bounds = Bounds(time.monotonic() + self._request_timeout_s)
+        choice = await self._chooser.choose(call.plan, call.chat)
+        meter.chosen(choice.cause, choice.decision)
+        key_of = partial(breaker_key, call, self._backend_of)
+        attempts = Attempts(
+            choice.models, self._retries, self._breakers, bounds, key_of=key_of
         )
-        return port, request
+        return Run(call, choice, attempts, meter, self._backend_of)
 
 
-def _default_first(plan: Plan) -> tuple[str, ...]:
-    default = plan.tenant.default_model
-    if default in plan.candidates:
-        return (default, *(m for m in plan.candidates if m != default))
-    return plan.candidates
+async def _first_answer(run: Run) -> tuple[Answer, Answered]:
+    while True:
+        port, request = await run.next()
+        try:
+            async with asyncio.timeout(request.timeouts.total_s + _GRACE_S):
+                answer = await port.backend.complete(request)
+        except TimeoutError:
+            run.failed(_stuck(port))
+        except ServingError as error:
+            run.failed(error)
+        else:
+            run.began(port, request)
+            run.finished(answer.settlement)
+            return answer, _answered(run, port, request)
 
 
-async def _resumed(
-    first: bytes | Settlement, rest: AsyncIterator[bytes | Settlement]
-) -> AsyncIterator[bytes | Settlement]:
-    async with aclosing(rest):  # type: ignore[type-var]
-        yield first
-        async for item in rest:
+async def _first_stream(run: Run) -> Started:
+    while True:
+        port, request = await run.next()
+        patience = Patience(_with_grace(request.timeouts))
+        frames = port.backend.stream(request)
+        try:
+            async with asyncio.timeout_at(patience.until):
+                first = await anext(frames)
+        except TimeoutError:
+            run.failed(_stuck(port))
+        except StopAsyncIteration:
+            run.failed(UpstreamError("The upstream's answer is empty."))
+        except ServingError as error:
+            run.failed(error)
+        else:
+            run.began(port, request)
+            received = Received()
+            items = _paced(first, frames, patience, port)
+            followed = _followed(run, request, received, items)
+            return Started(_answered(run, port, request), followed, received)
+
+
+async def _followed(
+    run: Run, request: BackendRequest, received: Received, items: Frames
+) -> Frames:
+    """A stream passed on, and its end recorded, whatever it is."""
+    finished = False
+    try:
+        async with aclosing(items):  # type: ignore[type-var]
+            async for item in items:
+                if isinstance(item, Settlement):
+                    run.finished(item)
+                    finished = True
+                else:
+                    received.add(item)
+                yield item
+    except ServingError as error:
+        run.broke_off(request, received, error)
+        raise
+    except (asyncio.CancelledError, GeneratorExit):
+        if not finished:
+            run.broke_off(request, received, None)
+        raise
+
+
+async def _paced(
+    first: bytes | Settlement, frames: Frames, patience: Patience, port: BackendPort
+) -> Frames:
+    """All items; UpstreamError if the backend is stuck or leaves out the settlement."""
+    seen = 1
+    item = first
+    async with aclosing(frames):  # type: ignore[type-var]
+        while True:
             yield item
+            if isinstance(item, Settlement):
+                return
+            patience.saw(seen)
+            try:
+                async with asyncio.timeout_at(patience.until):
+                    item = await anext(frames)
+            except TimeoutError:
+                raise _stuck(port) from None
+            except StopAsyncIteration:
+                raise UpstreamError("The answer ended without its usage.") from None
+            seen += 1
 
 
-def _answered(
-    plan: Plan, choice: Choice, port: BackendPort, model: str, failed: list[str]
-) -> Answered:
-    decision = choice.decision
+def _with_grace(timeouts: Timeouts) -> Timeouts:
+    more = timeouts.connect_s + _GRACE_S
+    return Timeouts(
+        connect_s=timeouts.connect_s,
+        first_token_s=timeouts.first_token_s + more,
+        between_tokens_s=timeouts.between_tokens_s + more,
+        total_s=timeouts.total_s + more,
+    )
+
+
+def _stuck(port: BackendPort) -> UpstreamError:
+    return UpstreamError(f"The backend {port.name} does not answer.", code="stuck")
+
+
+def _answered(run: Run, port: BackendPort, request: BackendRequest) -> Answered:
+    decision = run.choice.decision
     return Answered(
-        model=model,
+        model=request.model,
         backend=port.name,
-        cause=choice.cause,
-        alpha=plan.alpha,
+        cause=run.choice.cause,
+        alpha=run.call.plan.alpha,
         artifact_id=decision.artifact_id if decision else None,
-        failed=tuple(failed),
+        failures=tuple(run.attempts.failures),
     )

@@ -1,17 +1,21 @@
 """The configuration of the application: what stands under `args` in the Serve YAML."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import artifacts
+from artifacts.location import directory_of, is_remote
+from deployments.breaker import BreakerConfig
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.embedder import EmbedderConfig
-from deployments.openrouter import OpenRouterConfig
+from deployments.openrouter import OpenRouterConfig, UpstreamConfig
 from deployments.simulator import SimulatorConfig
+from serve_app.attempts import RetryPolicy
 
 BUNDLED_ARTIFACT = "default"
+_BACKENDS = ("openrouter", "simulator")
 
 
 class _Frozen(BaseModel):
@@ -57,6 +61,10 @@ class TenantConfig(_Frozen):
     )
     default_model: str | None = Field(
         default=None, description="answers when routing fails; none = the gateway's"
+    )
+    byok: dict[str, str] = Field(
+        default={},
+        description="backend → environment variable with the tenant's own key for it",
     )
 
     @model_validator(mode="after")
@@ -108,8 +116,8 @@ class GatewayLimits(_Frozen):
     route_timeout_s: float = Field(
         default=1.0, gt=0, description="after this the default model answers"
     )
-    max_fallbacks: int = Field(
-        default=2, ge=0, description="other models tried after the first has failed"
+    request_timeout_s: float = Field(
+        default=900.0, gt=0, description="no further model is tried after this"
     )
 
 
@@ -117,10 +125,34 @@ class Backends(_Frozen):
     """Where answers come from."""
 
     openrouter: OpenRouterConfig = OpenRouterConfig()
+    upstreams: dict[str, UpstreamConfig] = Field(
+        default={}, description="other upstreams that speak OpenAI's HTTP, by name"
+    )
     simulator: SimulatorConfig = SimulatorConfig()
     without_key: Literal["refuse", "simulate"] = Field(
         default="refuse",
         description="what becomes of openrouter models while its key is not set",
+    )
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "Backends":
+        for name in self.upstreams:
+            if name in _BACKENDS or not name.replace("-", "_").isidentifier():
+                raise ValueError(f"upstreams: {name!r} cannot be a backend's name")
+        return self
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a model's `backend` may be."""
+        return frozenset({*_BACKENDS, *self.upstreams})
+
+
+class UsageConfig(_Frozen):
+    """Where usage records go."""
+
+    journal: str | None = Field(
+        default=None,
+        description="directory of the journal; none = no records. `~` is the home",
     )
 
 
@@ -128,11 +160,24 @@ class AppConfig(LiveSettings):
     """Everything that `build_app` needs."""
 
     artifact: str = Field(
-        default=BUNDLED_ARTIFACT, description="a directory, or 'default': the bundled"
+        default=BUNDLED_ARTIFACT,
+        description="a directory, an address (s3://, gs://, …), or 'default': bundled",
     )
     backends: Backends = Backends()
     embedder: EmbedderConfig = EmbedderConfig()
     limits: GatewayLimits = GatewayLimits()
+    retries: RetryPolicy = RetryPolicy()
+    breaker: BreakerConfig = BreakerConfig()
+    usage: UsageConfig = UsageConfig()
+
+    @model_validator(mode="after")
+    def _backends_exist(self) -> "AppConfig":
+        known = set(self.backends.names)
+        for spec in self.catalog.models:
+            _refuse_unknown(f"catalog.models.{spec.id}.backend", {spec.backend}, known)
+        for tenant in self.tenants:
+            _refuse_unknown(f"tenants.{tenant.id}.byok", set(tenant.byok), known)
+        return self
 
     @property
     def live(self) -> LiveSettings:
@@ -153,13 +198,28 @@ class AppConfig(LiveSettings):
             return "simulator"
         return spec.backend
 
+    def upstream(self, backend: str) -> UpstreamConfig:
+        """The upstream behind a backend; KeyError if there is none."""
+        if backend == "openrouter":
+            return self.backends.openrouter
+        return self.backends.upstreams[backend]
+
+    def request_defaults(self, backend: str) -> dict[str, Any]:
+        """What requests to a backend carry where nobody says otherwise."""
+        return {} if backend == "simulator" else self.upstream(backend).request_defaults
+
     @property
     def _simulates(self) -> bool:
         return self.backends.without_key == "simulate"
 
 
-def artifact_directory(artifact: str) -> Path:
-    """The directory that `artifact` names."""
+def artifact_location(artifact: str) -> str:
+    """The path or address that `artifact` names; nothing is looked at."""
     if artifact == BUNDLED_ARTIFACT:
-        return Path(artifacts.__path__[0]) / "default"
-    return Path(artifact).resolve()
+        return str(Path(artifacts.__path__[0]) / "default")
+    return artifact if is_remote(artifact) else str(directory_of(artifact))
+
+
+def artifact_directory(artifact: str) -> Path:
+    """The directory that `artifact` names; what an address holds is fetched."""
+    return directory_of(artifact_location(artifact))

@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artifacts.policy import RoutingDecision
+from deployments.breaker import Breakers
 from deployments.catalog import ModelSpec
 from deployments.coalescing import Coalescer
 from deployments.errors import ServingError
 from deployments.protocol import RouteQuery, RouterLike
-from serve_app.chat import Chat, routing_text
-from serve_app.completion import BackendPort, Completions
+from serve_app.chat import Chat
+from serve_app.choosing import Chooser, route_query
+from serve_app.completion import Completions
 from serve_app.config import AppConfig, LiveSettings
+from serve_app.metering import Sink
 from serve_app.planning import Asked, Plan, make_plan
 from serve_app.route_report import route_report
+from serve_app.run import BackendPort
 from serve_app.tenants import Directory, Tenant
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -28,6 +32,7 @@ class Gateway:
         config: AppConfig,
         router: RouterLike,
         backends: Mapping[str, BackendPort],
+        sink: Sink | None = None,
     ) -> None:
         self._config = config
         self._router = router
@@ -35,11 +40,14 @@ class Gateway:
         self._directory = Directory(config)
         self._route = Coalescer[RouteQuery, RoutingDecision](self._route_batch)
         self.limits = config.limits
+        self.breakers = Breakers(config.breaker)
         self.completions = Completions(
-            self._route,
+            Chooser(self._route, timeout_s=config.limits.route_timeout_s),
             self._port,
-            route_timeout_s=config.limits.route_timeout_s,
-            max_fallbacks=config.limits.max_fallbacks,
+            self.breakers,
+            config.retries,
+            request_timeout_s=config.limits.request_timeout_s,
+            sink=sink,
         )
 
     @property
@@ -56,14 +64,12 @@ class Gateway:
 
     def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
         """What may answer this request."""
-        return make_plan(self._directory, tenant, chat.request, asked)
+        return make_plan(self._directory, tenant, chat, asked)
 
     async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
         """The decision without the answer, and why."""
         start = time.perf_counter()
-        text = routing_text(chat.request.messages)
-        query = RouteQuery(text, plan.alpha, plan.candidates)
-        explanation = await self._router.explain(query)
+        explanation = await self._router.explain(route_query(plan, chat))
         return route_report(explanation, plan, time.perf_counter() - start)
 
     async def ready(self) -> bool:

@@ -1,5 +1,6 @@
 """What Ray runs of the Gateway."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -7,11 +8,11 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from deployments.handles import RemoteBackend, RemoteRouter
-from deployments.openrouter import REQUEST_DEFAULTS
+from deployments.journal import Journal
 from serve_app.api import build_api
-from serve_app.completion import BackendPort
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
+from serve_app.run import BackendPort
 
 
 class GatewayReplica:
@@ -25,13 +26,13 @@ class GatewayReplica:
     ) -> None:
         ports = {
             name: BackendPort(
-                name,
-                RemoteBackend(handle, name),
-                REQUEST_DEFAULTS if name == "openrouter" else {},
+                name, RemoteBackend(handle, name), config.request_defaults(name)
             )
             for name, handle in backends.items()
         }
-        self._gateway = Gateway(config, RemoteRouter(router), ports)
+        directory = config.usage.journal
+        journal = Journal(Path(directory).expanduser()) if directory else None
+        self._gateway = Gateway(config, RemoteRouter(router), ports, journal)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Replace `tenants`, `cost_tiers`, `catalog` or `default_model`, each whole."""

@@ -1,9 +1,12 @@
 """From a request and its tenant to what may answer: α and the candidate models."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from deployments.errors import InvalidRequest
-from serve_app.chat import AUTO, ChatRequest, needed_capabilities
+from serve_app.chat import AUTO, Chat, ChatRequest
+from serve_app.needs import needed_capabilities
+from serve_app.prompt_size import PromptSize, prompt_size, size_problem
 from serve_app.tenants import Directory, Tenant
 
 
@@ -29,12 +32,12 @@ class Plan:
     fixed_model: str | None
     candidates: tuple[str, ...]
     excluded: dict[str, str]
+    prompt: PromptSize = field(default=PromptSize((), n_messages=0, n_images=0))
 
 
-def make_plan(
-    directory: Directory, tenant: Tenant, request: ChatRequest, asked: Asked
-) -> Plan:
+def make_plan(directory: Directory, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
     """Resolve names and permissions; a ServingError says what is not to be had."""
+    request = chat.request
     fixed = None
     tier_name = asked.cost_tier
     if not _is_auto(request.model):
@@ -52,11 +55,28 @@ def make_plan(
     if fixed is None and tier_name is None and not own_alpha:
         # What `auto` stands for; a model that is named is no matter of the tier.
         tier_name = tenant.cost_tier
-    candidates, excluded = _candidates(directory, tenant, request, tier_name)
+    prompt = prompt_size(chat.raw)
+    limits = _Limits(directory, tenant, request, tier_name, prompt)
+    candidates, excluded = _candidates(limits)
     if fixed is not None and fixed in excluded:
-        message = f"The model {fixed!r} cannot be used here: {excluded[fixed]}."
-        raise InvalidRequest(message, param="model", code="model_not_suitable")
-    return Plan(tenant, alpha, tier_name, fixed, candidates, excluded)
+        why = excluded[fixed]
+        message = f"The model {fixed!r} cannot be used here: {why}."
+        code = _code([why]) or "model_not_suitable"
+        raise InvalidRequest(message, param="model", code=code)
+    if not candidates:
+        raise _nothing_left(excluded)
+    return Plan(tenant, alpha, tier_name, fixed, candidates, excluded, prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What narrows the models down."""
+
+    directory: Directory
+    tenant: Tenant
+    request: ChatRequest
+    tier_name: str | None
+    prompt: PromptSize
 
 
 def _is_auto(model: str) -> bool:
@@ -83,33 +103,58 @@ def _alpha(
     return tier.alpha
 
 
-def _candidates(
-    directory: Directory, tenant: Tenant, request: ChatRequest, tier_name: str | None
-) -> tuple[tuple[str, ...], dict[str, str]]:
+def _candidates(limits: _Limits) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates in the catalog's order, and why each other model is none."""
-    _refuse_unknown_models(directory, request)
-    tier = directory.settings.cost_tiers[tier_name] if tier_name else None
-    wanted = request.routing.models
-    needed = needed_capabilities(request)
+    _refuse_unknown_models(limits.directory, limits.request)
+    needed = needed_capabilities(limits.request)
     excluded: dict[str, str] = {}
-    for model, spec in directory.specs.items():
-        lacking = sorted(needed - spec.capabilities)
-        if model not in tenant.models:
+    candidates = []
+    for model in limits.directory.specs:
+        if model not in limits.tenant.models:
             continue  # to this tenant it does not exist
-        if tier is not None and tier.models is not None and model not in tier.models:
-            excluded[model] = f"it is not in the cost tier {tier_name!r}"
-        elif wanted is not None and model not in wanted:
-            excluded[model] = "it is not in routing.models"
-        elif model in request.routing.exclude:
-            excluded[model] = "it is in routing.exclude"
-        elif lacking:
-            excluded[model] = f"the request needs {', '.join(lacking)}"
-    left = tuple(m for m in directory.specs if m in tenant.models - excluded.keys())
-    if not left:
-        reasons = "; ".join(f"{model}: {why}" for model, why in excluded.items())
-        message = f"No model is left to answer this request ({reasons})."
-        raise InvalidRequest(message, param="routing", code="no_candidate_model")
-    return left, excluded
+        if problem := _not_wanted(limits, model) or _unfit(limits, model, needed):
+            excluded[model] = problem
+        else:
+            candidates.append(model)
+    return tuple(candidates), excluded
+
+
+def _not_wanted(limits: _Limits, model: str) -> str | None:
+    tiers = limits.directory.settings.cost_tiers
+    tier = tiers[limits.tier_name] if limits.tier_name else None
+    routing = limits.request.routing
+    if tier is not None and tier.models is not None and model not in tier.models:
+        return f"it is not in the cost tier {limits.tier_name!r}"
+    if routing.models is not None and model not in routing.models:
+        return "it is not in routing.models"
+    if model in routing.exclude:
+        return "it is in routing.exclude"
+    return None
+
+
+def _unfit(limits: _Limits, model: str, needed: frozenset[str]) -> str | None:
+    spec = limits.directory.specs[model]
+    if lacking := sorted(needed - spec.capabilities):
+        return f"the request needs {', '.join(lacking)}"
+    return size_problem(spec, limits.prompt, limits.request.output_tokens)
+
+
+def _nothing_left(excluded: dict[str, str]) -> InvalidRequest:
+    """Which constraints emptied the list, and how many models each took."""
+    reasons = Counter(excluded.values())
+    listed = "; ".join(
+        f"{count} model{'s' if count > 1 else ''}: {why}"
+        for why, count in reasons.most_common()
+    )
+    message = f"No model is left to answer this request ({listed})."
+    code = _code(list(excluded.values())) or "no_candidate_model"
+    return InvalidRequest(message, param="routing", code=code)
+
+
+def _code(reasons: list[str]) -> str | None:
+    """OpenAI's code, if every model's window is too small."""
+    too_small = all(why.startswith("its window") for why in reasons)
+    return "context_length_exceeded" if reasons and too_small else None
 
 
 def _refuse_unknown_models(directory: Directory, request: ChatRequest) -> None:

@@ -36,10 +36,17 @@ def routing_headers(
         "x-routed-backend": answered.backend,
         "x-routing": answered.cause,
         "x-routing-alpha": f"{answered.alpha:g}",
-        "x-routing-fallbacks": str(len(answered.failed)),
+        "x-routing-fallbacks": _fallbacks(answered),
     }
     if answered.artifact_id is not None:
         headers["x-routing-artifact"] = answered.artifact_id[:12]
     if cost_usd is not None:
         headers["x-response-cost-usd"] = f"{cost_usd:.10f}".rstrip("0").rstrip(".")
     return headers
+
+
+def _fallbacks(answered: Answered) -> str:
+    """`0`, or how many models failed or were passed over, and why each:
+    `1; gpt-4o=upstream_rate_limit`."""
+    told = (f"{failure.model}={failure.reason}" for failure in answered.failures)
+    return "; ".join([str(len(answered.failures)), *told])

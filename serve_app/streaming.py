@@ -22,35 +22,24 @@ async def sse_body(started: Started, *, include_usage: bool) -> AsyncIterator[by
     An error after the first byte becomes an error event, and no `[DONE]` follows: the
     official clients then raise, as they do with OpenAI.
     """
-    head: dict[str, Any] | None = None
     async with aclosing(started.frames) as frames:  # type: ignore[type-var]
         try:
             async for item in frames:
                 if isinstance(item, Settlement):
                     if include_usage:
-                        yield event(_usage_chunk(head or {}, started, item))
+                        yield event(_usage_chunk(started, item))
                     yield event(DONE)
                     return
-                head = head or _head(item)
                 yield item
         except ServingError as error:
             logger.warning("stream of %s broke off", started.answered.model)
             yield event(orjson.dumps(error.body()))
 
 
-def _head(frame: bytes) -> dict[str, Any]:
-    """`id` and `created` of the first chunk, which the usage event repeats."""
-    data = frame.partition(b"\n\n")[0].removeprefix(b"data: ")
-    chunk: dict[str, Any] = orjson.loads(data)
-    return {name: chunk[name] for name in ("id", "created") if name in chunk}
-
-
-def _usage_chunk(
-    head: dict[str, Any], started: Started, settlement: Settlement
-) -> bytes:
+def _usage_chunk(started: Started, settlement: Settlement) -> bytes:
     chunk = {
-        **head,
         "object": "chat.completion.chunk",
+        **started.received.head,
         "model": started.answered.model,
         "choices": [],
         "usage": usage_object(settlement),

@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from deployments.catalog import ModelSpec
 from deployments.errors import Forbidden, NotFound, Unauthenticated
@@ -33,6 +33,8 @@ class Tenant:
     allowed_cost_tiers: frozenset[str]
     models: frozenset[str]
     default_model: str
+    byok: Mapping[str, str] = field(default_factory=dict)  # backend → variable
+    key_id: str = ""  # of the key that was used: the head of its digest
 
 
 class Directory:
@@ -48,7 +50,7 @@ class Directory:
             tenant = self._tenant(config)
             for key in config.keys:
                 if digest := _digest(key, environment):
-                    self._tenants[digest] = tenant
+                    self._tenants[digest] = replace(tenant, key_id=digest[:12])
 
     def authenticate(self, authorization: str | None) -> Tenant:
         """The tenant of an `Authorization` header; Unauthenticated if there is none.
@@ -104,6 +106,7 @@ class Directory:
             allowed_cost_tiers=_all_or(config.allowed_cost_tiers, tiers),
             models=_all_or(config.models, self.specs),
             default_model=config.default_model or self.settings.default_model,
+            byok=config.byok,
         )
 
 

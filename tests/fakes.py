@@ -18,9 +18,10 @@ from deployments.protocol import (
     Settlement,
     Usage,
 )
-from serve_app.completion import BackendPort
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
+from serve_app.metering import Sink
+from serve_app.run import BackendPort
 
 SETTLEMENT = Settlement(Usage(2, 3, 5), 0.25, "upstream", "Test")
 FIRST_EVENT = (
@@ -112,6 +113,7 @@ class ScriptedBackend:
         self.requests: list[BackendRequest] = []
         self._errors = errors or {}
         self._cut = cut
+        self.charged: Settlement | None = None
 
     async def complete(self, request: BackendRequest) -> Answer:
         self._begin(request)
@@ -127,6 +129,11 @@ class ScriptedBackend:
             raise self._cut
         yield SETTLEMENT
 
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        return self.charged
+
     def _begin(self, request: BackendRequest) -> None:
         self.requests.append(request)
         if request.model in self._errors:
@@ -136,9 +143,10 @@ class ScriptedBackend:
 def gateway(
     router: FixedRouter | None = None,
     backend: ScriptedBackend | None = None,
+    sink: Sink | None = None,
     **config: Any,
 ) -> Gateway:
     """A real Gateway between a fake router and a fake backend."""
     port = BackendPort("simulator", backend or ScriptedBackend())
     ports = {"simulator": port}
-    return Gateway(app_config(**config), router or FixedRouter(), ports)
+    return Gateway(app_config(**config), router or FixedRouter(), ports, sink)

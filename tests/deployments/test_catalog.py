@@ -26,7 +26,6 @@ def test_a_price_that_is_unknown_is_no_zero(price, cost_usd):
         ([{"id": "auto"}], "'auto' names the router"),
         ([{"id": "auto:fast"}], "'auto' names the router"),
         ([{"id": ""}], "at least 1 character"),
-        ([{"id": "a", "backend": "pigeon"}], "'openrouter' or 'simulator'"),
         ([{"id": "a", "price": {"input_usd_per_token": -1}}], "greater than or equal"),
         ([{"id": "a", "speed": 1}], "Extra inputs"),
         ([], "at least 1 item"),

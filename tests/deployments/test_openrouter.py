@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from deployments.catalog import Price
 from deployments.errors import (
     InvalidRequest,
     RateLimited,
@@ -16,7 +17,8 @@ from deployments.openrouter import OpenRouterBackend, OpenRouterConfig
 from deployments.protocol import BackendRequest, Settlement
 
 KEY = "sk-or-secret"
-REQUEST = BackendRequest("req-1", "ours", "them/theirs", b"{}", 1.0, 10.0)
+PRICE = Price(input_usd_per_token=1, output_usd_per_token=10)
+REQUEST = BackendRequest("req-1", "ours", "them/theirs", b"{}", PRICE)
 USAGE = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
 
 

@@ -4,15 +4,19 @@ import json
 
 import pytest
 
+from deployments.catalog import Price
 from deployments.errors import UpstreamError
 from deployments.protocol import BackendRequest, Settlement
 from deployments.simulator import SimulatorBackend, SimulatorConfig
 
 
+PRICE = Price(input_usd_per_token=0.001, output_usd_per_token=0.002)
+
+
 def request(**body: object) -> BackendRequest:
     messages = [{"role": "user", "content": "Hello?"}]
     data = json.dumps({"messages": messages, **body}).encode()
-    return BackendRequest("req-1", "gpt-x", "them/gpt-x", data, 0.001, 0.002)
+    return BackendRequest("req-1", "gpt-x", "them/gpt-x", data, PRICE)
 
 
 def simulator(**config: float) -> SimulatorBackend:

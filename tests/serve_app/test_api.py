@@ -171,7 +171,7 @@ async def test_the_next_model_answers_where_one_fails(stream):
         response = await c.post(CHAT, json=body)
 
     assert response.headers["x-routed-model"] == "large"
-    assert response.headers["x-routing-fallbacks"] == "1"
+    assert response.headers["x-routing-fallbacks"] == "1; small=upstream_error"
 
 
 @pytest.mark.parametrize(

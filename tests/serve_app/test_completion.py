@@ -14,6 +14,7 @@ from deployments.errors import (
 from serve_app.chat import parse_chat
 from serve_app.completion import Answered
 from serve_app.planning import Asked
+from serve_app.run import Call
 from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway
 
 DOWN = UpstreamError("down")
@@ -29,10 +30,14 @@ async def answered(
     message = {"role": "user", "content": "hi"}
     chat = parse_chat(json.dumps({"messages": [message], "model": model}).encode())
     plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
-    directory, completions = made.directory, made.completions
-    answer, by = await completions.complete(plan, chat, directory, "req-1")
+    call = Call(plan, chat, made.directory, "req-1")
+    answer, by = await made.completions.complete(call)
     assert answer.settlement is SETTLEMENT
     return by
+
+
+def failed(by: Answered) -> list[str]:
+    return [failure.model for failure in by.failures]
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +48,14 @@ def _key(monkeypatch):
 async def test_the_first_of_the_ranking_answers():
     by = await answered(ScriptedBackend())
 
-    assert (by.model, by.cause, by.failed) == ("small", "routed", ())
+    assert (by.model, by.cause, by.failures) == ("small", "routed", ())
 
 
 @pytest.mark.parametrize("error", [DOWN, Overloaded("full")])
 async def test_the_ranking_is_followed_while_models_fail(error):
     by = await answered(ScriptedBackend({"small": error, "other": error}))
 
-    assert (by.model, by.failed) == ("large", ("small", "other"))
+    assert (by.model, failed(by)) == ("large", ["small", "other"])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,7 @@ async def test_when_it_is_given_up(error, max_fallbacks, tried):
     backend = ScriptedBackend(dict.fromkeys(("small", "other", "large"), error))
 
     with pytest.raises(ServingError) as raised:
-        await answered(backend, limits={"max_fallbacks": max_fallbacks})
+        await answered(backend, retries={"max_fallbacks": max_fallbacks})
 
     assert [request.model for request in backend.requests] == tried
     assert raised.value.model == tried[-1]
@@ -76,9 +81,9 @@ async def test_a_model_that_was_asked_for_has_no_substitute():
     backend, router = ScriptedBackend({"large": DOWN}), FixedRouter()
 
     with pytest.raises(UpstreamError):
-        await answered(backend, router, model="large")
+        await answered(backend, router, model="large", retries={"backoff_s": 0})
 
-    assert len(backend.requests) == 1
+    assert {request.model for request in backend.requests} == {"large"}
     assert router.queries == []
 
 
@@ -91,4 +96,4 @@ async def test_without_a_decision_the_default_model_comes_first(router):
     by = await answered(ScriptedBackend({"large": DOWN}), router, limits=limits)
 
     assert (by.cause, by.artifact_id) == ("fallback", None)
-    assert (by.failed, by.model) == (("large",), "small")
+    assert (failed(by), by.model) == (["large"], "small")

@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.errors import Forbidden, InvalidRequest, NotFound, ServingError
-from serve_app.chat import ChatRequest
+from serve_app.chat import Chat, ChatRequest
 from serve_app.planning import Asked, Plan, make_plan
 from serve_app.tenants import Directory
 from tests.fakes import app_config
@@ -17,10 +17,9 @@ def plan(asked: Asked = NOTHING, tenant: dict | None = None, **body: object) -> 
     config = app_config(tenants=[{**(tenant or TENANT), "keys": keys}])
     directory = Directory(config, {"KEY": "sk-av-t"})
     message = {"role": "user", "content": "secret"}
-    request = ChatRequest.model_validate({"messages": [message], **body})
-    return make_plan(
-        directory, directory.authenticate("Bearer sk-av-t"), request, asked
-    )
+    raw = {"messages": [message], **body}
+    chat = Chat(ChatRequest.model_validate(raw), raw)
+    return make_plan(directory, directory.authenticate("Bearer sk-av-t"), chat, asked)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from deployments.errors import UpstreamError
 from deployments.protocol import Settlement, Usage
 from serve_app.completion import Answered, Started
+from serve_app.received import Received
 from serve_app.streaming import sse_body, usage_object
 from tests.fakes import FIRST_EVENT, SETTLEMENT
 
@@ -20,6 +21,7 @@ class Frames:
 
     def __init__(self, *items: bytes | Settlement | Exception) -> None:
         self._items = items
+        self.received = Received()
         self.closed = False
 
     async def read(self) -> AsyncIterator[bytes | Settlement]:
@@ -27,13 +29,15 @@ class Frames:
             for item in self._items:
                 if isinstance(item, Exception):
                     raise item
+                if isinstance(item, bytes):
+                    self.received.add(item)
                 yield item
         finally:
             self.closed = True
 
 
 async def said(frames: Frames, *, include_usage: bool = False) -> list[bytes]:
-    started = Started(ANSWERED, frames.read())
+    started = Started(ANSWERED, frames.read(), frames.received)
     return [part async for part in sse_body(started, include_usage=include_usage)]
 
 
@@ -65,7 +69,9 @@ async def test_an_error_becomes_an_event_and_nothing_is_done():
 
 async def test_a_client_that_leaves_closes_the_source():
     frames = Frames(FIRST_EVENT, SETTLEMENT)
-    body = sse_body(Started(ANSWERED, frames.read()), include_usage=False)
+    body = sse_body(
+        Started(ANSWERED, frames.read(), frames.received), include_usage=False
+    )
     await anext(body)
     await body.aclose()  # type: ignore[attr-defined]
 

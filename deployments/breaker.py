@@ -1,0 +1,145 @@
+"""A circuit breaker for each model: one that keeps failing is left alone for a while.
+
+    closed ──(≥ `failures` failed, and ≥ `share` of the recent ones)──→ open
+    open ──(its time is over)──→ half-open ──(the one probe succeeds)──→ closed
+                                     └──────(the probe fails)──→ open, twice as long
+
+An upstream that says `Retry-After` opens the breaker at once, for as long as it says.
+
+Each Gateway replica keeps its own breakers. Sharing them would put a call on the path
+of every request, and gain little: a replica learns from its own first few failures, and
+those are answered by the next model of the ranking, so nothing is lost meanwhile.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["closed", "open", "half-open"]
+Clock = Callable[[], float]  # seconds, never going back
+
+# A probe that is never heard of again must not block its model for good.
+_PROBE_LOST_S = 600.0
+
+
+class BreakerConfig(BaseModel):
+    """When a model is left alone, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    failures: int = Field(default=5, ge=1, description="failures that may open it")
+    share: float = Field(
+        default=0.5, gt=0, le=1, description="of the recent attempts that failed"
+    )
+    window: int = Field(default=20, ge=1, description="attempts that count as recent")
+    window_s: float = Field(default=60.0, gt=0, description="and not older than this")
+    open_s: float = Field(default=10.0, gt=0, description="doubles while probes fail")
+    max_open_s: float = Field(
+        default=300.0, gt=0, description="also the longest Retry-After that is obeyed"
+    )
+
+
+class Breaker:
+    """The breaker of one model."""
+
+    def __init__(self, config: BreakerConfig, clock: Clock = time.monotonic) -> None:
+        self._config = config
+        self._clock = clock
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=config.window)
+        self._open_until: float | None = None
+        self._open_s = config.open_s
+        self._probing_since: float | None = None
+
+    @property
+    def state(self) -> State:
+        """As it is now."""
+        if self._open_until is None:
+            return "closed"
+        return "open" if self._clock() < self._open_until else "half-open"
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the model may be tried; 0 if it may be now."""
+        if self._open_until is None:
+            return 0.0
+        return max(0.0, self._open_until - self._clock())
+
+    def admit(self) -> bool:
+        """Whether an attempt may start; in half-open state it then is the probe."""
+        state = self.state
+        if state == "closed":
+            return True
+        if state == "open" or self._probed:
+            return False
+        self._probing_since = self._clock()
+        return True
+
+    def succeeded(self) -> None:
+        """An attempt was answered."""
+        if self._open_until is not None:
+            if self._clock() < self._open_until:
+                return  # it began before the breaker opened: no news
+            self._close()
+        self._recent.append((self._clock(), True))
+
+    def failed(self, retry_after_s: float | None = None) -> None:
+        """An attempt failed in a way that says something about the model."""
+        now = self._clock()
+        if self._open_until is not None:
+            if now >= self._open_until:
+                self._open(min(2 * self._open_s, self._config.max_open_s))
+            return
+        self._recent.append((now, False))
+        if retry_after_s:
+            self._open(min(retry_after_s, self._config.max_open_s))
+        elif self._tripped(now):
+            self._open(self._config.open_s)
+
+    def abandoned(self) -> None:
+        """An attempt ended without saying anything about the model."""
+        self._probing_since = None
+
+    @property
+    def _probed(self) -> bool:
+        since = self._probing_since
+        return since is not None and self._clock() - since < _PROBE_LOST_S
+
+    def _tripped(self, now: float) -> bool:
+        oldest = now - self._config.window_s
+        recent = [good for at, good in self._recent if at >= oldest]
+        failures = recent.count(False)
+        enough = failures >= self._config.share * len(recent)
+        return failures >= self._config.failures and enough
+
+    def _open(self, seconds: float) -> None:
+        self._open_s = max(seconds, self._config.open_s)
+        self._open_until = self._clock() + seconds
+        self._probing_since = None
+
+    def _close(self) -> None:
+        self._open_until = None
+        self._probing_since = None
+        self._open_s = self._config.open_s
+        self._recent.clear()
+
+
+class Breakers:
+    """The breakers of all models, made as they are asked for."""
+
+    def __init__(self, config: BreakerConfig, clock: Clock = time.monotonic) -> None:
+        self._config = config
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
+
+    def of(self, key: str) -> Breaker:
+        """The breaker of a model, or of a model under a tenant's own key."""
+        if key not in self._breakers:
+            self._breakers[key] = Breaker(self._config, self._clock)
+        return self._breakers[key]
+
+    def states(self) -> dict[str, State]:
+        """For metrics and for `/v1/route`."""
+        return {key: breaker.state for key, breaker in self._breakers.items()}

@@ -1,0 +1,82 @@
+"""What an upstream's status, or the error in its answer, means to us.
+
+An upstream's own message is never repeated: it may quote the prompt or the key.
+"""
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from deployments.errors import (
+    InvalidRequest,
+    RateLimited,
+    ServingError,
+    UpstreamError,
+    UpstreamRefusal,
+    UpstreamTimeout,
+)
+
+_REFUSALS = {
+    401: "upstream_authentication",
+    402: "upstream_insufficient_credits",
+    403: "upstream_permission",
+    404: "upstream_model_not_found",
+}
+
+
+def status_error(response: httpx.Response) -> ServingError:
+    """The error that a status other than 200 stands for."""
+    error = error_of(response.status_code)
+    error.retry_after_s = retry_after_s(response.headers.get("retry-after"))
+    return error
+
+
+def error_of(status: int) -> ServingError:
+    """The error for an HTTP status, or for a `code` inside an answer."""
+    if status in {400, 413, 422}:
+        return InvalidRequest(
+            f"The upstream refused the request (status {status}).",
+            code="upstream_refused",
+        )
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        what = "The upstream's rate limit is reached."
+        return RateLimited(what, code="upstream_rate_limit")
+    if status in {408, 504, 524}:
+        return UpstreamTimeout(f"The upstream timed out (status {status}).")
+    if status in _REFUSALS:
+        what = f"The upstream will not serve this model to us (status {status})."
+        return UpstreamRefusal(what, code=_REFUSALS[status])
+    return UpstreamError(f"The upstream failed (status {status}).")
+
+
+def reported_error(error: Any) -> ServingError:
+    """What an `error` object in an answer with status 200 stands for."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, int) and 400 <= code < 600:
+        return error_of(code)
+    said = f" (code {code})" if isinstance(code, str) and code.isidentifier() else ""
+    return UpstreamError(f"The upstream reported an error while answering{said}.")
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Seconds from now, of a `Retry-After` in either of its forms; None if none."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _until(value)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _until(date: str) -> float:
+    try:
+        when = parsedate_to_datetime(date)
+    except ValueError:
+        return math.nan
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return (when - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,80 @@
+"""Usage records: what each request used and cost. They hold no prompt and no answer."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import orjson
+
+from deployments.protocol import CostSource, Settlement, Usage
+
+Status = Literal["answered", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One request. `id` is ours and unique; `request_id` may be the client's.
+
+    A record may be written again with a higher `revision` when more is known; the
+    highest counts. None = unknown, never 0 for unknown.
+    """
+
+    id: str
+    request_id: str
+    at: float  # unix time at which the request came
+    tenant: str
+    key_id: str
+    cost_tier: str | None
+    alpha: float
+    surface: str
+    stream: bool
+    requested_model: str
+    status: Status
+    latency_s: float
+    revision: int = 0
+    model: str | None = None  # None: no model has answered
+    backend: str | None = None
+    provider: str | None = None
+    cause: str | None = None  # routed, requested, fallback
+    error: str | None = None  # its code
+    first_byte_s: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    cost_source: CostSource = "unknown"
+    failures: tuple[str, ...] = ()  # "model=reason", in order
+    artifact_id: str | None = None
+    clusters: tuple[int, ...] = ()
+    out_of_distribution: bool = False
+
+    def to_json(self) -> bytes:
+        """One line without its line end."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: bytes) -> "UsageRecord":
+        """The inverse; ValueError for anything else."""
+        try:
+            data: dict[str, Any] = orjson.loads(line)
+            tuples = {name: tuple(data[name]) for name in ("failures", "clusters")}
+            return cls(**{**data, **tuples})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a usage record: {error}") from None
+
+
+def settled_fields(settlement: Settlement) -> dict[str, Any]:
+    """The fields of a record that a settlement fills."""
+    usage = settlement.usage or _NOTHING_SAID
+    return {
+        "provider": settlement.provider,
+        "cost_usd": settlement.cost_usd,
+        "cost_source": settlement.cost_source,
+        "prompt_tokens": usage.prompt_tokens if settlement.usage else None,
+        "completion_tokens": usage.completion_tokens if settlement.usage else None,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+    }
+
+
+_NOTHING_SAID = Usage(0, 0, 0)

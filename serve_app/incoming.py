@@ -1,0 +1,79 @@
+"""What is read of an HTTP request beside its JSON, and whether it is still wanted."""
+
+import asyncio
+import math
+import uuid
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from deployments.errors import InvalidRequest, PayloadTooLarge
+from serve_app.planning import Asked
+
+_T = TypeVar("_T")
+
+
+def request_id(request: Request) -> str:
+    """The client's `x-request-id` or a new one; Serve writes it into the response."""
+    return request.headers.get("x-request-id") or f"req-{uuid.uuid4().hex}"
+
+
+def asked(request: Request) -> Asked:
+    """The cost tier of the path and the α of the header; InvalidRequest if it is none."""
+    tier: str | None = request.path_params.get("cost_tier")
+    stated = request.headers.get("x-routing-alpha")
+    if stated is None:
+        return Asked(tier)
+    try:
+        alpha = float(stated)
+    except ValueError:
+        alpha = math.nan
+    if not 0 <= alpha <= 1:
+        message = "x-routing-alpha must be a number in [0, 1]."
+        raise InvalidRequest(message, param="x-routing-alpha", code="invalid_value")
+    return Asked(tier, alpha)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, never holding more than `limit` bytes of it; PayloadTooLarge beyond."""
+    too_large = PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:
+        raise InvalidRequest("The client went away while sending.") from None
+    return b"".join(parts)
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """The outcome of `work`, which is cancelled when the client goes away.
+
+    Whoever runs the application may not cancel a handler whose client is gone, and an
+    answer that nobody waits for costs as much as any other.
+    """
+    task = asyncio.ensure_future(work)
+    watcher = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnect
+    finally:
+        watcher.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,144 @@
+"""The usage record of one request, from its arrival to its end, written once.
+
+An answer that breaks off has no usage of its own. What was received is recorded at once,
+as an estimate; if the upstream can tell later what it charged, the record is written
+again with that.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from artifacts.policy import RoutingDecision
+from deployments.errors import ServingError
+from deployments.protocol import Settlement
+from deployments.usage import Status, UsageRecord, settled_fields
+from serve_app.attempts import Failure
+from serve_app.chat import Chat
+from serve_app.planning import Plan
+
+logger = logging.getLogger(__name__)
+
+# OpenRouter knows the cost of a generation a moment after it has ended.
+_ASK_AFTER_S = (0.5, 2.0, 8.0)
+
+Ask = Callable[[], Awaitable[Settlement | None]]
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def append(self, record: UsageRecord) -> None:
+        """Keep one record; OSError if that cannot be."""
+
+
+class Meter:
+    """Collects what becomes the record of one request."""
+
+    def __init__(
+        self, sink: Sink | None, plan: Plan, chat: Chat, request_id: str
+    ) -> None:
+        self._sink = sink
+        self._start = time.perf_counter()
+        self._done = False
+        self._fields: dict[str, Any] = {}
+        self._record = UsageRecord(
+            id=f"use-{uuid.uuid4().hex}",
+            request_id=request_id,
+            at=time.time(),
+            tenant=plan.tenant.id,
+            key_id=plan.tenant.key_id,
+            cost_tier=plan.cost_tier,
+            alpha=plan.alpha,
+            surface=chat.surface,
+            stream=chat.request.stream,
+            requested_model=chat.request.model,
+            status="failed",
+            latency_s=0.0,
+        )
+
+    def chosen(self, cause: str, decision: RoutingDecision | None) -> None:
+        """Why the models are tried that are tried."""
+        self._fields["cause"] = cause
+        if decision is not None:
+            self._fields["artifact_id"] = decision.artifact_id
+            self._fields["clusters"] = decision.clusters
+
+    def began(self, model: str, backend: str) -> None:
+        """The first byte of the answer of a model is here."""
+        self._fields |= {"model": model, "backend": backend}
+        self._fields["first_byte_s"] = time.perf_counter() - self._start
+
+    def answered(self, settlement: Settlement, failures: Sequence[Failure]) -> None:
+        """The answer is complete."""
+        self._write("answered", failures, **settled_fields(settlement))
+
+    def failed(self, error: ServingError, failures: Sequence[Failure]) -> None:
+        """No model has answered: nothing was received."""
+        self._write("failed", failures, error=error.code or error.error_type)
+
+    def broke_off(
+        self,
+        failures: Sequence[Failure],
+        received: Settlement,
+        *,
+        error: str | None,
+        ask: Ask | None,
+    ) -> None:
+        """The answer ended too early: the client is gone, or the upstream failed."""
+        status: Status = "cancelled" if error is None else "failed"
+        self._write(status, failures, error=error, **settled_fields(received))
+        if ask is not None and self._sink is not None:
+            task = asyncio.get_running_loop().create_task(self._correct(ask))
+            _corrections.add(task)
+            task.add_done_callback(_corrections.discard)
+
+    async def _correct(self, ask: Ask) -> None:
+        for pause_s in _ASK_AFTER_S:
+            await asyncio.sleep(pause_s)
+            try:
+                settlement = await ask()
+            except ServingError:
+                continue
+            if settlement is not None:
+                fields = settled_fields(settlement)
+                self._append(replace(self._record, revision=1, **fields))
+                return
+        logger.warning("the upstream does not say what request %s cost", self.record_id)
+
+    @property
+    def record_id(self) -> str:
+        """Ours, unique."""
+        return self._record.id
+
+    def _write(
+        self, status: Status, failures: Sequence[Failure], **fields: Any
+    ) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._record = replace(
+            self._record,
+            status=status,
+            latency_s=time.perf_counter() - self._start,
+            failures=tuple(f"{failure.model}={failure.reason}" for failure in failures),
+            **{**self._fields, **fields},
+        )
+        self._append(self._record)
+
+    def _append(self, record: UsageRecord) -> None:
+        if self._sink is None:
+            return
+        try:
+            self._sink.append(record)
+        except OSError as error:
+            what = "usage record %s could not be written: %s"
+            logger.critical(what, record.id, error.strerror or error)
+
+
+# Tasks are held here: the loop itself keeps only weak references to them.
+_corrections: set[asyncio.Task[None]] = set()

@@ -1,0 +1,132 @@
+"""One request's way from model to model: what is asked of whom, what is recorded."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from deployments.catalog import Timeouts
+from deployments.errors import ServingError
+from deployments.protocol import Backend, BackendRequest, Settlement
+from serve_app.attempts import Attempts
+from serve_app.chat import Chat
+from serve_app.choosing import Choice
+from serve_app.metering import Meter
+from serve_app.planning import Plan
+from serve_app.received import Received
+from serve_app.tenants import Directory
+
+logger = logging.getLogger(__name__)
+
+# The least time that an attempt is given, once it is begun at all.
+_LEAST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPort:
+    """A backend, and what its requests carry where the client says nothing."""
+
+    name: str
+    backend: Backend
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: how it is to be answered, and by whose settings."""
+
+    plan: Plan
+    chat: Chat
+    directory: Directory
+    request_id: str
+
+
+BackendOf = Callable[[str], BackendPort]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What accompanies a call from its first model to the end of its answer."""
+
+    call: Call
+    choice: Choice
+    attempts: Attempts
+    meter: Meter
+    backend_of: BackendOf
+
+    async def next(self) -> tuple[BackendPort, BackendRequest]:
+        """Whom to ask what, after the pause that is due; raises if it is given up."""
+        attempt = self.attempts.next()
+        if attempt.wait_s:
+            await asyncio.sleep(attempt.wait_s)
+        call = self.call
+        spec = call.directory.specs[attempt.model]
+        port = self.backend_of(attempt.model)
+        defaults = {**port.defaults, **spec.request_defaults}
+        return port, BackendRequest(
+            request_id=call.request_id,
+            model=attempt.model,
+            upstream_model=spec.upstream_model,
+            body=call.chat.upstream_body(spec.upstream_model, defaults),
+            price=spec.price,
+            timeouts=self._in_time(spec.timeouts),
+            surface=call.chat.surface,
+            secret=call.plan.tenant.byok.get(port.name),
+        )
+
+    def failed(self, error: ServingError) -> None:
+        """The model that was asked failed before its first byte."""
+        self.attempts.failed(error)
+        logger.warning("model %s failed: %s", error.model, error.code)
+
+    def began(self, port: BackendPort, request: BackendRequest) -> None:
+        """The first byte of an answer is here."""
+        self.attempts.began()
+        self.meter.began(request.model, port.name)
+
+    def finished(self, settlement: Settlement) -> None:
+        """The answer is complete."""
+        self.attempts.finished()
+        self.meter.answered(settlement, self.attempts.failures)
+
+    def given_up(self, error: ServingError) -> None:
+        """No model has answered."""
+        self.meter.failed(error, self.attempts.failures)
+
+    def cancelled(self) -> None:
+        """The client went away before the first byte."""
+        self.attempts.abandoned()
+        nothing = Settlement(None, None, "unknown")
+        self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=None)
+
+    def broke_off(
+        self, request: BackendRequest, received: Received, error: ServingError | None
+    ) -> None:
+        """The answer ended early: by an error, or (None) because the client is gone."""
+        if error is None:
+            self.attempts.abandoned()
+        else:
+            self.attempts.broke(error)
+        generation = received.generation_id
+        backend = self.backend_of(request.model).backend
+        self.meter.broke_off(
+            self.attempts.failures,
+            received.estimate(request.price, self.call.plan.prompt),
+            error=None if error is None else error.code or error.error_type,
+            ask=partial(backend.settle, request, generation) if generation else None,
+        )
+
+    def _in_time(self, timeouts: Timeouts) -> Timeouts:
+        """An attempt may not take longer than what is left of the request's time."""
+        left_s = max(_LEAST_S, self.attempts.time_left_s)
+        if timeouts.total_s <= left_s:
+            return timeouts
+        return timeouts.model_copy(update={"total_s": left_s})
+
+
+def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
+    """What a breaker is kept for: a model; a tenant's own key has limits of its own."""
+    secret = call.plan.tenant.byok.get(backend_of(model).name)
+    return model if secret is None else f"{model} {secret}"
