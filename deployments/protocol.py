@@ -20,12 +20,29 @@ Surface = Literal["chat/completions", "completions", "responses"]
 
 
 @dataclass(frozen=True, slots=True)
+class RequestTerms:
+    """What this very request costs with each candidate, and where its cache is.
+
+    `prices` follow the candidates. `home` is the model whose provider holds the
+    conversation so far in its prompt cache; where that is not known, `first_text` is
+    the conversation's first message, whose decision tells it.
+    """
+
+    prompt_tokens: int
+    prices: tuple[Price, ...]
+    max_cost_usd: float | None = None
+    home: str | None = None
+    first_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RouteQuery:
     """One text to route; `candidates` None = every model of the artifact."""
 
     text: str
     alpha: float  # 0 = cheapest, 1 = best
     candidates: tuple[str, ...] | None = None
+    terms: RequestTerms | None = None  # None: only the profile's averages count
 
 
 @dataclass(frozen=True, slots=True)

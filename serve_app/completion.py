@@ -95,13 +95,13 @@ class Completions:
     async def _begin(self, call: Call) -> Run:
         meter = Meter(self._sink, call.plan, call.chat, call.request_id)
         bounds = Bounds(time.monotonic() + self._request_timeout_s)
-        choice = await self._chooser.choose(call.plan, call.chat)
+        choice = await self._chooser.choose(call.plan, call.chat, call.directory)
         meter.chosen(choice.cause, choice.decision)
         key_of = partial(breaker_key, call, self._backend_of)
         attempts = Attempts(
             choice.models, self._retries, self._breakers, bounds, key_of=key_of
         )
-        return Run(call, choice, attempts, meter, self._backend_of)
+        return Run(call, choice, attempts, meter, self._backend_of, self._chooser)
 
 
 async def _first_answer(run: Run) -> tuple[Answer, Answered]:

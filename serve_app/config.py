@@ -13,6 +13,7 @@ from deployments.embedder import EmbedderConfig
 from deployments.openrouter import OpenRouterConfig, UpstreamConfig
 from deployments.simulator import SimulatorConfig
 from serve_app.attempts import RetryPolicy
+from serve_app.conversation_memory import ConversationConfig
 
 BUNDLED_ARTIFACT = "default"
 _BACKENDS = ("openrouter", "simulator")
@@ -168,6 +169,7 @@ class AppConfig(LiveSettings):
     limits: GatewayLimits = GatewayLimits()
     retries: RetryPolicy = RetryPolicy()
     breaker: BreakerConfig = BreakerConfig()
+    conversations: ConversationConfig = ConversationConfig()
     usage: UsageConfig = UsageConfig()
 
     @model_validator(mode="after")

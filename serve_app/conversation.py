@@ -31,6 +31,13 @@ def routing_text(messages: list[Message]) -> str:
     return text
 
 
+def first_text(request: ChatRequest) -> str | None:
+    """What was embedded when the conversation began; None if that cannot be told."""
+    texts = user_texts(request.messages)
+    spoken = any(message.role == "assistant" for message in request.messages)
+    return _head_and_tail(texts[0]) if texts and spoken else None
+
+
 def user_texts(messages: list[Message]) -> list[str]:
     """The user messages that hold text, in order."""
     texts = (text_of(message) for message in messages if message.role == "user")

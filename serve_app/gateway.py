@@ -11,7 +11,7 @@ from deployments.coalescing import Coalescer
 from deployments.errors import ServingError
 from deployments.protocol import RouteQuery, RouterLike
 from serve_app.chat import Chat
-from serve_app.choosing import Chooser, route_query
+from serve_app.choosing import Chooser
 from serve_app.completion import Completions
 from serve_app.config import AppConfig, LiveSettings
 from serve_app.metering import Sink
@@ -41,8 +41,13 @@ class Gateway:
         self._route = Coalescer[RouteQuery, RoutingDecision](self._route_batch)
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)
+        self._chooser = Chooser(
+            self._route,
+            timeout_s=config.limits.route_timeout_s,
+            conversations=config.conversations,
+        )
         self.completions = Completions(
-            Chooser(self._route, timeout_s=config.limits.route_timeout_s),
+            self._chooser,
             self._port,
             self.breakers,
             config.retries,
@@ -69,7 +74,8 @@ class Gateway:
     async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
         """The decision without the answer, and why."""
         start = time.perf_counter()
-        explanation = await self._router.explain(route_query(plan, chat))
+        query = self._chooser.query(plan, chat, self._directory)
+        explanation = await self._router.explain(query)
         return route_report(explanation, plan, time.perf_counter() - start)
 
     async def ready(self) -> bool:

@@ -12,7 +12,7 @@ from deployments.errors import ServingError
 from deployments.protocol import Backend, BackendRequest, Settlement
 from serve_app.attempts import Attempts
 from serve_app.chat import Chat
-from serve_app.choosing import Choice
+from serve_app.choosing import Choice, Chooser
 from serve_app.metering import Meter
 from serve_app.planning import Plan
 from serve_app.received import Received
@@ -55,6 +55,7 @@ class Run:
     attempts: Attempts
     meter: Meter
     backend_of: BackendOf
+    chooser: Chooser
 
     async def next(self) -> tuple[BackendPort, BackendRequest]:
         """Whom to ask what, after the pause that is due; raises if it is given up."""
@@ -84,6 +85,7 @@ class Run:
     def began(self, port: BackendPort, request: BackendRequest) -> None:
         """The first byte of an answer is here."""
         self.attempts.began()
+        self.chooser.answered(self.choice, request.model)
         self.meter.began(request.model, port.name)
 
     def finished(self, settlement: Settlement) -> None:

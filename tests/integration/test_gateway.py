@@ -134,7 +134,7 @@ def test_another_model_answers_where_the_first_fails(served):
 
     (other,) = set(models) - {best}
     assert raw.headers["x-routed-model"] == other
-    assert raw.headers["x-routing-fallbacks"] == "1"
+    assert raw.headers["x-routing-fallbacks"] == f"1; {best}=upstream_error"
 
 
 def test_the_simulator_says_that_it_is_one(served):
