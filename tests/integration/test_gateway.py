@@ -218,8 +218,12 @@ def test_the_client_raises_its_own_errors(served, key, model, error):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_body_just_under_the_limit_is_answered(served, stream):
-    text = "A long story. " * (9 * 2**20 // 14) + "What is 6 × 7?"
-    body = {"messages": [{"role": "user", "content": text}], "stream": stream}
+    image = {"url": "data:image/png;base64," + "A" * 9 * 2**20}
+    parts = [
+        {"type": "image_url", "image_url": image},
+        {"type": "text", "text": "What is 6 × 7?"},
+    ]
+    body = {"messages": [{"role": "user", "content": parts}], "stream": stream}
     response = httpx.post(
         f"{served.url}/v1/chat/completions", json=body, headers=AUTH, timeout=60
     )
