@@ -95,6 +95,19 @@ class CalibratedPolicy(BaseModel):
             np.sqrt(expected.variance[:, candidates]),
         )
 
+    def score_per_usd(
+        self,
+        profiles: ClusterProfiles,
+        clusters: NDArray[np.intp],
+        alpha: float,
+        candidates: NDArray[np.intp],
+    ) -> float:
+        """(1 − τ) / cost_unit_usd, by which costs are weighed."""
+        smoother = profiles.smoother
+        if smoother is None:
+            raise ValueError("the profiles lack what the calibrated policy learns")
+        return (1 - smoother.accuracy_share(alpha)) / smoother.cost_unit_usd
+
     def _expect(
         self, smoother: Smoother, neighbours: Neighbours
     ) -> tuple[Matrix, Expected]:

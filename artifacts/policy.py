@@ -68,6 +68,18 @@ class Policy(Protocol):
     ) -> Scores:
         """Scores of the models in the columns `candidates`; the greatest is best."""
 
+    def score_per_usd(
+        self,
+        profiles: ClusterProfiles,
+        clusters: NDArray[np.intp],
+        alpha: float,
+        candidates: NDArray[np.intp],
+    ) -> float:
+        """How much of one query's scores a further USD of cost is worth.
+
+        `clusters` (p,) are the query's nearest.
+        """
+
 
 class PaperPolicy(BaseModel):
     """Avengers-Pro as published (arXiv 2508.12631).
@@ -105,6 +117,18 @@ class PaperPolicy(BaseModel):
         x = performance_efficiency(accuracy, cost_usd, alpha)
         return Scores(x.sum(axis=1), accuracy.mean(axis=1), cost_usd.mean(axis=1))
 
+    def score_per_usd(
+        self,
+        profiles: ClusterProfiles,
+        clusters: NDArray[np.intp],
+        alpha: float,
+        candidates: NDArray[np.intp],
+    ) -> float:
+        """Σ (1 − α) / (q_max − q_min) over the clusters, by which q̃ is scaled."""
+        _, cost_usd = profiles.cells(clusters[:, None], candidates)
+        spread = np.ptp(cost_usd, axis=1)
+        return float((1 - alpha) * (1.0 / spread[spread > 0]).sum())
+
 
 def performance_efficiency(accuracy: Matrix, cost: Matrix, alpha: float) -> Matrix:
     """x = α·p̃ + (1 − α)·(1 − q̃), scaled over the last axis (the candidates)."""
@@ -122,6 +146,17 @@ def min_max(values: Matrix, *, flat: float) -> Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Staying:
+    """Whether a conversation keeps its model; see `request_terms.keep_home`."""
+
+    home: str
+    gain: float  # of the best model over `home`, in scores
+    loss: float  # what the prompt cache is worth, in scores
+    saved_usd: float  # and in USD
+    stays: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingDecision:
     """The outcome for one query; the tuples follow `ranking`, best model first."""
 
@@ -129,13 +164,18 @@ class RoutingDecision:
     scores: tuple[float, ...]
     expected_accuracy: tuple[float, ...]
     expected_cost_usd: tuple[float, ...]
-    imputed: tuple[bool, ...]  # some nearby cluster holds no evidence on the model
+    imputed: tuple[bool, ...]  # a cluster it rests on holds no evidence on the model
     clusters: tuple[int, ...]
     similarities: tuple[float, ...]
     alpha: float
     policy: str
     artifact_id: str
     accuracy_sd: tuple[float, ...] | None = None  # of `expected_accuracy`, if known
+    # No training query is like it: the ranking is that of all queries together.
+    out_of_distribution: bool = False
+    # Per cent of the training queries that lie farther from their cluster, if known.
+    similarity_percentile: float | None = None
+    staying: Staying | None = None  # None: no conversation, or nothing to lose
 
     @property
     def model(self) -> str:

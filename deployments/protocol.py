@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from artifacts.policy import RoutingDecision
 from deployments.catalog import Price, Timeouts
+from deployments.errors import ServingError
 
 CostSource = Literal["upstream", "price_table", "estimated", "unknown"]
 # OpenAI's paths that a backend may answer, under its base URL.
@@ -55,10 +56,20 @@ class RouteTimings:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Decisions in the order of the queries, and how long the batch took."""
+    """Decisions in the order of the queries, and how long the batch took.
 
-    decisions: tuple[RoutingDecision, ...]
+    Where a decision cannot be made, its error stands in its place.
+    """
+
+    decisions: tuple[RoutingDecision | ServingError, ...]
     timings: RouteTimings
+
+
+def decided(outcome: RoutingDecision | ServingError) -> RoutingDecision:
+    """The decision; raises the error that stands in its place."""
+    if isinstance(outcome, ServingError):
+        raise outcome
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,7 @@ class RouterLike(Protocol):
     """Decides which model answers."""
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
-        """One decision for each query; RoutingUnavailable if one cannot be made."""
+        """One decision, or the error instead of it, for each query."""
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and why."""

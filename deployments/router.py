@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from artifacts.artifact import RoutingArtifact
 from artifacts.errors import EncoderMismatch
 from artifacts.policy import RoutingDecision
-from deployments.errors import RoutingUnavailable
+from deployments.deciding import Vector, decide
+from deployments.errors import ServingError
 from deployments.protocol import (
     ClusterView,
     EmbedderLike,
@@ -16,6 +18,7 @@ from deployments.protocol import (
     RouteQuery,
     Routes,
     RouteTimings,
+    decided,
 )
 
 
@@ -43,42 +46,41 @@ class Router:
         self._artifact = artifact
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
-        """One decision for each query; RoutingUnavailable if one cannot be made."""
+        """One decision, or the error instead of it, for each query."""
         return await self._decide(self._artifact, queries)
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and the cells of the artifact it rests on."""
         artifact = self._artifact
         routes = await self._decide(artifact, [query])
-        decision = routes.decisions[0]
+        decision = decided(routes.decisions[0])
         return Explanation(decision, _views(artifact, decision), routes.timings)
 
     async def _decide(
         self, artifact: RoutingArtifact, queries: Sequence[RouteQuery]
     ) -> Routes:
         start = time.perf_counter()
-        vectors = await self._embedder.embed([query.text for query in queries])
+        # A text may be asked for twice: the Embedder makes its vector once.
+        firsts = [query.terms.first_text if query.terms else None for query in queries]
+        texts = [query.text for query in queries]
+        wanted = [*texts, *(text for text in firsts if text is not None)]
+        vectors = iter(await self._embedder.embed(wanted))
         embedded = time.perf_counter()
-        decisions = tuple(
-            artifact.choose(vector, query.alpha, _known(artifact, query))
-            for vector, query in zip(vectors, queries, strict=True)
-        )
+        own = [next(vectors) for _ in queries]
+        first = [None if text is None else next(vectors) for text in firsts]
+        decisions = tuple(map(partial(_outcome, artifact), queries, own, first))
         decided = time.perf_counter()
         return Routes(decisions, RouteTimings(embedded - start, decided - embedded))
 
 
-def _known(artifact: RoutingArtifact, query: RouteQuery) -> tuple[str, ...] | None:
-    """The candidates that the artifact has records of.
-
-    The catalog may be ahead of the artifact: a model that nobody has measured cannot
-    be compared, but it must not stop the others.
-    """
-    if query.candidates is None:
-        return None
-    known = tuple(model for model in query.candidates if model in artifact.column_of)
-    if not known:
-        raise RoutingUnavailable("The artifact holds no records of any candidate.")
-    return known
+def _outcome(
+    artifact: RoutingArtifact, query: RouteQuery, vector: Vector, first: Vector | None
+) -> RoutingDecision | ServingError:
+    """Queries of several clients go together: an error of one is not the others'."""
+    try:
+        return decide(artifact, query, vector, first)
+    except ServingError as error:
+        return error
 
 
 def _views(

@@ -1,8 +1,8 @@
 """How many tokens a text is, so that a prompt is not thought smaller than it is.
 
 Counted with OpenAI's o200k vocabulary, which is not that of every model; `MARGIN` is
-for the difference. No byte-level tokenizer makes more tokens than there are UTF-8 bytes, so
-that bound is tried first: most prompts fit by it, and nothing is tokenised.
+for the difference. No byte-level tokenizer makes more tokens than there are UTF-8
+bytes, so that bound is tried first: most prompts fit by it, and nothing is tokenised.
 """
 
 import warnings

@@ -16,8 +16,8 @@ def routing_text(messages: list[Message]) -> str:
 
     If that is short, the ends of the user messages before it go in front, the nearest
     last, until there are 600 characters. If no user message holds text, the last
-    message that does; "" if none does. Of a very long text head and tail are kept: a question
-    often stands at the end.
+    message that does; "" if none does. Of a very long text head and tail are kept: a
+    question often stands at the end.
     """
     of_users = user_texts(messages)
     if not of_users:

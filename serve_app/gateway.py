@@ -9,7 +9,7 @@ from deployments.breaker import Breakers
 from deployments.catalog import ModelSpec
 from deployments.coalescing import Coalescer
 from deployments.errors import ServingError
-from deployments.protocol import RouteQuery, RouterLike
+from deployments.protocol import RouteQuery, RouterLike, decided
 from serve_app.chat import Chat
 from serve_app.choosing import Chooser
 from serve_app.completion import Completions
@@ -38,11 +38,13 @@ class Gateway:
         self._router = router
         self._backends = backends
         self._directory = Directory(config)
-        self._route = Coalescer[RouteQuery, RoutingDecision](self._route_batch)
+        self._route = Coalescer[RouteQuery, RoutingDecision | ServingError](
+            self._route_batch
+        )
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)
         self._chooser = Chooser(
-            self._route,
+            self._decide,
             timeout_s=config.limits.route_timeout_s,
             conversations=config.conversations,
         )
@@ -93,7 +95,10 @@ class Gateway:
     def _port(self, model: str) -> BackendPort:
         return self._backends[self.backend_of(self._directory.specs[model])]
 
+    async def _decide(self, query: RouteQuery) -> RoutingDecision:
+        return decided(await self._route(query))
+
     async def _route_batch(
         self, queries: Sequence[RouteQuery]
-    ) -> Sequence[RoutingDecision]:
+    ) -> Sequence[RoutingDecision | ServingError]:
         return (await self._router.route(queries)).decisions

@@ -20,7 +20,7 @@ def request_id(request: Request) -> str:
 
 
 def asked(request: Request) -> Asked:
-    """The cost tier of the path and the α of the header; InvalidRequest if it is none."""
+    """The path's cost tier and the header's α; InvalidRequest if that is none."""
     tier: str | None = request.path_params.get("cost_tier")
     stated = request.headers.get("x-routing-alpha")
     if stated is None:

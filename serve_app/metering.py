@@ -1,8 +1,8 @@
 """The usage record of one request, from its arrival to its end, written once.
 
-An answer that breaks off has no usage of its own. What was received is recorded at once,
-as an estimate; if the upstream can tell later what it charged, the record is written
-again with that.
+An answer that breaks off has no usage of its own. What was received is recorded at
+once, as an estimate; if the upstream can tell later what it charged, the record is
+written again with that.
 """
 
 import asyncio

@@ -12,13 +12,14 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
+from deployments.catalog import Price
 from deployments.errors import RoutingUnavailable
-from deployments.protocol import RouteQuery
+from deployments.protocol import RequestTerms, RouteQuery
 from deployments.router import Router
 from tests.artifacts.evaluation.split_data import two_topics
 from tests.deployments.test_embedder import Lengths
 
-TOPICS = {"code": (1.0, 0.0), "maths": (0.36, 0.93)}
+TOPICS = {"code": (1.0, 0.0), "maths": (0.219, 0.9757)}
 
 
 class TopicEmbedder:
@@ -58,9 +59,23 @@ async def test_candidates_without_records_are_dropped(artifact):
     assert routes.decisions[0].ranking == ("small", "mathematician")
 
 
-async def test_no_candidate_with_records_is_no_decision(artifact):
-    with pytest.raises(RoutingUnavailable):
-        await Router(TopicEmbedder(), artifact).route([query("code", 1, "brand-new")])
+async def test_what_cannot_be_decided_does_not_stop_the_others_of_its_batch(artifact):
+    queries = [query("code", 1, "brand-new"), query("code", 1)]
+    none, other = (await Router(TopicEmbedder(), artifact).route(queries)).decisions
+
+    assert isinstance(none, RoutingUnavailable)
+    assert other.ranking[0] == "coder"
+
+
+async def test_the_first_message_of_a_conversation_is_embedded_beside_the_last(
+    artifact,
+):
+    price = Price(input_usd_per_token=1.0, cached_usd_per_token=0.1)
+    terms = RequestTerms(10**6, (price, price, price), first_text="maths")
+    asked = RouteQuery("code", 0.9, ("coder", "mathematician", "small"), terms)
+    (decision,) = (await Router(TopicEmbedder(), artifact).route([asked])).decisions
+
+    assert decision.ranking[0] == "mathematician"
 
 
 async def test_an_explanation_shows_the_cells_in_the_order_of_the_ranking(artifact):
