@@ -42,6 +42,8 @@ class ServingError(Exception):
         self.code = code or type(self).code
         self.retry_after_s = retry_after_s
         self.model = model
+        # Of the upstream's answer that failed: it may have been charged all the same.
+        self.generation_id: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, dict(self.__dict__))

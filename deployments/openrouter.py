@@ -3,69 +3,31 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.chat_stream import ChatStream, cost_of, usage_of
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
 from deployments.generation import settlement_of_generation
 from deployments.patience import Patience
-from deployments.protocol import Answer, BackendRequest, Settlement, Surface, Usage
+from deployments.protocol import Answer, BackendRequest, Settlement, Usage
+from deployments.responses_stream import (
+    ResponsesStream,
+    response_failure,
+    usage_of_response,
+)
 from deployments.upstream import UpstreamClient
+from deployments.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.upstream_errors import reported_error
+
+__all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig", "settle"]
 
 _DRAIN_S = 0.05
 _GENERATION_TIMEOUT_S = 5.0
-
-# Asks OpenRouter for `usage.cost`: what it charged, not what a table says.
-REQUEST_DEFAULTS: dict[str, Any] = {"usage": {"include": True}}
-
-
-class UpstreamConfig(BaseModel):
-    """An upstream that speaks OpenAI's HTTP; its key stays in the environment."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    base_url: str
-    api_key_env: str | None = Field(
-        default=None, description="environment variable with the key; none = no key"
-    )
-    surfaces: frozenset[Surface] = Field(
-        default=frozenset({"chat/completions"}), description="paths that it answers"
-    )
-    headers: dict[str, str] = Field(default={}, description="sent with each request")
-    request_defaults: dict[str, Any] = Field(
-        default={}, description="sent in the body where the client says nothing"
-    )
-    generation_costs: bool = Field(
-        default=False,
-        description="GET generation?id= tells what a broken-off answer was charged",
-    )
-
-    def api_key(self, environment: Mapping[str, str] = os.environ) -> str | None:
-        """The key; KeyError names the variable where it is not set."""
-        return environment[self.api_key_env] if self.api_key_env else None
-
-    def has_key(self, environment: Mapping[str, str] = os.environ) -> bool:
-        """Whether no key is needed, or the variable is set to something."""
-        return self.api_key_env is None or bool(environment.get(self.api_key_env))
-
-
-class OpenRouterConfig(UpstreamConfig):
-    """OpenRouter; the headers are how it attributes requests to an application."""
-
-    base_url: str = "https://openrouter.ai/api/v1/"
-    api_key_env: str | None = "OPENROUTER_API_KEY"
-    surfaces: frozenset[Surface] = frozenset(
-        {"chat/completions", "completions", "responses"}
-    )
-    headers: dict[str, str] = Field(default={"x-title": "avengers-serve"})
-    request_defaults: dict[str, Any] = Field(default=REQUEST_DEFAULTS)
-    generation_costs: bool = True
 
 
 class OpenRouterBackend:
@@ -96,15 +58,18 @@ class OpenRouterBackend:
         answer = await self._client.post(
             request.surface, request.body, request.timeouts, key
         )
-        data = _answer_object(answer)
+        data = _answer_object(answer, request)
         data["model"] = request.model
         provider = data.get("provider")
+        responses = request.surface == "responses"
         settlement = settle(
             request,
-            usage_of(data),
+            usage_of_response(data) if responses else usage_of(data),
             cost_of(data),
             provider if isinstance(provider, str) else None,
         )
+        generation = data.get("id") if isinstance(data.get("id"), str) else None
+        settlement = replace(settlement, generation_id=generation)
         return Answer(orjson.dumps(data), settlement)
 
     async def stream(
@@ -112,28 +77,30 @@ class OpenRouterBackend:
     ) -> AsyncIterator[bytes | Settlement]:
         """Events as they arrive, then the settlement."""
         self._check(request)
-        chat = ChatStream(request.model)
+        follows = ResponsesStream if request.surface == "responses" else ChatStream
+        answer = follows(request.model)
         patience = Patience(request.timeouts)
-        source = self._client.post_stream(
+        opening = self._client.open_stream(
             request.surface, request.body, request.timeouts, self._key(request)
         )
-        async with aclosing(source) as chunks:  # type: ignore[type-var]
-            while not chat.done:
-                try:
-                    async with asyncio.timeout_at(patience.until):
-                        chunk = await anext(chunks, b"")
-                except TimeoutError:
-                    raise patience.over() from None
+        async with AsyncExitStack() as stack:
+            async with patience.waiting():
+                opened = await stack.enter_async_context(opening)
+            chunks = opened.chunks
+            while not answer.done:
+                async with patience.waiting(opened.generation_id):
+                    chunk = await anext(chunks, b"")
                 if not chunk:
                     break
-                events = chat.feed(chunk)
-                patience.saw(chat.n_events)
+                events = answer.feed(chunk)
+                patience.saw(answer.n_events)
                 if events:
                     yield events
-            if chat.done:
+            if answer.done:
                 await _drain(chunks)
-        chat.finish()
-        yield settle(request, chat.usage, chat.cost_usd, chat.provider)
+        answer.finish()
+        settled = settle(request, answer.usage, answer.cost_usd, answer.provider)
+        yield replace(settled, generation_id=opened.generation_id)
 
     async def settle(
         self, request: BackendRequest, generation_id: str
@@ -193,13 +160,17 @@ def settle(
     return Settlement(usage, cost_usd, source, provider)  # type: ignore[arg-type]
 
 
-def _answer_object(body: bytes) -> dict[str, Any]:
+def _answer_object(body: bytes, request: BackendRequest) -> dict[str, Any]:
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise UpstreamError("The upstream's answer is not JSON.") from None
     if not isinstance(data, dict):
         raise UpstreamError("The upstream's answer is not an object.")
-    if data.get("error"):
-        raise reported_error(data["error"])
+    error = data.get("error")
+    if request.surface == "responses":
+        if error or data.get("status") == "failed":
+            raise response_failure(error)
+    elif error:
+        raise reported_error(error)
     return data

@@ -1,6 +1,8 @@
 """Timing a stream by its events, not by its bytes."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from deployments.catalog import Timeouts
 from deployments.errors import UpstreamTimeout
@@ -27,6 +29,17 @@ class Patience:
         times = self._timeouts
         wait_s = times.between_tokens_s if self._events else times.first_token_s
         return min(self._last + wait_s, self._start + times.total_s)
+
+    @asynccontextmanager
+    async def waiting(self, generation_id: str | None = None) -> AsyncIterator[None]:
+        """For one wait; UpstreamTimeout, of that generation, when patience ends."""
+        try:
+            async with asyncio.timeout_at(self.until):
+                yield
+        except TimeoutError:
+            error = self.over()
+            error.generation_id = generation_id
+            raise error from None
 
     def over(self) -> UpstreamTimeout:
         """The error that says which limit it was."""

@@ -134,6 +134,7 @@ class Settlement:
     cost_usd: float | None
     cost_source: CostSource
     provider: str | None = None
+    generation_id: str | None = None  # the upstream's own id of the answer
 
 
 @dataclass(frozen=True, slots=True)

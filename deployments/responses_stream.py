@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from deployments.chat_stream import cost_of
+from deployments.chat_stream import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
 from deployments.sse import DONE, EventSplitter
@@ -18,6 +18,12 @@ _ENDS = {"response.completed", "response.incomplete"}
 _FAILURES = {"error", "response.failed"}
 _NAME = re.compile(r"[a-z0-9_.]+")
 
+_CHAT_NAMES = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "input_tokens_details": "prompt_tokens_details",
+    "output_tokens_details": "completion_tokens_details",
+}
 # What the API's own error codes mean as an HTTP status.
 _STATUSES = {"rate_limit_exceeded": 429, "server_error": 500}
 _REFUSALS = ("invalid_", "image_", "unsupported_")
@@ -28,16 +34,8 @@ def usage_of_response(data: dict[str, Any]) -> Usage | None:
     usage = data.get("usage")
     if not isinstance(usage, dict):
         return None
-    read, written = usage.get("input_tokens"), usage.get("output_tokens")
-    if not isinstance(read, int) or not isinstance(written, int):
-        return None
-    return Usage(
-        prompt_tokens=read,
-        completion_tokens=written,
-        total_tokens=read + written,
-        cached_tokens=_detail(usage, "input_tokens_details", "cached_tokens"),
-        reasoning_tokens=_detail(usage, "output_tokens_details", "reasoning_tokens"),
-    )
+    renamed = {theirs: usage.get(name) for name, theirs in _CHAT_NAMES.items()}
+    return usage_of({"usage": renamed})
 
 
 def response_failure(error: Any) -> ServingError:
@@ -60,8 +58,8 @@ class ResponsesStream:
     """Follows one upstream SSE stream of the Responses API.
 
     `feed` returns the events to pass on, named by their `type`. The stream is complete
-    with `response.completed` or `response.incomplete`; whether `[DONE]` follows does not
-    matter. `n_events` counts what the model has said, not what announces it.
+    with `response.completed` or `response.incomplete`, with or without `[DONE]`.
+    `n_events` counts what the model has said, not what announces it.
     """
 
     def __init__(self, model: str) -> None:
@@ -118,12 +116,6 @@ class ResponsesStream:
         if isinstance(response.get("provider"), str):
             self.provider = response["provider"]
         return orjson.dumps(event)
-
-
-def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:
-    details = usage.get(group)
-    value = details.get(name) if isinstance(details, dict) else None
-    return value if isinstance(value, int) else None
 
 
 def _error_in(event: dict[str, Any]) -> Any:

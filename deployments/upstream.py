@@ -1,17 +1,26 @@
 """HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import httpx
 
 from deployments.catalog import Timeouts
-from deployments.errors import UpstreamError, UpstreamTimeout
+from deployments.errors import ServingError, UpstreamError, UpstreamTimeout
 from deployments.patience import too_slow
 from deployments.upstream_errors import status_error
 
 _MAX_ANSWER_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """A stream whose headers have arrived."""
+
+    chunks: AsyncIterator[bytes]
+    generation_id: str | None
 
 
 class UpstreamClient:
@@ -54,26 +63,25 @@ class UpstreamClient:
     ) -> bytes:
         """The whole answer to a POST."""
         request = self._client.build_request("POST", path, content=body)
-        try:
-            async with (
-                asyncio.timeout(timeouts.total_s),
-                self._answering(request, timeouts, key) as response,
-            ):
-                return await _bounded(response)
-        except TimeoutError:
-            raise too_slow("total_s", timeouts.total_s) from None
+        until = asyncio.get_running_loop().time() + timeouts.total_s
+        async with self._answering(request, timeouts, key) as response:
+            try:
+                async with asyncio.timeout_at(until):
+                    return await _bounded(response)
+            except TimeoutError:
+                raise too_slow("total_s", timeouts.total_s) from None
 
-    async def post_stream(
+    @asynccontextmanager
+    async def open_stream(
         self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
-    ) -> AsyncIterator[bytes]:
-        """The answer as it arrives; the connection closes when the iterator does."""
+    ) -> AsyncIterator["OpenStream"]:
+        """The answer as it arrives; leaving the block closes it."""
         request = self._client.build_request("POST", path, content=body)
         async with self._answering(request, timeouts, key) as response:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise UpstreamError("The upstream did not answer with an event stream.")
-            async for chunk in response.aiter_bytes():
-                yield chunk
+            yield OpenStream(response.aiter_bytes(), _generation_id(response))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -90,20 +98,43 @@ class UpstreamClient:
         request.extensions["timeout"] = limits.as_dict()
         if key is not None:
             request.headers["authorization"] = f"Bearer {key}"
-        try:
+        with _translated():
             response = await self._client.send(request, stream=True)
-            try:
+        try:
+            with _identified(response), _translated():
                 if response.status_code != httpx.codes.OK:
                     raise status_error(response)
                 yield response
-            finally:
-                await response.aclose()
-        except httpx.TimeoutException:
-            raise UpstreamTimeout("The upstream did not answer in time.") from None
-        except httpx.HTTPError as error:
-            kind = type(error).__name__
-            what = f"The connection to the upstream failed ({kind})."
-            raise UpstreamError(what) from None
+        finally:
+            await response.aclose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise UpstreamTimeout("The upstream did not answer in time.") from None
+    except httpx.HTTPError as error:
+        kind = type(error).__name__
+        what = f"The connection to the upstream failed ({kind})."
+        raise UpstreamError(what) from None
+
+
+@contextmanager
+def _identified(response: httpx.Response) -> Iterator[None]:
+    """Whatever fails from here on may have been charged: say under which id."""
+    try:
+        yield
+    except ServingError as error:
+        error.generation_id = _generation_id(response)
+        raise
+
+
+def _generation_id(response: httpx.Response) -> str | None:
+    """OpenRouter's id of the answer, which comes with the headers."""
+    value: str | None = response.headers.get("x-generation-id")
+    return value
 
 
 async def _bounded(response: httpx.Response) -> bytes:

@@ -41,7 +41,8 @@ class UsageRecord:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
-    cost_usd: float | None = None
+    cost_usd: float | None = None  # of all that was charged
+    failed_cost_usd: float = 0.0  # the part of it for models that failed before
     cost_source: CostSource = "unknown"
     failures: tuple[str, ...] = ()  # "model=reason", in order
     artifact_id: str | None = None

@@ -8,13 +8,15 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from deployments.catalog import ModelSpec
 from deployments.replicas import (
     EmbedderReplica,
     OpenRouterReplica,
     RouterReplica,
     SimulatorReplica,
 )
-from serve_app.config import AppConfig, artifact_location
+from deployments.vllm_deployment import build_vllm_backend
+from serve_app.config import VLLM, AppConfig, artifact_location
 from serve_app.gateway_replica import GatewayReplica
 
 # Of asyncio work that mostly waits; Serve's own default of 5 would queue streams.
@@ -48,9 +50,18 @@ def _backend(name: str, config: AppConfig) -> Application:
     if name == "simulator":
         deployment = _deployment(SimulatorReplica, "SimulatorBackend")
         return deployment.bind(config.backends.simulator)
+    if name.startswith(VLLM):
+        return _local_model(config.catalog.by_id()[name.removeprefix(VLLM)])
     suffix = "" if name == "openrouter" else f":{name}"
     deployment = _deployment(OpenRouterReplica, "OpenRouterBackend", suffix)
-    return deployment.bind(config.upstream(name))
+    upstream = config.upstream(name)
+    assert upstream is not None, f"no backend is called {name}"
+    return deployment.bind(upstream)
+
+
+def _local_model(spec: ModelSpec) -> Application:
+    assert spec.vllm is not None  # the catalog has seen to it
+    return build_vllm_backend(spec.id, spec.upstream_model, spec.vllm)
 
 
 def _deployment(replica: type[Any], kind: str, suffix: str = "") -> serve.Deployment:

@@ -111,12 +111,12 @@ async def _first_answer(run: Run) -> tuple[Answer, Answered]:
             async with asyncio.timeout(request.timeouts.total_s + _GRACE_S):
                 answer = await port.backend.complete(request)
         except TimeoutError:
-            run.failed(_stuck(port))
+            run.failed(port, request, _stuck(port))
         except ServingError as error:
-            run.failed(error)
+            run.failed(port, request, error)
         else:
             run.began(port, request)
-            run.finished(answer.settlement)
+            run.finished(port, request, answer.settlement)
             return answer, _answered(run, port, request)
 
 
@@ -129,21 +129,26 @@ async def _first_stream(run: Run) -> Started:
             async with asyncio.timeout_at(patience.until):
                 first = await anext(frames)
         except TimeoutError:
-            run.failed(_stuck(port))
+            run.failed(port, request, _stuck(port))
         except StopAsyncIteration:
-            run.failed(UpstreamError("The upstream's answer is empty."))
+            empty = UpstreamError("The upstream's answer is empty.")
+            run.failed(port, request, empty)
         except ServingError as error:
-            run.failed(error)
+            run.failed(port, request, error)
         else:
             run.began(port, request)
             received = Received()
             items = _paced(first, frames, patience, port)
-            followed = _followed(run, request, received, items)
+            asked = port, request
+            followed = _followed(run, asked, received, items)
             return Started(_answered(run, port, request), followed, received)
 
 
 async def _followed(
-    run: Run, request: BackendRequest, received: Received, items: Frames
+    run: Run,
+    asked: tuple[BackendPort, BackendRequest],
+    received: Received,
+    items: Frames,
 ) -> Frames:
     """A stream passed on, and its end recorded, whatever it is."""
     finished = False
@@ -151,17 +156,17 @@ async def _followed(
         async with aclosing(items):  # type: ignore[type-var]
             async for item in items:
                 if isinstance(item, Settlement):
-                    run.finished(item)
+                    run.finished(*asked, item)
                     finished = True
                 else:
                     received.add(item)
                 yield item
     except ServingError as error:
-        run.broke_off(request, received, error)
+        run.broke_off(*asked, received, error)
         raise
     except (asyncio.CancelledError, GeneratorExit):
         if not finished:
-            run.broke_off(request, received, None)
+            run.broke_off(*asked, received, None)
         raise
 
 

@@ -16,7 +16,8 @@ from serve_app.attempts import RetryPolicy
 from serve_app.conversation_memory import ConversationConfig
 
 BUNDLED_ARTIFACT = "default"
-_BACKENDS = ("openrouter", "simulator")
+_BACKENDS = ("openrouter", "simulator", "vllm")
+VLLM = "vllm:"  # before the public id: each local model is a backend of its own
 
 
 class _Frozen(BaseModel):
@@ -198,17 +199,13 @@ class AppConfig(LiveSettings):
         no_key = not self.backends.openrouter.has_key()
         if spec.backend == "openrouter" and no_key and self._simulates:
             return "simulator"
-        return spec.backend
+        return VLLM + spec.id if spec.backend == "vllm" else spec.backend
 
-    def upstream(self, backend: str) -> UpstreamConfig:
-        """The upstream behind a backend; KeyError if there is none."""
+    def upstream(self, backend: str) -> UpstreamConfig | None:
+        """The upstream behind a backend; None for one that answers by itself."""
         if backend == "openrouter":
             return self.backends.openrouter
-        return self.backends.upstreams[backend]
-
-    def request_defaults(self, backend: str) -> dict[str, Any]:
-        """What requests to a backend carry where nobody says otherwise."""
-        return {} if backend == "simulator" else self.upstream(backend).request_defaults
+        return self.backends.upstreams.get(backend)
 
     @property
     def _simulates(self) -> bool:

@@ -24,12 +24,7 @@ class GatewayReplica:
         router: DeploymentHandle,
         backends: dict[str, DeploymentHandle],
     ) -> None:
-        ports = {
-            name: BackendPort(
-                name, RemoteBackend(handle, name), config.request_defaults(name)
-            )
-            for name, handle in backends.items()
-        }
+        ports = {name: _port(name, handle, config) for name, handle in backends.items()}
         directory = config.usage.journal
         journal = Journal(Path(directory).expanduser()) if directory else None
         self._gateway = Gateway(config, RemoteRouter(router), ports, journal)
@@ -46,3 +41,12 @@ class GatewayReplica:
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve in the replica: no app crosses a process boundary."""
         return build_api(self._gateway)
+
+
+def _port(name: str, handle: DeploymentHandle, config: AppConfig) -> BackendPort:
+    backend = RemoteBackend(handle, name)
+    upstream = config.upstream(name)
+    if upstream is None:
+        return BackendPort(name, backend)
+    defaults, tells_costs = upstream.request_defaults, upstream.generation_costs
+    return BackendPort(name, backend, defaults, tells_costs)

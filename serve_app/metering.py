@@ -1,8 +1,8 @@
 """The usage record of one request, from its arrival to its end, written once.
 
 An answer that breaks off has no usage of its own. What was received is recorded at
-once, as an estimate; if the upstream can tell later what it charged, the record is
-written again with that.
+once, as an estimate; if the upstream can tell later what it charged, for this answer or
+for a model that failed before, the record is written again with that.
 """
 
 import asyncio
@@ -46,6 +46,7 @@ class Meter:
         self._start = time.perf_counter()
         self._done = False
         self._fields: dict[str, Any] = {}
+        self._owed: list[Ask] = []
         self._record = UsageRecord(
             id=f"use-{uuid.uuid4().hex}",
             request_id=request_id,
@@ -73,13 +74,19 @@ class Meter:
         self._fields |= {"model": model, "backend": backend}
         self._fields["first_byte_s"] = time.perf_counter() - self._start
 
-    def answered(self, settlement: Settlement, failures: Sequence[Failure]) -> None:
-        """The answer is complete."""
-        self._write("answered", failures, **settled_fields(settlement))
+    def owes(self, ask: Ask) -> None:
+        """A model has failed, but its upstream may have charged for it."""
+        self._owed.append(ask)
+
+    def answered(
+        self, settlement: Settlement, failures: Sequence[Failure], ask: Ask | None
+    ) -> None:
+        """The answer is complete; `ask` where the upstream did not say what it cost."""
+        self._write("answered", failures, ask, **settled_fields(settlement))
 
     def failed(self, error: ServingError, failures: Sequence[Failure]) -> None:
         """No model has answered: nothing was received."""
-        self._write("failed", failures, error=error.code or error.error_type)
+        self._write("failed", failures, None, error=error.code or error.error_type)
 
     def broke_off(
         self,
@@ -91,32 +98,15 @@ class Meter:
     ) -> None:
         """The answer ended too early: the client is gone, or the upstream failed."""
         status: Status = "cancelled" if error is None else "failed"
-        self._write(status, failures, error=error, **settled_fields(received))
-        if ask is not None and self._sink is not None:
-            task = asyncio.get_running_loop().create_task(self._correct(ask))
-            _corrections.add(task)
-            task.add_done_callback(_corrections.discard)
-
-    async def _correct(self, ask: Ask) -> None:
-        for pause_s in _ASK_AFTER_S:
-            await asyncio.sleep(pause_s)
-            try:
-                settlement = await ask()
-            except ServingError:
-                continue
-            if settlement is not None:
-                fields = settled_fields(settlement)
-                self._append(replace(self._record, revision=1, **fields))
-                return
-        logger.warning("the upstream does not say what request %s cost", self.record_id)
-
-    @property
-    def record_id(self) -> str:
-        """Ours, unique."""
-        return self._record.id
+        fields = settled_fields(received)
+        self._write(status, failures, ask, error=error, **fields)
 
     def _write(
-        self, status: Status, failures: Sequence[Failure], **fields: Any
+        self,
+        status: Status,
+        failures: Sequence[Failure],
+        ask: Ask | None,
+        **fields: Any,
     ) -> None:
         if self._done:
             return
@@ -129,6 +119,30 @@ class Meter:
             **{**self._fields, **fields},
         )
         self._append(self._record)
+        if self._sink is not None and (ask is not None or self._owed):
+            task = asyncio.get_running_loop().create_task(self._correct(ask))
+            _corrections.add(task)
+            task.add_done_callback(_corrections.discard)
+
+    async def _correct(self, ask: Ask | None) -> None:
+        """Write the record again with what the upstream charged in the end."""
+        own, *failed = await asyncio.gather(
+            _asked(ask), *(_asked(owed) for owed in self._owed)
+        )
+        record = self._record
+        if own is not None:
+            record = replace(record, **settled_fields(own))
+        charged = [settled.cost_usd for settled in failed if settled is not None]
+        wasted_usd = sum(cost for cost in charged if cost is not None)
+        if wasted_usd:
+            record = replace(
+                record,
+                cost_usd=(record.cost_usd or 0.0) + wasted_usd,
+                failed_cost_usd=wasted_usd,
+                cost_source="upstream" if not record.cost_usd else record.cost_source,
+            )
+        if record != self._record:
+            self._append(replace(record, revision=1))
 
     def _append(self, record: UsageRecord) -> None:
         if self._sink is None:
@@ -138,6 +152,22 @@ class Meter:
         except OSError as error:
             what = "usage record %s could not be written: %s"
             logger.critical(what, record.id, error.strerror or error)
+
+
+async def _asked(ask: Ask | None) -> Settlement | None:
+    """The settlement, asked for until there is one, or too often."""
+    if ask is None:
+        return None
+    for pause_s in _ASK_AFTER_S:
+        await asyncio.sleep(pause_s)
+        try:
+            settlement = await ask()
+        except ServingError:
+            continue
+        if settlement is not None:
+            return settlement
+    logger.warning("an upstream does not say what an answer that failed has cost")
+    return None
 
 
 # Tasks are held here: the loop itself keeps only weak references to them.

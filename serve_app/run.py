@@ -13,7 +13,7 @@ from deployments.protocol import Backend, BackendRequest, Settlement
 from serve_app.attempts import Attempts
 from serve_app.chat import Chat
 from serve_app.choosing import Choice, Chooser
-from serve_app.metering import Meter
+from serve_app.metering import Ask, Meter
 from serve_app.planning import Plan
 from serve_app.received import Received
 from serve_app.tenants import Directory
@@ -31,6 +31,7 @@ class BackendPort:
     name: str
     backend: Backend
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    tells_costs: bool = False  # of answers that failed, when asked later
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,13 @@ class Run:
             secret=call.plan.tenant.byok.get(port.name),
         )
 
-    def failed(self, error: ServingError) -> None:
+    def failed(
+        self, port: BackendPort, request: BackendRequest, error: ServingError
+    ) -> None:
         """The model that was asked failed before its first byte."""
         self.attempts.failed(error)
+        if ask := _ask(port, request, error.generation_id):
+            self.meter.owes(ask)
         logger.warning("model %s failed: %s", error.model, error.code)
 
     def began(self, port: BackendPort, request: BackendRequest) -> None:
@@ -88,10 +93,14 @@ class Run:
         self.chooser.answered(self.choice, request.model)
         self.meter.began(request.model, port.name)
 
-    def finished(self, settlement: Settlement) -> None:
+    def finished(
+        self, port: BackendPort, request: BackendRequest, settlement: Settlement
+    ) -> None:
         """The answer is complete."""
         self.attempts.finished()
-        self.meter.answered(settlement, self.attempts.failures)
+        said = settlement.cost_source == "upstream"
+        ask = None if said else _ask(port, request, settlement.generation_id)
+        self.meter.answered(settlement, self.attempts.failures, ask)
 
     def given_up(self, error: ServingError) -> None:
         """No model has answered."""
@@ -104,20 +113,22 @@ class Run:
         self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=None)
 
     def broke_off(
-        self, request: BackendRequest, received: Received, error: ServingError | None
+        self,
+        port: BackendPort,
+        request: BackendRequest,
+        received: Received,
+        error: ServingError | None,
     ) -> None:
         """The answer ended early: by an error, or (None) because the client is gone."""
         if error is None:
             self.attempts.abandoned()
         else:
             self.attempts.broke(error)
-        generation = received.generation_id
-        backend = self.backend_of(request.model).backend
         self.meter.broke_off(
             self.attempts.failures,
             received.estimate(request.price, self.call.plan.prompt),
             error=None if error is None else error.code or error.error_type,
-            ask=partial(backend.settle, request, generation) if generation else None,
+            ask=_ask(port, request, received.generation_id),
         )
 
     def _in_time(self, timeouts: Timeouts) -> Timeouts:
@@ -126,6 +137,15 @@ class Run:
         if timeouts.total_s <= left_s:
             return timeouts
         return timeouts.model_copy(update={"total_s": left_s})
+
+
+def _ask(
+    port: BackendPort, request: BackendRequest, generation_id: str | None
+) -> Ask | None:
+    """How to learn later what an answer was charged; None if nobody could tell."""
+    if generation_id is None or not port.tells_costs:
+        return None
+    return partial(port.backend.settle, request, generation_id)
 
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:

@@ -147,6 +147,6 @@ def gateway(
     **config: Any,
 ) -> Gateway:
     """A real Gateway between a fake router and a fake backend."""
-    port = BackendPort("simulator", backend or ScriptedBackend())
+    port = BackendPort("simulator", backend or ScriptedBackend(), tells_costs=True)
     ports = {"simulator": port}
     return Gateway(app_config(**config), router or FixedRouter(), ports, sink)

@@ -155,3 +155,35 @@ async def test_a_disk_that_refuses_a_record_is_no_error_of_the_client(caplog):
     await made.completions.complete(call_of(made))
 
     assert "No space left on device" in caplog.text
+
+
+async def test_what_a_model_that_failed_was_charged_is_added():
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    records = Records()
+    backend = ScriptedBackend({"small": down})
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    first, corrected = records
+    assert (first.cost_usd, first.failed_cost_usd) == (0.25, 0.0)
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (0.375, 0.125)
+    assert corrected.status == "answered"
+
+
+async def test_a_request_that_failed_has_cost_what_its_upstreams_charged():
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    records = Records()
+    backend = ScriptedBackend({"small": down, "large": down})
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    with pytest.raises(UpstreamError):
+        await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    assert records[0].cost_usd is None
+    assert records[1].cost_usd == 0.25
+    assert records[1].cost_source == "upstream"

@@ -1,0 +1,55 @@
+"""What configures an upstream that speaks OpenAI's HTTP."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.protocol import Surface
+
+# Asks OpenRouter for `usage.cost`: what it charged, not what a table says.
+REQUEST_DEFAULTS: dict[str, Any] = {"usage": {"include": True}}
+
+
+class UpstreamConfig(BaseModel):
+    """An upstream that speaks OpenAI's HTTP; its key stays in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str
+    api_key_env: str | None = Field(
+        default=None, description="environment variable with the key; none = no key"
+    )
+    surfaces: frozenset[Surface] = Field(
+        default=frozenset({"chat/completions"}), description="paths that it answers"
+    )
+    headers: dict[str, str] = Field(default={}, description="sent with each request")
+    request_defaults: dict[str, Any] = Field(
+        default={}, description="sent in the body where the client says nothing"
+    )
+    generation_costs: bool = Field(
+        default=False,
+        description="GET generation?id= tells what a broken-off answer was charged",
+    )
+
+    def api_key(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """The key; KeyError names the variable where it is not set."""
+        return environment[self.api_key_env] if self.api_key_env else None
+
+    def has_key(self, environment: Mapping[str, str] = os.environ) -> bool:
+        """Whether no key is needed, or the variable is set to something."""
+        return self.api_key_env is None or bool(environment.get(self.api_key_env))
+
+
+class OpenRouterConfig(UpstreamConfig):
+    """OpenRouter; the headers are how it attributes requests to an application."""
+
+    base_url: str = "https://openrouter.ai/api/v1/"
+    api_key_env: str | None = "OPENROUTER_API_KEY"
+    surfaces: frozenset[Surface] = frozenset(
+        {"chat/completions", "completions", "responses"}
+    )
+    headers: dict[str, str] = Field(default={"x-title": "avengers-serve"})
+    request_defaults: dict[str, Any] = Field(default=REQUEST_DEFAULTS)
+    generation_costs: bool = True

@@ -1,0 +1,132 @@
+"""See scripts/bench/streams."""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import httpx
+
+from scripts.bench.upstream_graph import (
+    MODELS,
+    PRICES,
+    Graph,
+    tenant_key,
+    upstream_graph,
+)
+from scripts.upstream.settings import Settings
+
+_TOKENS = 20
+_RAMP_S = 10.0  # all at the same instant would measure the connection backlog
+
+
+@dataclass
+class Tally:
+    """What all clients saw together."""
+
+    streams: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    first_token_s: list[float] = field(default_factory=list)
+    memory_mib: list[float] = field(default_factory=list)
+
+
+async def _one(client: httpx.AsyncClient, url: str, key: str, tally: Tally) -> None:
+    body = {
+        "model": MODELS[tally.streams % len(MODELS)],
+        "messages": [{"role": "user", "content": "Tell me."}],
+        "stream": True,
+    }
+    headers = {"authorization": f"Bearer {key}"}
+    start = time.perf_counter()
+    first = None
+    chunks = 0
+    last = b""
+    request = client.stream(
+        "POST", f"{url}/v1/chat/completions", json=body, headers=headers
+    )
+    async with request as response:
+        if response.status_code != httpx.codes.OK:
+            tally.errors[f"status {response.status_code}"] += 1
+            return
+        async for part in response.aiter_bytes():
+            first = first or time.perf_counter() - start
+            chunks += part.count(b'"content":"')
+            last = (last + part)[-64:]
+    if not last.endswith(b"data: [DONE]\n\n"):
+        tally.errors["no [DONE]"] += 1
+    elif chunks < _TOKENS:
+        tally.errors[f"only {chunks} of {_TOKENS} tokens"] += 1
+    else:
+        tally.streams += 1
+        tally.first_token_s.append(first or 0.0)
+
+
+async def _client(
+    number: int, url: str, until: float, tally: Tally, options: argparse.Namespace
+) -> None:
+    await asyncio.sleep(_RAMP_S * number / options.streams)
+    async with httpx.AsyncClient(timeout=60) as client:
+        while time.monotonic() < until:
+            try:
+                await _one(client, url, tenant_key(number % 8), tally)
+            except httpx.HTTPError as error:
+                tally.errors[type(error).__name__] += 1
+
+
+async def _memory(graph: Graph, options: argparse.Namespace, tally: Tally) -> None:
+    for share in (0.0, 0.25, 0.95):
+        start = time.monotonic()
+        size, _ = await asyncio.to_thread(graph.served.memory_bytes)
+        tally.memory_mib.append(size / 2**20)
+        pause = {0.0: 0.25, 0.25: 0.7, 0.95: 0.0}[share] * options.seconds
+        await asyncio.sleep(max(0.0, pause - (time.monotonic() - start)))
+
+
+async def _load(graph: Graph, options: argparse.Namespace) -> Tally:
+    tally = Tally()
+    until = time.monotonic() + options.seconds
+    clients = (
+        _client(number, graph.served.url, until, tally, options)
+        for number in range(options.streams)
+    )
+    await asyncio.gather(_memory(graph, options, tally), *clients)
+    return tally
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="scripts/bench/streams")
+    parser.add_argument("--streams", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--tokens-per-s", type=float, default=2.0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    pace = {"tokens_per_s": options.tokens_per_s, "completion_tokens": _TOKENS}
+    settings = Settings(default=PRICES.model_copy(update=pace))
+    slow = {"between_tokens_s": 30.0, "total_s": 120.0, "first_token_s": 30.0}
+    with upstream_graph(
+        tenants=8, http2=False, settings=settings, timeouts=slow
+    ) as graph:
+        tally = asyncio.run(_load(graph, options))
+    print(
+        f"{options.streams} streams at once for {options.seconds:g} s, "
+        f"{options.tokens_per_s:g} tokens/s each: {tally.streams} streams complete, "
+        f"{sum(tally.errors.values())} failed {dict(tally.errors) or ''}"
+    )
+    quantiles = statistics.quantiles(tally.first_token_s or [0.0, 0.0], n=100)
+    print(f"first token p50 {quantiles[49]:.3f} s, p99 {quantiles[98]:.3f} s")
+    at_start, early, late = tally.memory_mib
+    print(f"memory of the graph: {at_start:.0f} MiB idle, {early:.0f}, {late:.0f} MiB")
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if options.json:
+        options.json.write_text(json.dumps(asdict(tally)), encoding="utf-8")
+    raise SystemExit(1 if tally.errors or not tally.streams else 0)
+
+
+if __name__ == "__main__":
+    main()
