@@ -1,11 +1,13 @@
 """The upstream's answers, good and bad, over httpx's own transport seam."""
 
+import asyncio
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from deployments.catalog import Price
+from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,
     RateLimited,
@@ -13,8 +15,8 @@ from deployments.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from deployments.openrouter import OpenRouterBackend, OpenRouterConfig
-from deployments.protocol import BackendRequest, Settlement
+from deployments.openrouter import OpenRouterBackend, OpenRouterConfig, UpstreamConfig
+from deployments.protocol import BackendRequest, Settlement, Usage
 
 KEY = "sk-or-secret"
 PRICE = Price(input_usd_per_token=1, output_usd_per_token=10)
@@ -126,3 +128,95 @@ async def test_a_rate_limit_says_when_to_come_back(stated, seconds):
 async def test_a_broken_stream_is_never_a_clean_end(response):
     with pytest.raises(ServingError):
         await streamed(response)
+
+
+async def test_an_answer_that_is_cut_says_under_which_id_it_may_be_charged():
+    class Cut(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            yield b'{"id": '
+            raise httpx.ReadError("reset")
+
+    headers = {"x-generation-id": "gen-7"}
+    with pytest.raises(UpstreamError) as raised:
+        await backend(httpx.Response(200, headers=headers, stream=Cut())).complete(
+            REQUEST
+        )
+
+    assert raised.value.generation_id == "gen-7"
+
+
+async def test_what_a_generation_was_charged_can_be_asked_later():
+    data = {
+        "total_cost": 0.5,
+        "provider_name": "P",
+        "tokens_prompt": 1,
+        "tokens_completion": 1,
+        "native_tokens_prompt": 2,
+        "native_tokens_completion": 3,
+    }
+    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
+
+    assert found == Settlement(Usage(2, 3, 5), 0.5, "upstream", "P")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(404),
+        httpx.Response(200, json={}),
+        httpx.Response(200, text="<html>"),
+        httpx.ConnectError("refused"),
+    ],
+)
+async def test_a_generation_that_is_not_known_costs_nothing_known(response):
+    assert await backend(response).settle(REQUEST, "g") is None
+
+
+@pytest.mark.parametrize("limit", ["first_token_s", "between_tokens_s", "total_s"])
+async def test_an_upstream_that_hangs_is_left_and_the_limit_is_named(limit):
+    class Hanging(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            yield b": OPENROUTER PROCESSING\n\n"
+            if limit != "first_token_s":
+                yield b'data: {"choices": []}\n\n'
+            while True:
+                await asyncio.sleep(0.01)
+                yield b": OPENROUTER PROCESSING\n\n"
+
+    kind = {"content-type": "text/event-stream", "x-generation-id": "gen-7"}
+    response = httpx.Response(200, headers=kind, stream=Hanging())
+    timeouts = Timeouts().model_copy(update={limit: 0.05})
+    with pytest.raises(UpstreamTimeout, match=limit) as raised:
+        async for _ in backend(response).stream(replace(REQUEST, timeouts=timeouts)):
+            pass
+
+    assert raised.value.code == f"upstream_timeout_{limit.removesuffix('_s')}"
+    assert raised.value.generation_id == "gen-7"
+
+
+async def test_a_tenant_s_own_key_is_used_and_never_replaced_by_the_operator_s():
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return unary(usage=USAGE)
+
+    made = OpenRouterBackend(
+        OpenRouterConfig(),
+        KEY,
+        environment={"ACME": "sk-acme"},
+        transport=httpx.MockTransport(answer),
+    )
+    await made.complete(replace(REQUEST, secret="ACME"))
+    with pytest.raises(UpstreamError, match="own key"):
+        await made.complete(replace(REQUEST, secret="UNSET"))
+
+    assert seen == ["Bearer sk-acme"]
+
+
+async def test_a_surface_that_the_upstream_lacks_is_a_clear_error():
+    config = UpstreamConfig(base_url="http://upstream/v1/")
+    made = OpenRouterBackend(config, None)
+
+    with pytest.raises(InvalidRequest, match="has no /v1/responses"):
+        await made.complete(replace(REQUEST, surface="responses"))
