@@ -1,31 +1,30 @@
 """`avengers evaluate`: what routing would have cost and scored, on unseen queries."""
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from artifacts.atomic import check_replaceable, replacing_directory
 from artifacts.clustering import KMeans, Vectors
 from artifacts.dataset import RoutingDataset
+from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
 from artifacts.errors import BadInput
-from artifacts.evaluation.judging import (
-    ALPHAS,
-    EvaluationConfig,
-    EvaluationResult,
-    judge,
-)
-from artifacts.evaluation.judging import (
-    evaluate as run_evaluation,
-)
-from artifacts.fit import embed
+from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, judge
+from artifacts.evaluation.judging import evaluate as run_evaluation
+from artifacts.evaluation.report import METRICS, focus_of, write_report
+from artifacts.evaluation.results import EvaluationResult
+from artifacts.evaluation.summary import REFERENCE, Summary, summaries
 from artifacts.onnx_encoder import read_spec
+from artifacts.paper.published import Published, load_published
 from artifacts.records import RecordReader
-from artifacts.evaluation.report import METRICS, write_report
 from artifacts.store import ENCODER, load
-from artifacts.evaluation.summary import summaries
+from serve_app.catalog_prices import catalog_prices
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from serve_app.selection import with_models
 from serve_app.terminal import SHOWN, print_table, progress_bar
@@ -42,71 +41,133 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     models: Annotated[
         str | None, typer.Option(help="Only these models, comma-separated.")
     ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="Serve configuration: its prices fill in missing costs."),
+    ] = None,
     clusters: Annotated[int, typer.Option(min=1, help="k of k-means.")] = 60,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; default: a core each. No figure changes."),
+    ] = None,
+    published: Annotated[
+        Literal["paper"] | None,
+        typer.Option(help="Draw the points that the paper published beside ours."),
+    ] = None,
     allow_gaps: Annotated[
         bool, typer.Option(help="Accept lines that lack some of the models.")
     ] = False,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
+    ] = None,
 ) -> None:
     """Judge routing on queries it has not seen, beside the baselines.
 
     Without --artifact, every method is fitted on 70 % of each collection and judged on
-    the rest, once for each seed. With it, the records must be new to the artifact.
+    the rest, once for each seed.
+
+    With --artifact, the records must be new to the artifact. The very records that it
+    was fitted on are refused. An artifact keeps no queries, so records that overlap
+    with them in part cannot be recognised: leave those out yourself, or the figures
+    flatter.
     """
     check_replaceable(out, METRICS)
-    dataset = RecordReader(allow_gaps=allow_gaps).read(records)
+    prices = catalog_prices(catalog)
+    dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     dataset = with_models(dataset, models)
     if artifact is None:
-        vectors = _vectors(dataset, artifact_directory(BUNDLED_ARTIFACT) / ENCODER)
         config = EvaluationConfig(
             seeds=tuple(range(seeds)),
             kmeans=KMeans(n_clusters=clusters),
-            n_workers=workers,
+            n_processes=min(workers or _cores(), seeds),
         )
-        with progress_bar("splits") as progress:
-            result = run_evaluation(dataset, vectors, config, progress)
+        judged = _fitted_and_judged(dataset, config, embeddings)
     else:
-        result = _judged(dataset, artifact_directory(artifact))
-    _write(result, out)
-    _print(result)
+        judged = _judged(dataset, artifact_directory(artifact), embeddings)
+    _write(judged, out, load_published(published) if published else None)
+    _print(judged.result)
     typer.echo(f"wrote {out}")
 
 
-def _vectors(dataset: RoutingDataset, encoder: Path) -> Vectors:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """What was judged on what; `vectors` are the rows of `dataset`."""
+
+    result: EvaluationResult
+    dataset: RoutingDataset
+    vectors: Vectors
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _vectors(dataset: RoutingDataset, encoder: Path, folder: Path | None) -> Vectors:
     text_encoder = load_encoder(read_spec(encoder), encoder)
     with progress_bar("embedding") as progress:
-        return embed(dataset.queries, text_encoder, progress)
+        return embed(
+            dataset.queries, text_encoder, progress, folder=folder, threads=_cores()
+        )
 
 
-def _judged(dataset: RoutingDataset, directory: Path) -> EvaluationResult:
+def _fitted_and_judged(
+    dataset: RoutingDataset, config: EvaluationConfig, embeddings: Path | None
+) -> _Judged:
+    encoder = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
+    vectors = _vectors(dataset, encoder, embeddings)
+    with progress_bar("splits") as progress:
+        result = run_evaluation(dataset, vectors, config, progress)
+    return _Judged(result, dataset, vectors)
+
+
+def _judged(
+    dataset: RoutingDataset, directory: Path, embeddings: Path | None
+) -> _Judged:
     artifact = load(directory)
     if dataset.digest == artifact.manifest.provenance.digest:
         raise BadInput(
             f"{directory}: it was fitted on these very records; judge it on others"
         )
-    vectors = _vectors(dataset, directory / ENCODER)
+    vectors = _vectors(dataset, directory / ENCODER, embeddings)
     split = judge(artifact, dataset, vectors)
-    return EvaluationResult(artifact.models, ALPHAS, (split,))
+    result = EvaluationResult(artifact.models, ALPHAS, (split,))
+    return _Judged(result, dataset, vectors)
 
 
-def _write(result: EvaluationResult, out: Path) -> None:
+def _write(judged: _Judged, out: Path, published: Published | None) -> None:
     with replacing_directory(out, METRICS) as staging:
-        write_report(result, staging)
         if find_spec("matplotlib") is None:
             typer.echo("no figures: matplotlib is in the train extra", err=True)
-            return
-        from artifacts.evaluation.plots import write_figures
+        else:
+            _draw(judged, staging, published)
+        write_report(judged.result, staging)
 
-        curves = result.splits[0].curves
-        method = "calibrated" if "calibrated" in curves else next(iter(curves))
-        write_figures(result, staging, method)
+
+def _draw(judged: _Judged, directory: Path, published: Published | None) -> None:
+    """All figures; the clusters are those of the first split, or the artifact's."""
+    from artifacts.evaluation.cluster_map import plot_cluster_map
+    from artifacts.evaluation.plots import write_figures
+
+    result = judged.result
+    focus, curves = focus_of(result), result.splits[0].curves
+    methods = [focus, *({REFERENCE} & curves.keys() - {focus})]
+    write_figures(result, directory, methods, published)
+    plot_cluster_map(
+        judged.dataset,
+        judged.vectors,
+        result.splits[0].centroids,
+        directory / "clusters.png",
+    )
 
 
 def _print(result: EvaluationResult) -> None:
-    table = summaries(result.splits)
     rows = [
-        (method, *(_figure(figures[name].mean, figures[name].sd) for name in SHOWN))
-        for method, figures in table.items()
+        (method, *(_figure(figures, name) for name in SHOWN))
+        for method, figures in summaries(result).items()
     ]
     print_table(
         f"Held-out queries, {len(result.splits)} seeds: mean ± sd",
@@ -115,8 +176,11 @@ def _print(result: EvaluationResult) -> None:
     )
 
 
-def _figure(mean: float | None, sd: float | None) -> str:
+def _figure(figures: Mapping[str, Summary], name: str) -> str:
+    """Parts of 1 as %; AIQ is × 100 by definition."""
+    mean, sd = figures[name].mean, figures[name].sd
     if mean is None:
         return "–"
-    spread = "" if sd is None else f" ± {sd:.2g}"
-    return f"{mean:.4g}{spread}"
+    factor, unit = (1, "") if name.startswith("aiq") else (100, " %")
+    spread = "" if sd is None else f" ± {factor * sd:.1f}"
+    return f"{factor * mean:.1f}{spread}{unit}"

@@ -4,9 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.evaluation.curves import Curve, HeldOut, Values, blended, routed, upper_hull
 from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.evaluation.curves import (
+    Curve,
+    HeldOut,
+    Values,
+    blended,
+    routed,
+    upper_hull,
+)
 from artifacts.profiles import ClusterProfiles
+
+# It has seen the scores: no rival of a method, but a bound.
+ORACLE = "oracle"
+# Baselines do not ask what is in the query.
+BASELINES = ("mix-of-two", "best-single", "cheapest", "random", ORACLE)
 
 # Points on each segment of the mix of two models.
 _STEPS = 20
@@ -59,7 +71,17 @@ def baseline_curves(test: HeldOut, means: ModelMeans) -> dict[str, Curve]:
         "best-single": blended(test, point, models[[means.best]]),
         "cheapest": blended(test, point, models[[means.cheapest]]),
         "random": blended(test, point, np.full((1, m), 1 / m)),
-        "oracle": oracle(test),
+        ORACLE: oracle(test),
+    }
+
+
+def single_curves(test: HeldOut) -> dict[str, Curve]:
+    """Each model answering everything, by its name: one point each."""
+    point = np.zeros(1)
+    models = np.eye(len(test.models))
+    return {
+        model: blended(test, point, models[[column]])
+        for column, model in enumerate(test.models)
     }
 
 

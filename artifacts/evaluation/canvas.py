@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation.curves import Values
 from artifacts.errors import BadInput
+from artifacts.evaluation.curves import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ _DIRECTIONS = tuple(
     (np.cos(turn), np.sin(turn))
     for turn in np.pi * np.array([0, 8, 4, 12, 2, 14, 6, 10]) / 8
 )
-_RADII = (7, 14, 24, 36)  # points
+_FURTHER = (0, 7, 17, 29)  # points
 _CLEARANCE = 4  # pixels
 
 
@@ -86,9 +86,16 @@ def drawing(path: Path, height: float) -> Iterator[Figure]:
         figure.savefig(path, format="png", metadata={"Software": None})
 
 
-def label_points(
-    axes: Axes, x: Values, y: Values, texts: Sequence[str], *, size: float = 8.0
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A text for a point; the text stays `clear` points away from it."""
+
+    text: str
+    size: float = 8.0
+    clear: float = 7.0
+
+
+def label_points(axes: Axes, x: Values, y: Values, labels: Sequence[Label]) -> None:
     """Write each text beside its point, clear of other labels, points, lines, legend.
 
     Points are served in the given order; one without free room stays without label.
@@ -97,8 +104,8 @@ def label_points(
     if figure is not None:
         figure.draw_without_rendering()
     room = _Room.of(axes, axes.transData.transform(np.column_stack([x, y])))
-    for point, text in zip(zip(x, y, strict=True), texts, strict=True):
-        room.label(axes, point, text, size)
+    for point, label in zip(zip(x, y, strict=True), labels, strict=True):
+        room.label(axes, point, label)
 
 
 @dataclass(slots=True)
@@ -116,31 +123,38 @@ class _Room:
         taken = [] if legend is None else [legend.get_window_extent()]
         return cls(axes.get_window_extent(), np.concatenate([points, *lines]), taken)
 
-    def label(
-        self, axes: Axes, point: tuple[float, float], text: str, size: float
-    ) -> None:
+    def label(self, axes: Axes, point: tuple[float, float], wanted: Label) -> None:
         from matplotlib.text import Text
 
-        for radius in _RADII:
+        for further in _FURTHER:
+            radius = wanted.clear + further
             for dx, dy in _DIRECTIONS:
                 label = axes.annotate(
-                    text,
+                    wanted.text,
                     point,
                     xytext=(radius * dx, radius * dy),
                     textcoords="offset points",
-                    fontsize=size,
+                    fontsize=wanted.size,
                     color=INK,
                     ha="left" if dx > 0.1 else "right" if dx < -0.1 else "center",
                     va="bottom" if dy > 0.5 else "top" if dy < -0.5 else "center",
-                    arrowprops=_leader(radius),
+                    arrowprops=_leader(wanted.clear) if further else None,
                 )
                 label.get_window_extent()  # works out where the text stands
-                # Of the text alone: a leader may cross what it likes.
                 box = Text.get_window_extent(label)
-                if self._is_free(box):
+                if self._is_free(box) and self._can_lead(axes, point, box):
                     self.taken.append(box)
                     return
                 label.remove()
+
+    def _can_lead(self, axes: Axes, point: tuple[float, float], box: Bbox) -> bool:
+        """Whether the line from the text to its point crosses no other text."""
+        here = axes.transData.transform(point)
+        middle = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
+        steps = np.linspace(0, 1, 50)[:, None]
+        line = here + steps * (middle - here)
+        taken = [box.padded(_CLEARANCE) for box in self.taken]
+        return not any(other.count_contains(line) for other in taken)
 
     def _is_free(self, box: Bbox) -> bool:
         within = self.inside.x0 < box.x0 and box.x1 < self.inside.x1
@@ -164,13 +178,11 @@ def _along(path: MplPath, transform: Transform) -> NDArray[np.float64]:
     return np.column_stack(columns)
 
 
-def _leader(radius: float) -> dict[str, object] | None:
-    if radius <= _RADII[0]:
-        return None
+def _leader(clear: float) -> dict[str, object]:
     return {
         "arrowstyle": "-",
         "color": GREY,
         "linewidth": 0.5,
         "shrinkA": 0,
-        "shrinkB": 3,
+        "shrinkB": max(3.0, clear - 4),
     }

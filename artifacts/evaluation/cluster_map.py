@@ -1,81 +1,119 @@
-"""The training queries and their clusters in two dimensions."""
+"""Queries and their clusters in two dimensions."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation.canvas import GREY, INK, PALETTE, drawing, label_points
 from artifacts.clustering import Vectors, nearest
 from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.evaluation.canvas import (
+    GREY,
+    INK,
+    PALETTE,
+    Label,
+    drawing,
+    label_points,
+)
+from artifacts.evaluation.layout import place_clusters, place_queries
 from artifacts.evaluation.topics import top_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MAX_DOTS = 20_000  # more only darken the page
+_MAX_LABELS = 60
+_LARGEST_CIRCLE = 500.0  # points²
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clusters:
+    """Where the clusters lie, how many queries they hold, and their words."""
+
+    places: Matrix  # (k, 2)
+    size: NDArray[np.intp]
+    words: list[tuple[str, ...]]
 
 
 def plot_cluster_map(
     dataset: RoutingDataset, vectors: Vectors, centroids: Vectors, path: Path
 ) -> None:
-    """First two principal components of the unit rows `vectors` (n, d) of `dataset`.
+    """The unit rows `vectors` (n, d) of `dataset` among their clusters (k, d).
 
     Each query has the colour of its collection; the circles are the clusters, their
-    area the number of queries, with the words that set them apart.
+    area the number of queries, with the words that set them apart. At most 20,000
+    queries, evenly spaced in the file, are looked at.
     """
+    step = -(-len(dataset) // _MAX_DOTS)
+    rows = np.arange(0, len(dataset), step)
+    sample, vectors = dataset.take(rows), vectors[rows]
+    places = place_clusters(centroids)
     labels = nearest(vectors, centroids, 1)[0][:, 0]
-    plane, middle = project(vectors)
-    points = (vectors - middle) @ plane
     size = np.bincount(labels, minlength=len(centroids))
-    total = np.zeros((len(centroids), 2))
-    np.add.at(total, labels, points)
-    centres = total / np.maximum(size, 1)[:, None]
-    words = top_words(dataset.queries, labels, len(centroids))
-    with drawing(path, 7.0) as figure:
+    words = top_words(sample.queries, labels, len(centroids))
+    points = place_queries(vectors, centroids, places)
+    with drawing(path, 7.5) as figure:
         axes = figure.add_subplot()
-        names = np.asarray(dataset.datasets)
-        for rank, name in enumerate(_by_size(names)):
-            rows = points[names == name]
-            colour = PALETTE[rank] if rank < len(PALETTE) else GREY
-            axes.scatter(
-                rows[:, 0],
-                rows[:, 1],
-                s=4,
-                color=colour,
-                alpha=0.35,
-                linewidths=0,
-                label=_legend_name(rank, name),
-            )
+        _draw_queries(axes, np.asarray(sample.datasets), points)
+        axes.set_axis_off()
+        axes.set_title(_title(len(sample), len(dataset), len(centroids)))
+        # Below the axes: words stand anywhere inside.
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8, markerscale=3)
+        _draw_clusters(axes, _Clusters(places, size, words))
+
+
+def _title(n_shown: int, n: int, n_clusters: int) -> str:
+    shown = f"{n:,}" if n_shown == n else f"{n_shown:,} of {n:,}"
+    return f"{shown} queries in {n_clusters:,} clusters; near means alike"
+
+
+def _draw_queries(axes: Axes, names: NDArray[np.str_], points: Matrix) -> None:
+    for place, name in enumerate(_by_size(names)):
+        rows = points[names == name]
+        colour = PALETTE[place] if place < len(PALETTE) else GREY
         axes.scatter(
-            centres[:, 0],
-            centres[:, 1],
-            s=1.0 * size,
-            facecolors="none",
-            edgecolors=INK,
-            linewidths=0.8,
+            rows[:, 0],
+            rows[:, 1],
+            s=4,
+            color=colour,
+            alpha=0.35,
+            linewidths=0,
+            label=_legend_name(place, name),
         )
-        order = np.argsort(-size, kind="stable")[: np.count_nonzero(size)]
-        texts = [", ".join(words[cluster]) for cluster in order]
-        label_points(axes, centres[order, 0], centres[order, 1], texts, size=6.5)
-        axes.set_title(f"{len(dataset)} queries in {len(centroids)} clusters")
-        axes.set(xlabel="first principal component", ylabel="second")
-        axes.legend(loc="best", fontsize=8, markerscale=3)
 
 
-def _legend_name(rank: int, name: str) -> str | None:
-    if rank == len(PALETTE):
+def _draw_clusters(axes: Axes, clusters: _Clusters) -> None:
+    order = np.argsort(-clusters.size, kind="stable")
+    order = order[: np.count_nonzero(clusters.size)]
+    area = _LARGEST_CIRCLE * clusters.size / clusters.size.max()
+    axes.scatter(
+        clusters.places[order, 0],
+        clusters.places[order, 1],
+        s=area[order],
+        facecolors="none",
+        edgecolors=INK,
+        linewidths=0.8,
+    )
+    labelled = order[:_MAX_LABELS]
+    x, y = clusters.places[labelled].T
+    radius = np.sqrt(area / np.pi)
+    labels = [
+        Label(", ".join(clusters.words[cluster]), 6.5, float(radius[cluster]) + 3)
+        for cluster in labelled
+    ]
+    label_points(axes, x, y, labels)
+
+
+def _legend_name(place: int, name: str) -> str | None:
+    if place == len(PALETTE):
         return "other collections"
-    return name if rank < len(PALETTE) else None
+    return name if place < len(PALETTE) else None
 
 
 def _by_size(names: NDArray[np.str_]) -> list[str]:
     values, count = np.unique(names, return_counts=True)
     return [str(name) for name in values[np.argsort(-count, kind="stable")]]
-
-
-def project(vectors: Vectors) -> tuple[Matrix, Matrix]:
-    """The plane of greatest variance, (d, 2), and the mean of the rows, (1, d).
-
-    The sign of an axis is free in theory; here its greatest component is positive.
-    """
-    middle = vectors.mean(axis=0, keepdims=True, dtype=np.float64)
-    _, axes = np.linalg.eigh(np.cov(vectors - middle, rowvar=False))
-    plane = axes[:, :-3:-1]
-    largest = np.abs(plane).argmax(axis=0)
-    return plane * np.sign(plane[largest, [0, 1]]), middle

@@ -18,13 +18,14 @@ Values = NDArray[np.float64]
 class HeldOut:
     """Held-out rows on which every model was measured: any choice can be judged.
 
-    `weight` (n,) sums to 1 and gives each collection the same say.
+    `member` (n, c) is 1 where a row is of a collection, else 0.
     """
 
     models: tuple[str, ...]
+    collections: tuple[str, ...]
     score: Matrix  # (n, m) in [0, 1]
     cost_usd: Matrix  # (n, m)
-    weight: Values
+    member: Matrix
     rows: NDArray[np.intp]  # which rows of the dataset these are
     n_skipped: int  # rows left out: some model has no score or no cost there
 
@@ -32,6 +33,10 @@ class HeldOut:
     def accuracy(self) -> Values:
         """Each model's mean score over the queries; (m,)."""
         return np.asarray(self.score.mean(axis=0))
+
+    def mean_by_collection(self, score: Matrix) -> Matrix:
+        """Means (p, c) of scores (p, n) over the queries of each collection."""
+        return np.asarray(score @ self.member / self.member.sum(axis=0))
 
     @property
     def mean_cost_usd(self) -> Values:
@@ -45,19 +50,17 @@ def held_out(test: RoutingDataset) -> HeldOut:
     rows = np.flatnonzero(complete)
     if not len(rows):
         raise BadInput("no held-out query on which every model was measured")
+    names = np.asarray(test.datasets)[rows]
+    collections, member = np.unique(names, return_inverse=True)
     return HeldOut(
         models=test.models,
+        collections=tuple(collections.tolist()),
         score=test.score[rows],
         cost_usd=test.cost_usd[rows],
-        weight=_collection_weight(np.asarray(test.datasets)[rows]),
+        member=np.eye(len(collections))[member],
         rows=rows,
         n_skipped=len(test) - len(rows),
     )
-
-
-def _collection_weight(names: NDArray[np.str_]) -> Values:
-    _, member, count = np.unique(names, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / (count[member] * len(count)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,15 +68,20 @@ class Curve:
     """A method's p points on held-out rows.
 
     `knob` is α, the chance in a mix, or 0 where a method has one point. `accuracy` is
-    the mean over the queries, `accuracy_macro` the mean over the collections' means,
-    `share` (p, m) the part of the queries that each model answers.
+    the mean over the queries, `by_collection` (p, c) the mean over those of each
+    collection, `share` (p, m) the part of the queries that each model answers.
     """
 
     knob: Values
     accuracy: Values
-    accuracy_macro: Values
+    by_collection: Matrix
     cost_usd: Values
     share: Matrix
+
+    @property
+    def accuracy_macro(self) -> Values:
+        """Mean over the collections: each has the same say."""
+        return np.asarray(self.by_collection.mean(axis=1))
 
 
 def routed(test: HeldOut, knob: Values, choices: NDArray[np.intp]) -> Curve:
@@ -84,7 +92,7 @@ def routed(test: HeldOut, knob: Values, choices: NDArray[np.intp]) -> Curve:
     return Curve(
         knob=knob,
         accuracy=score.mean(axis=1),
-        accuracy_macro=score @ test.weight,
+        by_collection=test.mean_by_collection(score),
         cost_usd=test.cost_usd[row, choices].mean(axis=1),
         share=np.stack(
             [(choices == column).mean(axis=1) for column in columns], axis=1
@@ -100,7 +108,7 @@ def blended(test: HeldOut, knob: Values, share: Matrix) -> Curve:
     return Curve(
         knob=knob,
         accuracy=share @ test.accuracy,
-        accuracy_macro=share @ (test.weight @ test.score),
+        by_collection=share @ test.mean_by_collection(test.score.T),
         cost_usd=share @ test.mean_cost_usd,
         share=share,
     )

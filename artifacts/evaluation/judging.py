@@ -1,37 +1,37 @@
 """Judging methods on rows that they have not seen, over several random splits."""
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import faiss
 import numpy as np
 
 from artifacts.artifact import RoutingArtifact
+from artifacts.calibrated import CalibratedPolicy
+from artifacts.clustering import KMeans, Vectors, unit_rows
+from artifacts.dataset import RoutingDataset
+from artifacts.errors import BadInput
 from artifacts.evaluation.baselines import (
+    ORACLE,
     ModelMeans,
     baseline_curves,
     means_of_profiles,
     means_of_records,
+    single_curves,
 )
-from artifacts.calibrated import CalibratedPolicy
-from artifacts.clustering import KMeans, Vectors, unit_rows
 from artifacts.evaluation.curves import Curve, HeldOut, held_out, routed
-from artifacts.dataset import RoutingDataset
-from artifacts.errors import BadInput
-from artifacts.evaluation.measures import Metrics, Yardstick, measure
-from artifacts.policy import PaperPolicy
-from artifacts.profiles import profile_clusters
+from artifacts.evaluation.measures import Yardstick, measure
+from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.routers import (
     AuthorsCode,
-    ClusterRouter,
     Method,
     NearestNeighbours,
     PolicyMethod,
     Training,
 )
+from artifacts.evaluation.split_pool import each_seed
+from artifacts.policy import PaperPolicy, rank
+from artifacts.profiles import profile_clusters
 
 Progress = Callable[[int, int], None]  # splits done, splits in all
 
@@ -54,36 +54,19 @@ def default_methods() -> dict[str, Method]:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig:
-    """One split, one clustering and one fit of each method for each seed."""
+    """One split, one clustering and one fit of each method for each seed.
+
+    `n_processes` of one thread each share the seeds, and hold a copy of the vectors
+    each; their number changes no figure. None: all is done in the calling process,
+    with its threads (figures may differ in the last bits).
+    """
 
     seeds: tuple[int, ...] = tuple(range(10))
     train_fraction: float = 0.7
     alphas: tuple[float, ...] = ALPHAS
     kmeans: KMeans = field(default_factory=KMeans)  # its seed is replaced
     methods: Mapping[str, Method] = field(default_factory=default_methods)
-    n_workers: int = 1  # processes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SplitResult:
-    """All methods on one set of held-out rows."""
-
-    seed: int
-    n_test: int
-    n_skipped: int  # held-out rows on which some model was not measured
-    best_single: str  # the most accurate model on the training rows
-    singles: Mapping[str, tuple[float, float]]  # model → held-out accuracy, cost
-    curves: Mapping[str, Curve]
-    metrics: Mapping[str, Metrics]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EvaluationResult:
-    """One SplitResult for each seed, in the order of the seeds."""
-
-    models: tuple[str, ...]
-    alphas: tuple[float, ...]
-    splits: tuple[SplitResult, ...]
+    n_processes: int | None = None
 
 
 def judge(
@@ -103,11 +86,12 @@ def judge(
         raise BadInput(f"the records lack models of the artifact: {', '.join(missing)}")
     rows = held_out(test.with_models(artifact.models))
     policy = artifact.manifest.policy
-    router = ClusterRouter(policy, artifact.centroids, artifact.profiles)
-    knob = np.array(alphas)
-    curve = routed(rows, knob, router.choose(vectors[rows.rows], knob))
+    judged = vectors[rows.rows]
+    choices = [rank(artifact.score(judged, alpha)[0])[:, 0] for alpha in alphas]
+    curve = routed(rows, np.array(alphas), np.stack(choices))
     means = means_of_profiles(artifact.profiles)
-    return _result(artifact.manifest.seed, rows, means, {policy.kind: curve})
+    setting = _Setting(artifact.manifest.seed, means, artifact.centroids)
+    return _result(setting, rows, {policy.kind: curve})
 
 
 def evaluate(
@@ -118,8 +102,8 @@ def evaluate(
 ) -> EvaluationResult:
     """Fit and judge every method on its own splits; `vectors` are unit rows (n, d).
 
-    With `n_workers` > 1, processes are spawned: the caller's main module must be
-    importable. BadInput: too few queries for the clusters, a model without any score.
+    Processes are spawned: the caller's main module must be importable. BadInput: too
+    few queries for the clusters, a model without any score.
     """
     run = partial(_run_split, dataset, vectors, config)
     done: dict[int, SplitResult] = {}
@@ -128,31 +112,16 @@ def evaluate(
         if progress is not None:
             progress(len(done), len(config.seeds))
     splits = tuple(done[seed] for seed in config.seeds)
-    return EvaluationResult(dataset.models, config.alphas, splits)
+    fraction = config.train_fraction
+    return EvaluationResult(dataset.models, config.alphas, splits, fraction)
 
 
 def _each(
     run: Callable[[int], SplitResult], config: EvaluationConfig
-) -> Iterator[SplitResult]:
-    if config.n_workers <= 1:
-        yield from map(run, config.seeds)
-        return
-    # Forking would copy the threads' locks of FAISS and OpenMP.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        config.n_workers, mp_context=context, initializer=_one_thread
-    ) as pool:
-        futures = [pool.submit(run, seed) for seed in config.seeds]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _one_thread() -> None:
-    """Each process computes on one core: the processes are the parallelism."""
-    faiss.omp_set_num_threads(1)
+) -> Iterable[SplitResult]:
+    if config.n_processes is None:
+        return map(run, config.seeds)
+    return each_seed(run, config.seeds, config.n_processes)
 
 
 def _run_split(
@@ -168,7 +137,8 @@ def _run_split(
         name: routed(rows, knob, method.fit(training).choose(test_vectors, knob))
         for name, method in config.methods.items()
     }
-    return _result(seed, rows, means_of_records(training.dataset), curves)
+    means = means_of_records(training.dataset)
+    return _result(_Setting(seed, means, training.centroids), rows, curves)
 
 
 def _training(train: RoutingDataset, vectors: Vectors, kmeans: KMeans) -> Training:
@@ -181,18 +151,34 @@ def _training(train: RoutingDataset, vectors: Vectors, kmeans: KMeans) -> Traini
     return Training(train, vectors, means, unit_rows(means), profiles)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Setting:
+    """What the methods of one split have in common."""
+
+    seed: int
+    means: ModelMeans
+    centroids: Vectors
+
+
 def _result(
-    seed: int, rows: HeldOut, means: ModelMeans, routed_curves: Mapping[str, Curve]
+    setting: _Setting, rows: HeldOut, routed_curves: Mapping[str, Curve]
 ) -> SplitResult:
-    curves = {**routed_curves, **baseline_curves(rows, means)}
-    yardstick = Yardstick.of(rows, means.best)
-    figures = zip(rows.accuracy.tolist(), rows.mean_cost_usd.tolist(), strict=True)
+    curves = {**routed_curves, **baseline_curves(rows, setting.means)}
+    singles = single_curves(rows)
+    rivals = [curve for name, curve in curves.items() if name != ORACLE]
+    best = setting.means.best
+    yardstick = Yardstick.of(rows, best, rivals)
     return SplitResult(
-        seed=seed,
+        seed=setting.seed,
         n_test=len(rows.rows) + rows.n_skipped,
         n_skipped=rows.n_skipped,
-        best_single=rows.models[means.best],
-        singles=dict(zip(rows.models, figures, strict=True)),
+        best_single=rows.models[best],
+        collections=rows.collections,
         curves=curves,
         metrics={name: measure(curve, yardstick) for name, curve in curves.items()},
+        singles=singles,
+        single_metrics={
+            name: measure(curve, yardstick) for name, curve in singles.items()
+        },
+        centroids=setting.centroids,
     )

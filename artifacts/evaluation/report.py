@@ -1,11 +1,12 @@
 """The report folder of an evaluation: metrics.json, CSV files and report.md.
 
-metrics.json   {"seeds", "alphas", "methods", "paired"}: mean, sd and values of each
-               metric of each method, and the differences to "paper", seed by seed
+metrics.json   {"seeds", "alphas", "methods", "singles", "paired"}: mean, sd and values
+               of each metric of each method and of each single model, and the
+               differences to "paper", seed by seed, with "ci95" and "n_worse"
 curves.csv     each point of each curve
 shares.csv     which model answers which part of the queries at each point
 singles.csv    the single models on the held-out rows
-report.md      the tables
+report.md      all of it to read, with the figures that lie beside it
 """
 
 import csv
@@ -15,25 +16,38 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from artifacts.evaluation.judging import EvaluationResult, SplitResult
-from artifacts.evaluation.summary import Table, paired, summaries
-from artifacts.evaluation.tables import markdown
+from artifacts.evaluation.narrative import markdown
+from artifacts.evaluation.results import EvaluationResult, SplitResult
+from artifacts.evaluation.summary import (
+    Differences,
+    Table,
+    paired,
+    single_summaries,
+    summaries,
+)
 
 METRICS = "metrics.json"
 
 
 def metrics_json(result: EvaluationResult) -> dict[str, Any]:
     """What metrics.json holds."""
-    table = summaries(result.splits)
+    table = summaries(result)
     return {
         "seeds": [split.seed for split in result.splits],
         "alphas": list(result.alphas),
         "methods": _plain(table),
-        "paired": _plain(paired(table)),
+        "singles": _plain(single_summaries(result)),
+        "paired": _plain(paired(table, result.train_fraction)),
     }
 
 
-def _plain(table: Table) -> dict[str, dict[str, dict[str, Any]]]:
+def focus_of(result: EvaluationResult) -> str:
+    """The method that a report is about: ours if it was judged, else the first."""
+    curves = result.splits[0].curves
+    return "calibrated" if "calibrated" in curves else next(iter(curves))
+
+
+def _plain(table: Table | Differences) -> dict[str, dict[str, dict[str, Any]]]:
     return {
         method: {metric: asdict(figure) for metric, figure in figures.items()}
         for method, figures in table.items()
@@ -41,7 +55,10 @@ def _plain(table: Table) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def write_report(result: EvaluationResult, directory: Path) -> None:
-    """Write all files but the figures into `directory`, made if need be."""
+    """Write all files but the figures into `directory`, made if need be.
+
+    report.md shows the figures that are there already.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     metrics = json.dumps(metrics_json(result), indent=1, allow_nan=False)
     (directory / METRICS).write_text(metrics + "\n", encoding="utf-8")
@@ -57,10 +74,11 @@ def write_report(result: EvaluationResult, directory: Path) -> None:
     )
     _write_csv(
         directory / "singles.csv",
-        ("model", "seed", "accuracy", "cost_usd"),
+        ("model", "seed", "accuracy", "accuracy_macro", "cost_usd"),
         _single_rows(result.splits),
     )
-    text = markdown(result)
+    figures = sorted(path.name for path in directory.glob("*.png"))
+    text = markdown(result, focus_of(result), figures)
     (directory / "report.md").write_text(text, encoding="utf-8")
 
 
@@ -96,5 +114,7 @@ def _share_rows(splits: Sequence[SplitResult]) -> Iterable[Sequence[object]]:
 
 def _single_rows(splits: Sequence[SplitResult]) -> Iterable[Sequence[object]]:
     for split in splits:
-        for model, (accuracy, cost_usd) in split.singles.items():
-            yield model, split.seed, f"{accuracy:.8g}", f"{cost_usd:.8g}"
+        for model, curve in split.singles.items():
+            columns = curve.accuracy, curve.accuracy_macro, curve.cost_usd
+            values = (f"{float(column[0]):.8g}" for column in columns)
+            yield model, split.seed, *values

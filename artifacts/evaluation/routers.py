@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.clustering import Vectors, nearest
-from artifacts.evaluation.curves import Values
 from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.evaluation.curves import Values
 from artifacts.policy import (
     Neighbours,
     Policy,

@@ -1,12 +1,13 @@
 """Figures over several splits: mean, spread, and differences split by split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.evaluation.judging import SplitResult
-from artifacts.evaluation.measures import METRICS
+from artifacts.evaluation.intervals import paired_interval
+from artifacts.evaluation.measures import LESS_IS_BETTER, METRICS, Metrics
+from artifacts.evaluation.results import EvaluationResult
 
 REFERENCE = "paper"
 
@@ -31,27 +32,60 @@ class Summary:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A figure minus that of the reference on the same split.
+
+    `ci95` is the interval of the mean (`paired_interval`), over the splits where both
+    are defined. `n_worse` counts the splits on which the method is worse, or does not
+    reach what the reference reaches.
+    """
+
+    mean: float | None
+    sd: float | None
+    values: tuple[float | None, ...]
+    ci95: tuple[float, float] | None
+    n_worse: int
+
+
 Table = dict[str, dict[str, Summary]]  # method → metric → figure
+Differences = dict[str, dict[str, Difference]]
 
 
-def summaries(splits: Sequence[SplitResult]) -> Table:
+def summaries(result: EvaluationResult) -> Table:
     """Every metric of every method over the splits."""
+    return _summaries([split.metrics for split in result.splits])
+
+
+def single_summaries(result: EvaluationResult) -> Table:
+    """Every metric of every single model over the splits."""
+    return _summaries([split.single_metrics for split in result.splits])
+
+
+def _summaries(splits: Sequence[Mapping[str, Metrics]]) -> Table:
     return {
-        method: {
-            metric: Summary.of([split.metrics[method][metric] for split in splits])
+        name: {
+            metric: Summary.of([metrics[name][metric] for metrics in splits])
             for metric in METRICS
         }
-        for method in splits[0].metrics
+        for name in splits[0]
     }
 
 
-def paired(table: Table, reference: str = REFERENCE) -> Table:
-    """Differences to `reference` on the same split; empty if it was not judged."""
+def paired(
+    table: Table, train_fraction: float | None, reference: str = REFERENCE
+) -> Differences:
+    """Differences to `reference` on the same split; empty if it was not judged.
+
+    `train_fraction` is that of the splits; None: there are no intervals.
+    """
     if reference not in table:
         return {}
     return {
         method: {
-            metric: Summary.of(_differences(figure, table[reference][metric]))
+            metric: _difference(
+                metric, figure, table[reference][metric], train_fraction
+            )
             for metric, figure in figures.items()
         }
         for method, figures in table.items()
@@ -59,8 +93,22 @@ def paired(table: Table, reference: str = REFERENCE) -> Table:
     }
 
 
-def _differences(figure: Summary, reference: Summary) -> list[float | None]:
-    return [
+def _difference(
+    metric: str, figure: Summary, reference: Summary, train_fraction: float | None
+) -> Difference:
+    pairs = list(zip(figure.values, reference.values, strict=True))
+    values = [
         None if ours is None or theirs is None else ours - theirs
-        for ours, theirs in zip(figure.values, reference.values, strict=True)
+        for ours, theirs in pairs
     ]
+    known = [value for value in values if value is not None]
+    sign = -1 if metric in LESS_IS_BETTER else 1
+    out_of_reach = sum(ours is None and theirs is not None for ours, theirs in pairs)
+    summary = Summary.of(values)
+    return Difference(
+        summary.mean,
+        summary.sd,
+        summary.values,
+        ci95=None if train_fraction is None else paired_interval(known, train_fraction),
+        n_worse=out_of_reach + sum(sign * value < 0 for value in known),
+    )

@@ -1,13 +1,19 @@
-"""report.md: an evaluation as Markdown tables."""
+"""The tables of report.md."""
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from artifacts.evaluation.judging import EvaluationResult, SplitResult
+from artifacts.evaluation.averages import average, average_by_collection
 from artifacts.evaluation.measures import METRICS
-from artifacts.evaluation.summary import REFERENCE, Summary, Table, paired, summaries
+from artifacts.evaluation.results import EvaluationResult
+from artifacts.evaluation.summary import (
+    Difference,
+    Differences,
+    Summary,
+    Table,
+    single_summaries,
+)
 
+# Title, factor and digits of each metric in a table.
 _COLUMNS: Mapping[str, tuple[str, float, str]] = {
     "max_accuracy": ("max accuracy, %", 100, ".2f"),
     "max_accuracy_macro": ("macro, %", 100, ".2f"),
@@ -15,44 +21,58 @@ _COLUMNS: Mapping[str, tuple[str, float, str]] = {
     "cost_for_90": ("cost for 90 %, %", 100, ".0f"),
     "aiq_linear": ("AIQ linear", 1, ".2f"),
     "aiq_log": ("AIQ log", 1, ".2f"),
+    "perf_gain": ("PerfGain, %", 100, ".1f"),
+    "cost_save": ("CostSave, %", 100, ".0f"),
+    "pareto_distance": ("Pareto distance, %", 100, ".2f"),
 }
+_MAIN = METRICS[:6]
+_AGAINST_BEST = METRICS[6:]
+# The others say the same in another unit.
+_COMPARED = (*_MAIN, "pareto_distance")
+# Settings of α that tables show, where they were judged.
+_SHOWN_ALPHAS = tuple(i / 10 for i in range(11))
 
 
-def markdown(result: EvaluationResult) -> str:
-    """report.md: what was judged on what, the methods, the differences, the singles."""
-    splits = result.splits
-    table = summaries(splits)
-    parts = ["# Evaluation", _preamble(splits), "## Methods", _method_table(table)]
-    if differences := paired(table):
-        title = f"## Differences to `{REFERENCE}`, split by split"
-        parts += [title, _method_table(differences, sign="+")]
-    parts += ["## Single models, held out", _single_table(splits), _NOTES]
-    return "\n\n".join(parts) + "\n"
+def method_table(table: Table) -> str:
+    """Accuracy, cost and AIQ of each method."""
+    return _figures(table, _MAIN)
 
 
-def _preamble(splits: Sequence[SplitResult]) -> str:
-    seeds = ", ".join(str(split.seed) for split in splits)
-    skipped = sum(split.n_skipped for split in splits)
-    judged = sum(split.n_test for split in splits) - skipped
-    names = sorted({split.best_single for split in splits})
-    return (
-        f"{len(splits)} split(s), seeds {seeds}; {judged} held-out rows judged, "
-        f"{skipped} left out because some model was not measured on them. Best single "
-        f"model, chosen on training rows: {', '.join(names)}. Cells: mean ± sd over "
-        "the splits; (n) where a figure exists on n of them only; – where on none."
-    )
+def against_best_table(table: Table) -> str:
+    """PerfGain, CostSave and the distance to the front, of each method."""
+    return _figures(table, _AGAINST_BEST)
 
 
-def _method_table(table: Table, sign: str = "") -> str:
-    titles = [_COLUMNS[metric][0] for metric in METRICS]
+def _figures(table: Table, metrics: Sequence[str]) -> str:
+    titles = [_COLUMNS[metric][0] for metric in metrics]
     rows = [
-        (method, *(_cell(figures[metric], metric, sign) for metric in METRICS))
+        (method, *(_cell(figures[metric], metric) for metric in metrics))
         for method, figures in table.items()
     ]
-    return _markdown_table(("method", *titles), rows)
+    return markdown_table(("method", *titles), rows)
 
 
-def _cell(figure: Summary, metric: str, sign: str) -> str:
+def difference_table(differences: Differences) -> str:
+    """Mean ± sd of each difference."""
+    titles = [_COLUMNS[metric][0] for metric in _COMPARED]
+    rows = [
+        (method, *(_cell(figures[metric], metric, "+") for metric in _COMPARED))
+        for method, figures in differences.items()
+    ]
+    return markdown_table(("method", *titles), rows)
+
+
+def interval_table(differences: Differences) -> str:
+    """95 % interval of each mean difference, and on how many splits it is worse."""
+    titles = [_COLUMNS[metric][0] for metric in _COMPARED]
+    rows = [
+        (method, *(_interval(figures[metric], metric) for metric in _COMPARED))
+        for method, figures in differences.items()
+    ]
+    return markdown_table(("method", *titles), rows)
+
+
+def _cell(figure: Summary | Difference, metric: str, sign: str = "") -> str:
     _, factor, digits = _COLUMNS[metric]
     if figure.mean is None:
         return "–"
@@ -63,24 +83,107 @@ def _cell(figure: Summary, metric: str, sign: str) -> str:
     return text if known == len(figure.values) else f"{text} ({known})"
 
 
-def _single_table(splits: Sequence[SplitResult]) -> str:
-    figures = np.array([list(split.singles.values()) for split in splits]).mean(axis=0)
+def _interval(figure: Difference, metric: str) -> str:
+    _, factor, digits = _COLUMNS[metric]
+    worse = f"{figure.n_worse} worse"
+    if figure.ci95 is None:
+        return f"–; {worse}"
+    low, high = (f"{factor * end:+{digits}}" for end in figure.ci95)
+    return f"{low} … {high}; {worse}"
+
+
+def single_table(result: EvaluationResult) -> str:
+    """Each single model as if it were a method, the most accurate first."""
+    figures = single_summaries(result)
+    cost_usd = {
+        model: sum(float(split.singles[model].cost_usd[0]) for split in result.splits)
+        / len(result.splits)
+        for model in figures
+    }
+    best_usd = float(average(result.splits, "best-single").cost_usd[0])
+    metrics = ("max_accuracy_macro", "perf_gain", "cost_save", "aiq_log")
     rows = [
-        (model, f"{100 * accuracy:.2f}", f"{1000 * cost_usd:.4f}")
-        for model, (accuracy, cost_usd) in zip(splits[0].singles, figures, strict=True)
+        (
+            model,
+            _cell(row["max_accuracy"], "max_accuracy"),
+            f"{1000 * cost_usd[model]:.4f}",
+            _percent(cost_usd[model], best_usd),
+            *(_cell(row[metric], metric) for metric in (*metrics, "pareto_distance")),
+        )
+        for model, row in sorted(
+            figures.items(), key=lambda item: -(item[1]["max_accuracy"].mean or 0)
+        )
     ]
-    rows.sort(key=lambda row: -float(row[1]))
-    return _markdown_table(("model", "accuracy, %", "$ per 1,000 queries"), rows)
+    titles = [_COLUMNS[metric][0] for metric in (*metrics, "pareto_distance")]
+    header = ("model", "accuracy, %", "$ per 1,000 queries", "cost of best, %")
+    return markdown_table((*header, *titles), rows)
 
 
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f}" if whole > 0 else "–"
+
+
+def setting_table(result: EvaluationResult, method: str) -> str:
+    """What each α would have scored and cost, and who would have answered."""
+    curve = average(result.splits, method)
+    best_usd = float(average(result.splits, "best-single").cost_usd[0])
+    rows = []
+    for point, alpha in enumerate(curve.alpha.tolist()):
+        if alpha not in _SHOWN_ALPHAS:
+            continue
+        share = sorted(zip(curve.share[point].tolist(), result.models, strict=True))
+        cost_usd = float(curve.cost_usd[point])
+        rows.append(
+            (
+                f"{alpha:g}",
+                f"{100 * curve.accuracy[point]:.2f}",
+                f"{100 * curve.accuracy_macro[point]:.2f}",
+                f"{1000 * cost_usd:.4f}",
+                _percent(cost_usd, best_usd),
+                ", ".join(
+                    f"{m} {100 * s:.0f} %" for s, m in share[:-4:-1] if s >= 0.01
+                ),
+            )
+        )
+    header = ("α", "accuracy, %", "macro, %", "$ per 1,000 queries", "cost of best, %")
+    return markdown_table((*header, "answered mostly by"), rows)
+
+
+def collection_table(result: EvaluationResult, method: str) -> str:
+    """As the paper's Table 3: accuracy on each collection, average and cost."""
+    splits = result.splits
+    entries = [
+        (model, [split.singles[model] for split in splits], 0)
+        for model in splits[0].singles
+    ]
+    alphas = splits[0].curves[method].knob.tolist()
+    routed = [split.curves[method] for split in splits]
+    entries += [
+        (f"{method}, α = {alpha:g}", routed, point)
+        for point, alpha in enumerate(alphas)
+        if alpha in _SHOWN_ALPHAS[::2]
+    ]
+    names = sorted({name for split in splits for name in split.collections})
+    rows = []
+    for label, curves, point in entries:
+        accuracy = average_by_collection(splits, curves, point)
+        macro = sum(float(curve.accuracy_macro[point]) for curve in curves)
+        cost_usd = sum(float(curve.cost_usd[point]) for curve in curves)
+        rows.append(
+            (
+                label,
+                *(f"{100 * accuracy[name]:.2f}" for name in names),
+                f"{100 * macro / len(splits):.2f}",
+                f"{1000 * cost_usd / len(splits):.4f}",
+            )
+        )
+    return markdown_table(("setting", *names, "macro, %", "$ per 1,000 queries"), rows)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; cells hold no line breaks, and their bars are escaped."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-_NOTES = """\
-Accuracy is the mean score over held-out queries (macro: over collections); cost is USD
-per query. *Cost to match best*: cheapest setting that is at least as accurate as the
-best single model, as a share of that model's cost; nothing is interpolated.
-*AIQ*: average accuracy under the non-decreasing concave hull, from the cheapest to the
-most expensive single model, over linear or logarithmic cost."""
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    )

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from artifacts.clustering import KMeans
 from artifacts.dataset import RoutingDataset
 from artifacts.evaluation.judging import EvaluationConfig
-from artifacts.policy import PaperPolicy
 from artifacts.evaluation.routers import Method, PolicyMethod
+from artifacts.policy import PaperPolicy
 
 N = 40
 MODELS = ("coder", "mathematician", "small")

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from artifacts.evaluation.averages import elbows
+from artifacts.evaluation.averages import average, average_by_collection, elbows
+from artifacts.evaluation.intervals import half_width
+from artifacts.evaluation.judging import evaluate
+from tests.artifacts.evaluation.split_data import small_config, two_topics
 
 ALPHA = np.linspace(0, 1, 11)
 
@@ -20,6 +23,38 @@ def test_a_cost_that_keeps_rising_faster_has_one_elbow() -> None:
     assert elbows(ALPHA, cost_usd) == pytest.approx((0.6,))
 
 
-@pytest.mark.parametrize("cost_usd", [np.ones(11), np.sqrt(ALPHA)])
+def test_neither_the_unit_nor_an_uneven_grid_moves_an_elbow() -> None:
+    alpha = np.r_[np.arange(100) / 1000, np.arange(10, 101) / 100]
+    cost_usd = np.interp(alpha, [0, 0.4, 0.6, 1.0], [1, 1, 9, 10])
+
+    assert elbows(alpha, cost_usd) == pytest.approx((0.4, 0.6))
+    assert elbows(alpha, 1e-6 * cost_usd) == pytest.approx((0.4, 0.6))
+
+
+def test_noise_of_a_few_percent_makes_no_elbow() -> None:
+    noise = np.random.default_rng(0).normal(scale=0.01, size=11)
+
+    assert elbows(ALPHA, ALPHA + noise) == ()
+
+
+@pytest.mark.parametrize("cost_usd", [np.ones(11), ALPHA, np.sqrt(ALPHA)])
 def test_a_cost_without_a_floor_has_no_elbow(cost_usd: np.ndarray) -> None:
     assert elbows(ALPHA, cost_usd) == ()
+
+
+def test_the_band_is_the_95_percent_interval_of_the_mean_over_the_splits() -> None:
+    splits = evaluate(*two_topics(), small_config(seeds=(0, 1, 2))).splits
+    values = np.stack([split.curves["paper"].accuracy for split in splits])
+
+    curve = average(splits, "paper")
+
+    np.testing.assert_allclose(curve.accuracy, values.mean(axis=0))
+    expected = half_width(3) * values.std(axis=0, ddof=1)
+    np.testing.assert_allclose(curve.accuracy_band, expected)
+
+
+def test_accuracy_on_a_collection_is_the_mean_over_the_splits() -> None:
+    splits = evaluate(*two_topics(), small_config()).splits
+    singles = [split.singles["coder"] for split in splits]
+
+    assert average_by_collection(splits, singles) == {"code": 1.0, "maths": 0.0}

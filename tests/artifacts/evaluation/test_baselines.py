@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from artifacts.dataset import RoutingDataset
 from artifacts.evaluation.baselines import (
     ModelMeans,
     baseline_curves,
@@ -10,9 +11,9 @@ from artifacts.evaluation.baselines import (
     means_of_records,
     mix_of_two,
     oracle,
+    single_curves,
 )
 from artifacts.evaluation.curves import HeldOut, held_out
-from artifacts.dataset import RoutingDataset
 from artifacts.profiles import profile_clusters
 
 NAN = float("nan")
@@ -57,6 +58,14 @@ def test_ties_for_the_best_go_to_the_cheaper_model() -> None:
 
 def test_ties_for_the_cheapest_go_to_the_better_model() -> None:
     assert ModelMeans(np.array([0.5, 0.6]), np.array([1.0, 1.0])).cheapest == 1
+
+
+def test_each_single_model_is_a_curve_of_one_point(test_rows: HeldOut) -> None:
+    curves = single_curves(test_rows)
+
+    assert list(curves) == ["best", "fair", "poor"]
+    assert curves["fair"].accuracy.tolist() == [0.5]
+    assert curves["fair"].cost_usd.tolist() == [4]
 
 
 def test_random_is_the_mean_of_all_models(test_rows: HeldOut) -> None:

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from artifacts.evaluation.curves import blended, held_out, pareto_front, routed, upper_hull
 from artifacts.dataset import RoutingDataset
 from artifacts.errors import BadInput
+from artifacts.evaluation.curves import (
+    blended,
+    held_out,
+    pareto_front,
+    routed,
+    upper_hull,
+)
 
 NAN = float("nan")
 
@@ -42,6 +48,17 @@ def test_macro_accuracy_gives_each_collection_the_same_say() -> None:
 
     assert curve.accuracy.tolist() == pytest.approx([2 / 3])
     assert curve.accuracy_macro.tolist() == pytest.approx([1 / 2])
+
+
+def test_accuracy_is_told_for_each_collection() -> None:
+    test = held_out(THREE_ROWS)
+
+    routed_curve = routed(test, np.zeros(1), np.array([[0, 0, 0]]))
+    blended_curve = blended(test, np.zeros(1), np.array([[0.5, 0.5]]))
+
+    assert test.collections == ("code", "maths")
+    np.testing.assert_allclose(routed_curve.by_collection, [[1, 0]])
+    np.testing.assert_allclose(blended_curve.by_collection, [[0.75, 0]])
 
 
 def test_routed_curve_counts_what_was_chosen_for_each_row() -> None:

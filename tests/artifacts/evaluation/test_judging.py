@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from artifacts.artifact import RoutingArtifact
-from artifacts.clustering import KMeans
+from artifacts.clustering import KMeans, unit_rows
+from artifacts.dataset import RoutingDataset
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
-from artifacts.evaluation.judging import ALPHAS, evaluate, judge
-from artifacts.fit import FitConfig, fit_artifact
+from artifacts.evaluation.judging import ALPHAS, default_methods, evaluate, judge
 from artifacts.evaluation.measures import METRICS
-from artifacts.policy import PaperPolicy
 from artifacts.evaluation.report import metrics_json
+from artifacts.fit import FitConfig, fit_artifact
+from artifacts.policy import PaperPolicy
 from tests.artifacts.evaluation.split_data import MODELS, N, small_config, two_topics
 
 SPEC = EncoderSpec(
@@ -43,6 +44,7 @@ def test_a_router_that_tells_the_topics_apart_beats_every_single_model() -> None
 def test_every_baseline_is_judged_beside_the_methods() -> None:
     result = evaluate(*two_topics(), small_config(seeds=(0,)))
 
+    assert set(result.splits[0].single_metrics) == set(MODELS)
     assert set(result.splits[0].metrics) == {
         "paper",
         "mix-of-two",
@@ -61,18 +63,48 @@ def test_a_split_depends_on_its_seed_alone_and_splits_keep_the_order_of_seeds() 
     assert both.splits[1].metrics == alone.splits[0].metrics
 
 
-def test_processes_give_the_same_figures_as_one() -> None:
+def test_processes_give_the_same_figures_as_none() -> None:
     config = small_config(seeds=(0, 1))
     calls: list[tuple[int, int]] = []
 
     spread = evaluate(
         *two_topics(),
-        replace(config, n_workers=2),
+        replace(config, n_processes=2),
         lambda done, total: calls.append((done, total)),
     )
 
     assert metrics_json(spread) == metrics_json(evaluate(*two_topics(), config))
     assert calls == [(1, 2), (2, 2)]
+
+
+def test_the_number_of_processes_changes_no_bit() -> None:
+    rng = np.random.default_rng(0)
+    data = [rng.normal(size=(400, 64)), rng.random((400, 6)), rng.random((400, 6))]
+    unknown = np.full((400, 6), np.nan)
+    dataset = RoutingDataset(
+        queries=tuple(map(str, range(400))),
+        datasets=("one",) * 400,
+        models=tuple("abcdef"),
+        score=data[1],
+        cost_usd=data[2],
+        prompt_tokens=unknown,
+        completion_tokens=unknown,
+    )
+    vectors = unit_rows(data[0].astype(np.float32))
+    config = replace(
+        small_config(seeds=(0, 1, 2), methods=default_methods()),
+        kmeans=KMeans(n_clusters=8, n_init=1),
+    )
+
+    one, three = (
+        evaluate(dataset, vectors, replace(config, n_processes=n)) for n in (1, 3)
+    )
+
+    assert metrics_json(one) == metrics_json(three)
+    for left, right in zip(one.splits, three.splits, strict=True):
+        assert (left.centroids == right.centroids).all()
+        for name, curve in left.curves.items():
+            assert (curve.share == right.curves[name].share).all()
 
 
 def test_held_out_rows_with_a_gap_are_counted_and_not_judged() -> None:
@@ -86,7 +118,7 @@ def test_held_out_rows_with_a_gap_are_counted_and_not_judged() -> None:
 
     assert split.n_test == 12
     assert 0 < split.n_skipped < 12
-    assert split.singles["small"][0] == 0.0
+    assert split.singles["small"].accuracy.tolist() == [0.0]
 
 
 def test_too_few_queries_for_the_clusters_is_bad_input() -> None:
@@ -123,6 +155,7 @@ def test_an_artifact_is_judged_as_the_same_fit_in_an_evaluation(
 
     expected = evaluate(dataset, vectors, small_config(seeds=(0,))).splits[0]
     assert split.metrics == expected.metrics
+    assert split.single_metrics == expected.single_metrics
     assert split.best_single == expected.best_single
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.evaluation.judging import EvaluationResult, evaluate
+from artifacts.evaluation.judging import evaluate
 from artifacts.evaluation.measures import METRICS
-from artifacts.evaluation.report import metrics_json, write_report
+from artifacts.evaluation.report import focus_of, metrics_json, write_report
+from artifacts.evaluation.results import EvaluationResult
+from artifacts.evaluation.routers import NearestNeighbours
 from tests.artifacts.evaluation.split_data import MODELS, small_config, two_topics
 
 
@@ -27,13 +29,26 @@ def test_metrics_json_holds_each_metric_of_each_method_for_each_seed(
 ) -> None:
     metrics = metrics_json(result)
 
-    assert list(metrics) == ["seeds", "alphas", "methods", "paired"]
+    assert list(metrics) == ["seeds", "alphas", "methods", "singles", "paired"]
     assert metrics["seeds"] == [0, 1]
     assert metrics["alphas"] == [0.0, 0.5, 1.0]
     assert tuple(metrics["methods"]["paper"]) == METRICS
     accuracy = metrics["methods"]["paper"]["max_accuracy"]
     assert accuracy == {"mean": 1.0, "sd": 0.0, "values": (1.0, 1.0)}
     assert set(metrics["paired"]) == set(metrics["methods"]) - {"paper"}
+    assert tuple(metrics["singles"]["coder"]) == METRICS
+
+
+def test_metrics_json_says_how_sure_a_difference_is(result: EvaluationResult) -> None:
+    difference = metrics_json(result)["paired"]["best-single"]["max_accuracy"]
+
+    assert difference == {
+        "mean": -0.5,
+        "sd": 0.0,
+        "values": (-0.5, -0.5),
+        "ci95": (-0.5, -0.5),
+        "n_worse": 2,
+    }
 
 
 def test_a_figure_never_reached_is_null(
@@ -79,8 +94,79 @@ def test_report_shows_methods_differences_and_single_models(
 
     assert "| paper | 100.00 ± 0.00 |" in text
     assert "| best-single | -50.00 ± 0.00 |" in text
-    assert "| coder | 50.00 | 10.0000 |" in text
+    assert "-50.00 … -50.00; 2 worse" in text
+    assert "| coder | 50.00 ± 0.00 | 10.0000 | 100 |" in text
     assert "24 held-out rows judged, 0 left out" in text
+
+
+def test_report_says_in_short_what_routing_is_worth(
+    result: EvaluationResult, tmp_path: Path
+) -> None:
+    write_report(result, tmp_path)
+
+    short = (tmp_path / "report.md").read_text(encoding="utf-8").split("\n\n")[1]
+
+    assert "right on 50.00 % of them for $10.0000 per 1,000" in short
+    assert "Routing (`paper`) over 3 models" in short
+    assert "100.00 % at its best α (+100.0 % relative)" in short
+    assert "the best single model's accuracy would have cost 100 %" in short
+
+
+def test_report_shows_each_alpha_and_each_collection(
+    result: EvaluationResult, tmp_path: Path
+) -> None:
+    write_report(result, tmp_path)
+
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+
+    assert "| 1 | 100.00 | 100.00 | 10.0000 | 100 | mathematician 50 %, coder" in text
+    assert "| setting | code | maths | macro, % | $ per 1,000 queries |" in text
+    assert "| coder | 100.00 | 0.00 | 50.00 | 10.0000 |" in text
+    assert "| paper, α = 1 | 100.00 | 100.00 | 100.00 | 10.0000 |" in text
+
+
+def test_report_shows_the_figures_that_lie_beside_it(
+    result: EvaluationResult, tmp_path: Path
+) -> None:
+    (tmp_path / "alpha.png").touch()
+
+    write_report(result, tmp_path)
+
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "](alpha.png)" in text
+    assert "](clusters.png)" not in text
+
+
+def test_a_report_of_one_split_has_no_intervals(tmp_path: Path) -> None:
+    alone = evaluate(*two_topics(), small_config(seeds=(0,)))
+
+    write_report(alone, tmp_path)
+
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "95 % intervals" not in text
+    assert "nan" not in text
+
+
+def test_singles_hold_both_means(result: EvaluationResult, tmp_path: Path) -> None:
+    write_report(result, tmp_path)
+
+    row = rows_of(tmp_path / "singles.csv")[0]
+
+    assert row == {
+        "model": "coder",
+        "seed": "0",
+        "accuracy": "0.5",
+        "accuracy_macro": "0.5",
+        "cost_usd": "0.01",
+    }
+
+
+def test_the_report_is_about_ours_if_it_was_judged(result: EvaluationResult) -> None:
+    methods = {"knn": NearestNeighbours(), "calibrated": NearestNeighbours()}
+    ours = evaluate(*two_topics(), small_config(seeds=(0,), methods=methods))
+
+    assert focus_of(result) == "paper"
+    assert focus_of(ours) == "calibrated"
 
 
 def test_the_same_result_writes_the_same_bytes(

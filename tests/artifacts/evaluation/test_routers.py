@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from artifacts.clustering import KMeans, unit_rows
-from artifacts.policy import PaperPolicy
-from artifacts.profiles import profile_clusters
 from artifacts.evaluation.routers import (
     AuthorsCode,
     Method,
@@ -15,6 +13,8 @@ from artifacts.evaluation.routers import (
     PolicyMethod,
     Training,
 )
+from artifacts.policy import PaperPolicy
+from artifacts.profiles import profile_clusters
 from tests.artifacts.evaluation.split_data import N, two_topics
 
 CODER, MATHEMATICIAN, SMALL = 0, 1, 2

@@ -1,0 +1,159 @@
+"""report.md: an evaluation as a text to read."""
+
+from collections.abc import Collection, Sequence
+
+from artifacts.evaluation.averages import average, elbows
+from artifacts.evaluation.results import EvaluationResult, SplitResult
+from artifacts.evaluation.summary import (
+    REFERENCE,
+    Summary,
+    Table,
+    paired,
+    summaries,
+)
+from artifacts.evaluation.tables import (
+    against_best_table,
+    collection_table,
+    difference_table,
+    interval_table,
+    method_table,
+    setting_table,
+    single_table,
+)
+
+# File → what it shows, in the order of the report.
+_FIGURES = {
+    "accuracy-cost.png": "Accuracy against cost of 1,000 queries",
+    "alpha.png": "What α does to accuracy and cost",
+    "shares.png": "Which models answer, by α",
+    "alpha-paper.png": "Accuracy and cost over α under the paper's policy",
+    "shares-paper.png": "Which models answer under the paper's policy",
+    "clusters.png": "The queries and their clusters, with words that set them apart",
+    "beside-published.png": "The same beside the points that the paper published",
+    "published.png": "What the paper published, redrawn from its Table 3",
+}
+
+
+def markdown(
+    result: EvaluationResult, focus: str, figures: Collection[str] = ()
+) -> str:
+    """report.md with `focus` as the method it is about.
+
+    `figures` are the names of the files that lie beside it.
+    """
+    table = summaries(result)
+    parts = [
+        "# Evaluation",
+        _in_short(result, table, focus),
+        _preamble(result.splits),
+        f"## What routing would have cost and scored (`{focus}`)",
+        setting_table(result, focus),
+        _elbow_note(result, focus),
+        *_embedded(figures),
+        "## Methods",
+        method_table(table),
+        "### Against the best single model",
+        against_best_table(table),
+    ]
+    if differences := paired(table, result.train_fraction):
+        parts += [
+            f"## Differences to `{REFERENCE}`, split by split",
+            difference_table(differences),
+        ]
+        if len(result.splits) > 1:
+            parts += [_INTERVALS, interval_table(differences)]
+    parts += ["## Single models, held out", single_table(result)]
+    parts += ["## By collection", collection_table(result, focus)]
+    parts += ["## What the figures mean", _NOTES]
+    if "published.png" in figures:
+        parts.append(_PUBLISHED)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _in_short(result: EvaluationResult, table: Table, focus: str) -> str:
+    routed, best = table[focus], table["best-single"]["max_accuracy"].mean or 0.0
+    best_usd = float(average(result.splits, "best-single").cost_usd[0])
+    gain = routed["perf_gain"].mean
+    sentences = [
+        f"On queries that it had not seen, the best single model was right on "
+        f"{100 * best:.2f} % of them for ${1000 * best_usd:.4f} per 1,000 queries.",
+        f"Routing (`{focus}`) over {len(result.models)} models would have reached "
+        f"{100 * (routed['max_accuracy'].mean or 0.0):.2f} % at its best α"
+        + ("" if gain is None else f" ({100 * gain:+.1f} % relative)")
+        + ";",
+        _reached(routed["cost_to_match_best"], "the best single model's accuracy")
+        + ",",
+        _reached(routed["cost_for_90"], "90 % of that accuracy") + ".",
+    ]
+    return " ".join(sentences)
+
+
+def _reached(figure: Summary, what: str) -> str:
+    if figure.mean is None:
+        return f"{what} would not have been reached at any α"
+    text = f"{what} would have cost {100 * figure.mean:.0f} % of its price"
+    known = sum(value is not None for value in figure.values)
+    if known == len(figure.values):
+        return text
+    return f"{text} (reached on {known} of {len(figure.values)} splits)"
+
+
+def _preamble(splits: Sequence[SplitResult]) -> str:
+    seeds = ", ".join(str(split.seed) for split in splits)
+    skipped = sum(split.n_skipped for split in splits)
+    judged = sum(split.n_test for split in splits) - skipped
+    names = sorted({split.best_single for split in splits})
+    return (
+        f"{len(splits)} split(s), seeds {seeds}; {judged} held-out rows judged, "
+        f"{skipped} left out because some model was not measured on them. Best single "
+        f"model, chosen on training rows: {', '.join(names)}. Cells: mean ± sd over "
+        "the splits; (n) where a figure exists on n of them only; – where on none."
+    )
+
+
+def _elbow_note(result: EvaluationResult, focus: str) -> str:
+    curve = average(result.splits, focus)
+    places = elbows(curve.alpha, curve.cost_usd)
+    if not places:
+        return "The mean cost over α has no elbow."
+    text = (
+        f"The mean cost over α has an elbow at α = {places[0]:.2f}, where it turns up"
+    )
+    if len(places) > 1:
+        text += f", and one at α = {places[1]:.2f}, where it levels off"
+    return f"{text} (the points farthest from the chord)."
+
+
+def _embedded(figures: Collection[str]) -> list[str]:
+    return [f"![{what}]({name})" for name, what in _FIGURES.items() if name in figures]
+
+
+_INTERVALS = """\
+95 % intervals of these means, and the number of splits on which the method is worse
+(or does not reach what the reference reaches). Splits of the same records share rows;
+the intervals allow for that (corrected resampled t of Nadeau and Bengio, 2003: variance
+s²(1/n + test/train)). They speak of these records, not of others."""
+
+_NOTES = """\
+- *Accuracy* is the mean score over held-out queries (*macro*: over the collections,
+  each with the same say); *cost* is USD per query, shown for 1,000.
+- *Cost to match best*: cheapest setting that is at least as accurate as the best single
+  model, as a share of that model's cost; *cost for 90 %*: the same for 90 % of its
+  accuracy. Nothing is interpolated. *CostSave* = 1 − cost to match best.
+- *PerfGain* = accuracy at the best α / accuracy of the best single model − 1.
+- *AIQ*: average accuracy under the non-decreasing concave hull, from the cheapest to
+  the most expensive single model, over linear or logarithmic cost.
+- *Pareto distance*: how far the method's own front lies from the common front of all
+  methods (without the oracle) and single models. Mean over the points p of its front of
+  min over f of √(max(0, a_f − a_p)² + max(0, c_p − c_f)²), f on the common front,
+  accuracy a and cost c divided by their ranges over the single models; 0 = on it.
+- *best-single* and *cheapest* are chosen on the training rows of each split; *random*
+  draws any model; *mix-of-two* draws between neighbours on the hull of the single
+  models; *oracle* sees the scores and takes the cheapest correct model: a bound, not a
+  method."""
+
+_PUBLISHED = """\
+*Published* points are the paper's own (other queries, other models): its average over
+six benchmarks, and its evaluation cost in USD divided by the 2,603 queries of those
+benchmarks. Its table does not say whether the cost is that of all queries or of the
+30 % held out; were it the latter, each point would lie at 1 / 0.3 of the cost drawn."""

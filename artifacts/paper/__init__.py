@@ -1,0 +1,1 @@
+"""What the paper published: figures to draw beside ours, never data to learn from."""
