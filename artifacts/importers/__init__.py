@@ -1,0 +1,1 @@
+"""Other people's evaluation results → our records files."""

@@ -1,0 +1,55 @@
+"""Records files are written all or nothing, and the same bytes for the same records."""
+
+import os
+
+import pytest
+
+from artifacts.errors import BadInput
+from artifacts.importers.records_file import write_records
+from artifacts.records import RecordReader
+
+RECORD = {
+    "query": "Wie viel ist 6 × 7?",
+    "dataset": "d",
+    "records": {"a": 1},
+    "usages": {"a": {"cost": 0.5}},
+}
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz", "r.jsonl.xz"])
+def test_what_is_written_is_read_back(tmp_path, name):
+    write_records(tmp_path / "new" / name, [RECORD])
+
+    dataset = RecordReader().read([tmp_path / "new" / name])
+    assert dataset.queries == (RECORD["query"],)
+    assert dataset.cost_usd[0, 0] == 0.5
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "gz", "xz"])
+def test_the_same_records_give_the_same_bytes(tmp_path, suffix):
+    first, second = tmp_path / f"a.{suffix}", tmp_path / f"other.{suffix}"
+    write_records(first, [RECORD])
+    os.utime(first, (1, 1))
+    write_records(second, [RECORD])
+
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_failure_in_the_middle_leaves_what_was_there(tmp_path):
+    target = tmp_path / "r.jsonl.gz"
+    target.write_bytes(b"kept")
+
+    def records():
+        yield RECORD
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        write_records(target, records())
+
+    assert target.read_bytes() == b"kept"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_directory_is_not_replaced(tmp_path):
+    with pytest.raises(BadInput, match="is a directory"):
+        write_records(tmp_path, [RECORD])
