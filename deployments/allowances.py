@@ -1,0 +1,100 @@
+"""Allowances that several replicas draw on without asking for each request.
+
+An allowance is so much of something for so long: the budget of a tenant in a month, the
+requests of a key in a minute. Its `Pool` lies in the Ledger. Each Gateway replica
+leases slices of it, and reserves what a request may use at worst from its slice.
+
+    capacity ≥ consumed + Σ leases        (but for what is used beyond a reservation)
+    lease of a replica = its free part + reservations of requests in flight
+                         + what was used and has not been reported yet
+
+So however many replicas there are and however many of them die, no more is handed out
+than there is. A dead replica's lease counts as used until its records are found. What
+others hold and do not use is missing to a replica that asks: at most the slice of each,
+and a replica gives back what it has not touched for a while.
+"""
+
+from dataclasses import dataclass, field
+
+# A replica asks for so much of what is left at once, but never for less than it needs.
+_SLICE = 1 / 8
+_ROUNDING = 1e-9
+
+
+@dataclass(slots=True)
+class Pool:
+    """The whole of an allowance; `leases` by the replica that holds them."""
+
+    capacity: float
+    consumed: float = 0.0
+    leases: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def available(self) -> float:
+        """What can still be handed out; never below 0."""
+        return max(0.0, self.capacity - self.consumed - sum(self.leases.values()))
+
+    def lease(self, replica: str, need: float) -> float:
+        """A slice of at least `need`; 0 if there is not so much."""
+        available = self.available
+        if need > available + _ROUNDING:
+            return 0.0
+        share = available * _SLICE / max(1, len(self.leases))
+        granted = min(available, max(need, share))
+        self.leases[replica] = self.leases.get(replica, 0.0) + granted
+        return granted
+
+    def give_back(self, replica: str, amount: float) -> None:
+        """A replica does not need this part of its lease."""
+        left = self.leases.get(replica, 0.0) - amount
+        if left > _ROUNDING:
+            self.leases[replica] = left
+        else:
+            self.leases.pop(replica, None)
+
+    def consume(self, replica: str, amount: float) -> None:
+        """A replica reports what was used; `amount` < 0 corrects an earlier report."""
+        self.consumed += amount
+        self.give_back(replica, amount)
+
+    def forget(self, replica: str) -> None:
+        """All records of a dead replica are found: the rest of its lease is free."""
+        self.leases.pop(replica, None)
+
+
+@dataclass(slots=True)
+class Slice:
+    """A replica's part of an allowance."""
+
+    free: float = 0.0
+    reserved: float = 0.0
+    touched: float = 0.0  # when something was last reserved, the caller's clock
+
+    def add(self, granted: float) -> None:
+        """A lease has come."""
+        self.free += granted
+
+    def reserve(self, amount: float, now: float) -> bool:
+        """Set aside what a request may use at worst; False if there is not so much."""
+        if amount > self.free + _ROUNDING:
+            return False
+        self.free -= amount
+        self.reserved += amount
+        self.touched = now
+        return True
+
+    def settle(self, reserved: float, used: float) -> None:
+        """A request has ended: what it did not use is free again.
+
+        It may have used more than was reserved; then `free` may fall below 0, and the
+        next lease pays for it first.
+        """
+        self.reserved -= reserved
+        self.free += reserved - used
+
+    def idle(self, now: float, idle_s: float) -> float:
+        """What to give back: all that is free, if nothing was reserved for a while."""
+        if now - self.touched < idle_s or self.free <= 0:
+            return 0.0
+        idle, self.free = self.free, 0.0
+        return idle
