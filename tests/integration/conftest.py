@@ -8,17 +8,24 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 import yaml
 
+from scripts.upstream.api import Upstream
+from scripts.upstream.ledger import Entry
+from scripts.upstream.listener import listening
+from scripts.upstream.settings import Settings
 from serve_app.commands_serve import LOCAL_CONFIG
-from tests.integration.upstream import Upstream, running
 
 KEY = "sk-av-integration"
 UPSTREAM_KEY = "sk-or-secret"
 SIMULATED = "gemma-2-9b-it"
+ABLE = "gpt-4o-2024-08-06"  # tools, json_schema, images, audio, files
+HASTY = "llama-3.1-8b-instruct"  # its timeouts are short
+ANSWER = "Forty two."
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,16 @@ class Served:
     logs: Path
     upstream: Upstream
     _clients: list[openai.OpenAI] = field(default_factory=list)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The body that the upstream got last."""
+        return self.upstream.requests[-1]
+
+    @property
+    def entry(self) -> Entry:
+        """What the upstream wrote down of it."""
+        return self.upstream.ledger.entries[-1]
 
     def client(self, path: str = "/v1", key: str = KEY) -> openai.OpenAI:
         """The official client, without retries of its own."""
@@ -46,10 +63,11 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`avengers serve` in a process of its own, OpenRouter played by a local server."""
     directory = tmp_path_factory.mktemp("served")
-    upstream = Upstream()
-    with running(upstream) as base_url:
+    upstream = Upstream(Settings(answer=ANSWER))
+    with listening(upstream) as url:
         config = directory / "serve.yaml"
-        config.write_text(yaml.safe_dump(_config(base_url)), encoding="utf-8")
+        text = yaml.safe_dump(_config(f"{url}/api/v1/"))
+        config.write_text(text, encoding="utf-8")
         process = _start(config, directory / "stdout.log")
         try:
             said = _wait_until_ready(process, directory / "stdout.log")
@@ -70,9 +88,16 @@ def _config(base_url: str) -> dict[str, object]:
     args["limits"] = {
         "route_timeout_s": 20
     }  # the machine may be slow; no test is about it
-    for model in args["catalog"]["models"]:
-        if model["id"] == SIMULATED:
-            model["backend"] = "simulator"
+    # One test's faults must not close a model to the next test.
+    args["breaker"] = {"failures": 1000, "window": 1}
+    models = {model["id"]: model for model in args["catalog"]["models"]}
+    models[SIMULATED]["backend"] = "simulator"
+    models[ABLE]["capabilities"] += ["audio", "files"]
+    models[HASTY]["timeouts"] = {
+        "first_token_s": 0.5,
+        "between_tokens_s": 0.5,
+        "total_s": 1.0,
+    }
     config_args: dict[str, object] = config
     return config_args
 

@@ -1,0 +1,122 @@
+"""See scripts/bench/faults."""
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import httpx
+
+from scripts.bench.asking import Question, Seen, ask
+from scripts.bench.fault_result import Result, result_json, show_results
+from scripts.bench.fault_rows import Row, rows
+from scripts.bench.upstream_graph import (
+    MODELS,
+    Graph,
+    load_average,
+    tenant_key,
+    upstream_graph,
+    upstream_model,
+)
+
+_QUESTION = "What is 6 × 7? Explain each step."
+# Over HTTP/2 all share one connection, and a row that breaks it breaks the others.
+_TOGETHER = {"HTTP/1.1": 6, "HTTP/2": 1}
+_SETTLED_S = 14.0  # the gateway asks what a broken answer cost, a little later
+
+
+async def _run(graph: Graph, chosen: list[Row]) -> list[tuple[Seen, float]]:
+    first = graph.ranking(_QUESTION)[0]
+    turns = asyncio.Semaphore(_TOGETHER[graph.protocol])
+
+    async def one(number: int, row: Row) -> tuple[Seen, float]:
+        async with turns:
+            # A client that hangs up must not wait for the pool.
+            async with httpx.AsyncClient() as client:
+                question = _question(number, row, first)
+                seen = await ask(client, graph.served.url, question)
+            return seen, time.time()
+
+    return await asyncio.gather(*(one(*item) for item in enumerate(chosen)))
+
+
+def _question(number: int, row: Row, first: str) -> Question:
+    fault = f"{row.wish},model={upstream_model(first)},key={number}"
+    body = {
+        "model": "auto" if row.way == "auto" else first,
+        "messages": [{"role": "user", "content": _QUESTION}],
+        "metadata": {"fault": fault, "row": f"{number}"},
+        "stream": row.mode == "stream",
+    }
+    if row.way == "auto":
+        body["routing"] = {"models": list(MODELS)}
+    if row.mode == "stream":
+        body["stream_options"] = {"include_usage": True}
+    return Question(
+        _request_id(number), tenant_key(number), body, row.leave_after, row.leave_s
+    )
+
+
+def _request_id(number: int) -> str:
+    return f"row-{number:04}"
+
+
+def _results(
+    graph: Graph, chosen: list[Row], seen: list[tuple[Seen, float]]
+) -> list[Result]:
+    records, entries = graph.records(), graph.entries()
+    first = graph.ranking(_QUESTION)[0]
+    return [
+        Result(
+            row,
+            saw,
+            records.get(_request_id(number), []),
+            entries.get(f"{number}", []),
+            first,
+            left_at,
+        )
+        for number, (row, (saw, left_at)) in enumerate(zip(chosen, seen, strict=True))
+    ]
+
+
+def measure(protocol: str, chosen: list[Row]) -> list[Result]:
+    """These rows on one graph."""
+    http2 = protocol == "HTTP/2"
+    with upstream_graph(tenants=max(1, len(chosen)), http2=http2) as graph:
+        seen = asyncio.run(_run(graph, chosen))
+        until = time.monotonic() + _SETTLED_S
+        while True:
+            results = _results(graph, chosen, seen)
+            if all(map(Result.settled, results)) or time.monotonic() > until:
+                return results
+            time.sleep(0.5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Every fault, on the real graph.")
+    parser.add_argument("--http", choices=("1", "2", "both"), default="both")
+    parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument("--json", type=Path, help="also write the rows here")
+    options = parser.parse_args()
+    protocols = {"1": ["HTTP/1.1"], "2": ["HTTP/2"], "both": ["HTTP/1.1", "HTTP/2"]}
+    every: list[dict[str, object]] = []
+    wrong = n_rows = 0
+    for protocol in protocols[options.http]:
+        wanted = [row for row in rows(protocol) if options.only in row.label]
+        results = measure(protocol, wanted)
+        print(f"\nThe upstream speaks {protocol}\n")
+        show_results(results)
+        every += result_json(protocol, results)
+        wrong += sum(bool(result.wrong()) for result in results)
+        n_rows += len(results)
+    print(
+        f"\n{n_rows - wrong} of {n_rows} rows as designed (load {load_average():.1f})"
+    )
+    if options.json:
+        options.json.write_text(json.dumps(every, indent=1) + "\n")
+    raise SystemExit(1 if wrong or not n_rows else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""See scripts/bench/upstream."""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import psutil
+import uvloop
+
+from scripts.served import ROOT
+
+_TOKENS = 20
+_HEAD = (
+    b"POST /api/v1/chat/completions HTTP/1.1\r\nhost: upstream\r\n"
+    b"authorization: Bearer key\r\ncontent-length: %d\r\n\r\n"
+)
+
+
+@contextmanager
+def upstream() -> Iterator[tuple[int, psutil.Process]]:
+    """The upstream as fast as it can, in a process of its own; its port."""
+    command = [sys.executable, "-m", "scripts.upstream", "--first-token-s", "0"]
+    pace = ["--tokens-per-s", "1e9", "--completion-tokens", f"{_TOKENS}"]
+    with subprocess.Popen([*command, *pace], cwd=ROOT, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        address = run.stdout.readline().decode()
+        yield int(address.rsplit(":", 1)[1].partition("/")[0]), psutil.Process(run.pid)
+        run.terminate()
+
+
+async def _ask(port: int, *, stream: bool, requests: int, concurrency: int) -> None:
+    """Bare sockets: a client library would cost more than the server."""
+    body = orjson.dumps({"model": "m", "messages": [], "stream": stream})
+    request = _HEAD % len(body) + body
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(requests // concurrency):
+            writer.write(request)
+            if stream:
+                await reader.readuntil(b"\r\n0\r\n\r\n")
+                continue
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length))
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(concurrency)))
+
+
+def measure(*, stream: bool, requests: int, concurrency: int) -> dict[str, float]:
+    """Requests a second, and the server's CPU milliseconds for each."""
+    with upstream() as (port, process):
+        used = sum(process.cpu_times()[:2])
+        began = time.perf_counter()
+        uvloop.run(
+            _ask(port, stream=stream, requests=requests, concurrency=concurrency)
+        )
+        seconds = time.perf_counter() - began
+        used = sum(process.cpu_times()[:2]) - used
+    return {"requests_per_s": requests / seconds, "cpu_ms": used / requests * 1e3}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The fault upstream's own speed.")
+    parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--concurrency", type=int, default=20)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    figures = {
+        name: measure(
+            stream=stream, requests=options.requests, concurrency=options.concurrency
+        )
+        for name, stream in (("unary", False), ("stream", True))
+    }
+    print(f"{_TOKENS} tokens an answer, load {os.getloadavg()[0]:.1f}")
+    for name, row in figures.items():
+        print(f"{name:8}{row['requests_per_s']:10.0f} /s{row['cpu_ms']:8.3f} CPU-ms")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

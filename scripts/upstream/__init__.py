@@ -1,0 +1,1 @@
+"""A server that speaks OpenRouter's dialect and fails as it is told to."""
