@@ -1,23 +1,22 @@
 """The routing artifact: centroids, profiles and a manifest that explains them."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import Vectors, nearest
-from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
+from artifacts.familiarity import ARRAYS as FAMILIARITY
+from artifacts.familiarity import Familiarity
+from artifacts.global_profile import GlobalProfile, put_rows
+from artifacts.manifest import Extension, Manifest, ModelEntry, Provenance
 from artifacts.policy import (
     Neighbours,
-    PaperPolicy,
     RoutingDecision,
     Scores,
     check_alpha,
@@ -27,50 +26,18 @@ from artifacts.policy import (
 from artifacts.profiles import TABLES, ClusterProfiles
 from artifacts.smoother import Smoother
 
+__all__ = [
+    "Extension",
+    "Manifest",
+    "ModelEntry",
+    "Provenance",
+    "RoutingArtifact",
+    "arrays_digest",
+    "arrays_of",
+    "profiles_of",
+]
+
 _SMOOTHER = "smoother_"  # prefix of its arrays
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelEntry(_Frozen):
-    """A model in the artifact and its price when the artifact was fitted."""
-
-    model: str
-    n_records: int = Field(ge=1, description="training queries it was measured on")
-    input_usd_per_token: float | None = Field(default=None, ge=0)
-    output_usd_per_token: float | None = Field(default=None, ge=0)
-
-
-class Provenance(_Frozen):
-    """Which data the artifact was fitted on."""
-
-    sources: tuple[str, ...] = Field(description="names of the records files")
-    digest: str = Field(description="sha256 of the whole dataset")
-    queries: dict[str, int] = Field(description="queries in each collection")
-    train_fraction: float = Field(gt=0, le=1)
-    n_train: int = Field(ge=1)
-    n_test: int = Field(ge=0)
-
-
-class Manifest(_Frozen):
-    """Everything about an artifact but its arrays; `manifest.json`."""
-
-    schema_version: Literal[1] = 1
-    artifact_id: str = Field(description="sha256 of the arrays")
-    created: datetime
-    encoder: EncoderSpec
-    models: tuple[ModelEntry, ...]
-    n_clusters: int = Field(ge=1)
-    n_init: int = Field(ge=1)
-    seed: int
-    policy: PaperPolicy | CalibratedPolicy = Field(discriminator="kind")
-    provenance: Provenance
-    metrics: dict[str, dict[str, float | None]] = Field(
-        description="method → metric → value on the held-out queries"
-    )
-    libraries: dict[str, str] = Field(description="name → version at fit time")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +82,11 @@ class RoutingArtifact:
         columns = self._columns(candidates)
         neighbours = self.neighbours(vectors)
         policy = self.manifest.policy
-        return policy.score(self.profiles, neighbours, alpha, columns), columns
+        scores = policy.score(self.profiles, neighbours, alpha, columns)
+        strange = neighbours.similarity[:, 0] < self._least_similarity
+        if strange.any():
+            scores = put_rows(scores, strange, self._global_scores(alpha, columns))
+        return scores, columns
 
     def choose(
         self,
@@ -131,25 +102,53 @@ class RoutingArtifact:
         columns = self._columns(candidates)
         neighbours = self.neighbours(vector[None, :])
         policy = self.manifest.policy
-        scores = policy.score(self.profiles, neighbours, alpha, columns)
-        order = rank(scores)[0]
-        ranked = columns[order]
         clusters = neighbours.clusters[0]
-        imputed = (self.profiles.count[clusters[:, None], ranked] == 0).any(axis=0)
+        similarities = tuple(neighbours.similarity[0].tolist())
+        strange = similarities[0] < self._least_similarity
+        if strange:
+            scores = self._global_scores(alpha, columns)
+            imputed = self.global_profile.imputed[columns]
+        else:
+            scores = policy.score(self.profiles, neighbours, alpha, columns)
+            imputed = (self.profiles.count[clusters[:, None], columns] == 0).any(axis=0)
+        order = rank(scores)[0]
         models = self.models
+        familiarity = self.profiles.familiarity
         sd = scores.accuracy_sd
         return RoutingDecision(
-            ranking=tuple(models[column] for column in ranked),
+            ranking=tuple(models[column] for column in columns[order]),
             scores=tuple(scores.score[0, order].tolist()),
             expected_accuracy=tuple(scores.accuracy[0, order].tolist()),
             expected_cost_usd=tuple(scores.cost_usd[0, order].tolist()),
-            imputed=tuple(imputed.tolist()),
+            imputed=tuple(imputed[order].tolist()),
             clusters=tuple(clusters.tolist()),
-            similarities=tuple(neighbours.similarity[0].tolist()),
+            similarities=similarities,
             alpha=alpha,
             policy=policy.kind,
             artifact_id=self.artifact_id,
             accuracy_sd=None if sd is None else tuple(sd[0, order].tolist()),
+            out_of_distribution=strange,
+            similarity_percentile=familiarity.percentile(similarities[0])
+            if familiarity
+            else None,
+        )
+
+    @cached_property
+    def global_profile(self) -> GlobalProfile:
+        """What decides for a query that no training query is like."""
+        return GlobalProfile.of(self.profiles)
+
+    def _global_scores(self, alpha: float, columns: NDArray[np.intp]) -> Scores:
+        policy = self.manifest.policy
+        return self.global_profile.score(policy, self.profiles, alpha, columns)
+
+    @cached_property
+    def _least_similarity(self) -> float:
+        """The cosine to the nearest centroid below which the clusters do not decide."""
+        familiarity = self.profiles.familiarity
+        quantile = self.manifest.out_of_distribution_quantile
+        return (
+            familiarity.similarity(quantile) if familiarity and quantile else -math.inf
         )
 
     def _columns(self, candidates: Sequence[str] | None) -> NDArray[np.intp]:
@@ -163,10 +162,12 @@ def arrays_of(
 ) -> dict[str, NDArray[np.generic]]:
     """The arrays of an artifact by name, as `arrays.npz` holds them."""
     smoother = profiles.smoother.arrays() if profiles.smoother else {}
+    familiarity = profiles.familiarity
     return {
         "centroids": centroids,
         **{name: getattr(profiles, name) for name in TABLES},
         **{_SMOOTHER + name: array for name, array in smoother.items()},
+        **(familiarity.arrays() if familiarity else {}),
     }
 
 
@@ -177,9 +178,13 @@ def profiles_of(arrays: dict[str, NDArray[np.generic]]) -> ClusterProfiles:
     """
     learnt = {name for name in arrays if name.startswith(_SMOOTHER)}
     parts = {name.removeprefix(_SMOOTHER): arrays[name] for name in learnt}
-    tables = {name: arrays[name] for name in arrays.keys() - learnt - {"centroids"}}
-    smoother = Smoother.from_arrays(parts) if parts else None
-    return ClusterProfiles(**tables, smoother=smoother)  # type: ignore[arg-type]
+    others = {"centroids", *FAMILIARITY}
+    tables = {name: arrays[name] for name in arrays.keys() - learnt - others}
+    return ClusterProfiles(
+        **tables,  # type: ignore[arg-type]
+        smoother=Smoother.from_arrays(parts) if parts else None,
+        familiarity=Familiarity.from_arrays(arrays),
+    )
 
 
 def arrays_digest(arrays: dict[str, NDArray[np.generic]]) -> str:

@@ -2,11 +2,13 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from glob import escape as glob_escape
 from pathlib import Path
 
 from artifacts.errors import ArtifactError
@@ -14,6 +16,7 @@ from artifacts.errors import ArtifactError
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+_UNFINISHED = ".unfinished"  # how the names of directories end that are being filled
 
 
 def check_replaceable(target: Path, marker: str) -> None:
@@ -42,15 +45,79 @@ def replacing_directory(target: Path, marker: str) -> Iterator[Path]:
     """
     target = target.resolve()  # a link stays one; what it points to is replaced
     check_replaceable(target, marker)
+    with _staging(target) as staging:
+        yield staging
+        _sync_tree(staging)
+        with _locked(target.parent):  # of two first saves, one replaces the other
+            _swap_in(staging, target)
+
+
+def place_once(target: Path, fill: Callable[[Path], None]) -> Path:
+    """`target`, made by `fill` in a new directory unless it exists; all or nothing.
+
+    Of several processes that make the same, the first to finish wins. What is there
+    must therefore not depend on who made it.
+    """
+    if target.exists():
+        return target
+    with _staging(target) as staging:
+        fill(staging)
+        _sync_tree(staging)
+        try:
+            staging.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+        _sync(target.parent)
+    return target
+
+
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A directory beside `target`; locked, so that nobody takes it for a left-over."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    with _locked(target.parent):
+        _drop_left_overs(target)
+        staging = Path(tempfile.mkdtemp(_UNFINISHED, f".{target.name}-", target.parent))
+        handle = os.open(staging, os.O_RDONLY)
+        _lock(handle, fcntl.LOCK_EX)
     try:
         staging.chmod(0o755)
         yield staging
-        _sync_tree(staging)
-        _swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        os.close(handle)
+
+
+def _drop_left_overs(target: Path) -> None:
+    """Remove what killed processes have left while they were making `target`."""
+    for path in target.parent.glob(f".{glob_escape(target.name)}-*{_UNFINISHED}"):
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        _lock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, kind: int) -> bool:
+    """False where another holds it, or the file system (NFS) locks no directories."""
+    try:
+        fcntl.flock(handle, kind)
+    except OSError:
+        return False
+    return True
 
 
 def _swap_in(staging: Path, target: Path) -> None:

@@ -1,15 +1,24 @@
 """The `calibrated` policy: ours, against the paper's, on queries not seen in training.
 
-expected accuracy = (1 − w) · smoother + w · clusters, where the smoother is a kernel
-regression (`smoother.py`) and the clusters' accuracies, each shrunk to its two-way
-prior (model + cluster effect), are averaged with weights exp(−β · (d − d_min)) over the
-nearest clusters, d = 1 − cosine. The expected cost is the smoother's.
+accuracy = (1 − w) · smoother + w · clusters, confined to [0, 1]. The smoother is a
+kernel regression on similarities to landmarks (`smoother.py`, `smoother_fit.py`); the
+clusters' accuracies, each shrunk to its two-way prior (model + cluster effect), are
+averaged with weights exp(−β · (d − d_min)) over the nearest clusters, d = 1 − cosine.
+The expected cost is the smoother's.
 
 score = τ · accuracy − (1 − τ) · cost_usd / cost_unit_usd, with one cost unit and one
 τ(α) for all queries: the most accuracy for a given mean cost. τ rises with α from 0 to
 1 such that α divides the way from the cheapest routing of the training queries (α = 0)
 to the most accurate (α = 1) evenly on a logarithmic scale of mean expected cost: at
-α = 0.5 a query costs about √(cheapest · dearest) on average.
+α = 0.5 a query costs about √(cheapest · dearest) on average (`trade_off.py`).
+
+Chosen at the fit, by the training rows alone:
+- how far each component of scores and costs is smoothed: evidence of all rows;
+- the sharpness of the kernel, of 1, 4, 16, 64: evidence of at most 16,384 rows;
+- cost unit and τ: expectations on at most 4,000 rows.
+
+Fixed by hand with two collections in view: w, β, the strength of the cells' priors, the
+numbers of clusters and landmarks.
 """
 
 from dataclasses import replace
@@ -23,17 +32,17 @@ from artifacts.clustering import Vectors, nearest
 from artifacts.dataset import Matrix, RoutingDataset
 from artifacts.policy import Neighbours, Scores
 from artifacts.profiles import ClusterProfiles
-from artifacts.smoother import LOWEST_COST_ROOT, Expected, Smoother
-from artifacts.smoother_fit import Directions, find_directions, regress
+from artifacts.smoother import Expected, Smoother
+from artifacts.smoother_fit import FilledRows, fit_smoother
 from artifacts.trade_off import cost_unit, even_spending
 
-_IDENTITY = np.array([0.0, 1.0])
-_MAX_SAMPLE = 2000  # training queries on which τ(α) is laid out
+_MAX_SAMPLE = (
+    2000  # training queries (or up to twice as many) on which τ(α) is laid out
+)
 
 
 class CalibratedPolicy(BaseModel):
-    """See the module. Parameters were chosen once, on two collections; everything else
-    (ridge strengths, cost unit, τ) is found in the training rows at fit time."""
+    """See the module for what the fixed parameters do and what is chosen at the fit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +54,9 @@ class CalibratedPolicy(BaseModel):
     )
     cluster_share: float = Field(default=0.3, ge=0, le=1, description="w above")
     n_landmarks: int = Field(default=128, ge=1)
-    sharpness: float = Field(default=16.0, gt=0, description="of the kernel")
+    sharpness: float | None = Field(
+        default=None, gt=0, description="of the kernel; None: chosen at the fit"
+    )
 
     def learn(
         self,
@@ -55,16 +66,18 @@ class CalibratedPolicy(BaseModel):
         centroids: Vectors,
     ) -> ClusterProfiles:
         """`profiles` with a smoother fitted on the training rows, unit rows (n, d)."""
-        directions = find_directions(
-            vectors, n_landmarks=self.n_landmarks, sharpness=self.sharpness, seed=0
-        )
-        cells = self._shrunk_cells(profiles)
+        cells = profiles.shrunk_accuracy(self.cell_strength)
         labels = nearest(vectors, centroids, 1)[0][:, 0]
         score = np.where(np.isnan(dataset.score), cells[labels], dataset.score)
         filled = profiles.filled_cost_usd()[labels]
         cost_usd = np.where(np.isnan(dataset.cost_usd), filled, dataset.cost_usd)
         measured = (~np.isnan(dataset.score)).mean(axis=0)
-        smoother = _fit(directions, score, cost_usd, measured, cells)
+        smoother = fit_smoother(
+            FilledRows(vectors, score, cost_usd, measured),
+            cells,
+            n_landmarks=self.n_landmarks,
+            sharpness=self.sharpness,
+        )
         sample = vectors[:: max(1, len(vectors) // _MAX_SAMPLE)]
         near = nearest(sample, centroids, self.n_nearest_clusters)
         accuracy, expected = self._expect(smoother, Neighbours(*near, sample))
@@ -120,42 +133,3 @@ class CalibratedPolicy(BaseModel):
         clustered = (weight[:, None, :] @ near)[:, 0]
         accuracy = (1 - self.cluster_share) * expected.accuracy + clustered
         return np.minimum(np.maximum(accuracy, 0.0), 1.0), expected
-
-    def _shrunk_cells(self, profiles: ClusterProfiles) -> Matrix:
-        """(n · accuracy + strength · prior) / (n + strength) of each cell; (k, m)."""
-        count, prior = profiles.count, profiles.prior_accuracy
-        total = count * profiles.filled_accuracy() + self.cell_strength * prior
-        return np.asarray(total / (count + self.cell_strength))
-
-
-def _fit(
-    directions: Directions,
-    score: Matrix,
-    cost_usd: Matrix,
-    measured: NDArray[np.float64],
-    cells: Matrix,
-) -> Smoother:
-    """`measured`: each model's share of rows with a score; fewer widen its variance."""
-    accuracy = regress(directions, score)
-    mean_cost = cost_usd.mean(axis=0)
-    # Roots: costs are skewed, and a few dear answers must not rule the fit.
-    root = np.sqrt(cost_usd / np.where(mean_cost == 0, 1.0, mean_cost))
-    cost = regress(directions, root)
-    fitted = np.maximum(cost.fitted(directions), LOWEST_COST_ROOT)
-    return Smoother(
-        landmarks=directions.landmarks,
-        kernel_mean=directions.kernel_mean,
-        basis=directions.basis,
-        accuracy_mean=accuracy.mean,
-        accuracy_weight=accuracy.weight,
-        variance_mean=accuracy.variance_mean / measured,
-        variance_weight=accuracy.variance_weight / measured,
-        cost_root_mean=cost.mean,
-        cost_root_weight=cost.weight,
-        # The square of an expected root is too low: the mean is put right here.
-        cost_scale_usd=mean_cost / (fitted**2).mean(axis=0),
-        cell_accuracy=cells,
-        trade_off=_IDENTITY,
-        sharpness=directions.sharpness,
-        cost_unit_usd=1.0,
-    )

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 
+_BLOCK_CELLS = 2**22  # rows × centroids that are compared at a time (16 MiB)
+
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
@@ -32,6 +34,7 @@ class KMeans:
         n, dimension = vectors.shape
         if n < self.n_clusters:
             raise ValueError(f"{n} queries cannot make {self.n_clusters} clusters")
+        # No copy of rows that are float32 and contiguous already, nor one in FAISS.
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
         kmeans = faiss.Kmeans(
             dimension,
@@ -44,7 +47,7 @@ class KMeans:
             min_points_per_centroid=1,
             # FAISS would train on a sample of 256 rows per centroid; all rows count.
             max_points_per_centroid=n,
-            gpu=faiss.get_num_gpus() > 0,
+            gpu=_has_gpu(),
         )
         kmeans.train(rows)
         means = np.ascontiguousarray(kmeans.centroids, dtype=np.float32)
@@ -52,10 +55,17 @@ class KMeans:
         return Clustering(means, labels, float(distances.sum()))
 
 
+def _has_gpu() -> bool:
+    """FAISS' CPU build has this function too, and says 0."""
+    return bool(faiss.get_num_gpus() > 0)
+
+
 def _nearest_mean(
     rows: Vectors, means: Vectors
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    index = faiss.IndexFlatL2(means.shape[1])
+    index: faiss.Index = faiss.IndexFlatL2(means.shape[1])
+    if _has_gpu():
+        index = faiss.index_cpu_to_all_gpus(index)
     index.add(means)
     distances, labels = index.search(rows, 1)
     return labels[:, 0].astype(np.intp), distances[:, 0].astype(np.float64)
@@ -77,6 +87,18 @@ def nearest(
     Both arguments hold unit rows: (b, d) and (k, d). Returns the cluster numbers and
     the similarities, each (b, min(n, k)).
     """
+    block = max(1, _BLOCK_CELLS // len(centroids))
+    if len(vectors) <= block:
+        return _nearest(vectors, centroids, n)
+    starts = range(0, len(vectors), block)
+    parts = [_nearest(vectors[i : i + block], centroids, n) for i in starts]
+    clusters, similarities = zip(*parts, strict=True)
+    return np.concatenate(clusters), np.concatenate(similarities)
+
+
+def _nearest(
+    vectors: Vectors, centroids: Vectors, n: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     similarity = vectors @ centroids.T
     n = min(n, similarity.shape[1])
     part = np.argpartition(-similarity, n - 1, axis=1)[:, :n]

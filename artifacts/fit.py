@@ -1,6 +1,6 @@
 """Fitting a routing artifact: dataset + encoder → clusters → profiles → artifact."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,25 +18,28 @@ from artifacts.artifact import (
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans, Vectors, unit_rows
 from artifacts.dataset import RoutingDataset, Rows
-from artifacts.encoder import Encoder
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
+from artifacts.familiarity import measure_familiarity
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import profile_clusters
 from artifacts.record_line import TokenPrice
 
 _LIBRARIES = ("numpy", "faiss-cpu", "onnxruntime", "tokenizers")
 
-Progress = Callable[[int, int], None]  # texts done, texts in all
-
 
 @dataclass(frozen=True, slots=True)
 class FitConfig:
-    """Clusters as in the paper; `prices` and `sources` are noted in the manifest."""
+    """Clusters as in the paper; `prices` and `sources` are noted in the manifest.
+
+    `out_of_distribution_quantile`: see Manifest; 0 marks no query.
+    """
 
     kmeans: KMeans = field(default_factory=KMeans)
     policy: PaperPolicy | CalibratedPolicy = field(default_factory=CalibratedPolicy)
     train_fraction: float = 0.7
+    # Of new queries of the same kinds, about this share is marked needlessly.
+    out_of_distribution_quantile: float = 0.01
     prices: Mapping[str, TokenPrice] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
 
@@ -57,19 +60,6 @@ class Fitted:
         return replace(self, artifact=replace(self.artifact, manifest=manifest))
 
 
-def embed(
-    queries: tuple[str, ...], encoder: Encoder, progress: Progress | None = None
-) -> Vectors:
-    """Unit rows (n, d) of all queries, in chunks so that progress can be shown."""
-    chunk = 256
-    parts = []
-    for start in range(0, len(queries), chunk):
-        parts.append(encoder.encode(queries[start : start + chunk]))
-        if progress is not None:
-            progress(min(start + chunk, len(queries)), len(queries))
-    return unit_rows(np.concatenate(parts))
-
-
 def fit_artifact(
     dataset: RoutingDataset, vectors: Vectors, spec: EncoderSpec, config: FitConfig
 ) -> Fitted:
@@ -83,8 +73,10 @@ def fit_artifact(
         clustering = config.kmeans.fit(vectors[train_rows])
         profiles = profile_clusters(train, clustering.labels, config.kmeans.n_clusters)
         centroids = unit_rows(clustering.means)
+        familiarity = measure_familiarity(vectors[train_rows], clustering)
     except ValueError as error:
         raise BadInput(str(error)) from None
+    profiles = replace(profiles, familiarity=familiarity)
     profiles = config.policy.learn(profiles, train, vectors[train_rows], centroids)
     manifest = Manifest(
         artifact_id=arrays_digest(arrays_of(centroids, profiles)),
@@ -95,6 +87,7 @@ def fit_artifact(
         n_init=config.kmeans.n_init,
         seed=config.kmeans.seed,
         policy=config.policy,
+        out_of_distribution_quantile=config.out_of_distribution_quantile,
         provenance=_provenance(dataset, train_rows, test_rows, config),
         metrics={},
         libraries={name: version(name) for name in _LIBRARIES},
@@ -112,18 +105,10 @@ def _entries(
     train: RoutingDataset, prices: Mapping[str, TokenPrice]
 ) -> tuple[ModelEntry, ...]:
     measured = (~np.isnan(train.score)).sum(axis=0)
-    entries = []
-    for model, count in zip(train.models, measured.tolist(), strict=True):
-        price = prices.get(model)
-        entries.append(
-            ModelEntry(
-                model=model,
-                n_records=count,
-                input_usd_per_token=price.input_usd if price else None,
-                output_usd_per_token=price.output_usd if price else None,
-            )
-        )
-    return tuple(entries)
+    return tuple(
+        ModelEntry.of(model, count, prices.get(model))
+        for model, count in zip(train.models, measured.tolist(), strict=True)
+    )
 
 
 def _provenance(

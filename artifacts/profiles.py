@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.familiarity import Familiarity
 from artifacts.smoother import Smoother
 
 # Keeps the logit of a cell with all right or all wrong answers finite.
 _HALF_ANSWER = 0.5
+
+_BLOCK_CELLS = 2**24  # clusters × rows that are summed at a time (128 MiB)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +22,8 @@ class ClusterProfiles:
     `accuracy` is the mean score in [0, 1] (the paper's performance p), `cost_usd` the
     mean cost of one query (its efficiency q), `count` the queries measured. The priors
     are finite everywhere: model effect + cluster effect, for cells without evidence.
-    `smoother` is what a policy has learnt beyond clusters, None if nothing.
+    `smoother` is what a policy has learnt beyond clusters, None if nothing;
+    `familiarity` tells which queries the clusters say nothing about, None: not known.
     """
 
     accuracy: Matrix
@@ -30,6 +34,7 @@ class ClusterProfiles:
     prompt_tokens: Matrix
     completion_tokens: Matrix
     smoother: Smoother | None = None
+    familiarity: Familiarity | None = None
 
     def __post_init__(self) -> None:
         for name in TABLES:
@@ -37,6 +42,8 @@ class ClusterProfiles:
                 raise ValueError(f"{name}: shape differs from that of count")
         if self.smoother and self.smoother.cell_accuracy.shape != self.count.shape:
             raise ValueError("smoother: not for these clusters and models")
+        if self.familiarity and len(self.familiarity.cluster_size) != len(self.count):
+            raise ValueError("cluster_size: not for these clusters")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -47,6 +54,16 @@ class ClusterProfiles:
     def imputed(self) -> NDArray[np.bool_]:
         """Cells without any evidence, whose values come from the prior."""
         return np.asarray(self.count == 0)
+
+    @property
+    def query_share(self) -> NDArray[np.float64]:
+        """Each cluster's share of the training queries; (k,).
+
+        Where that was not noted, its most measured model tells it.
+        """
+        known = self.familiarity
+        size = known.cluster_size if known else self.count.max(axis=1)
+        return np.asarray(size / size.sum())
 
     def cells(
         self, clusters: NDArray[np.intp], columns: NDArray[np.intp]
@@ -69,6 +86,11 @@ class ClusterProfiles:
             ),
         )
 
+    def shrunk_accuracy(self, strength: float) -> Matrix:
+        """(n · accuracy + strength · prior) / (n + strength) of each cell."""
+        total = self.count * self.filled_accuracy() + strength * self.prior_accuracy
+        return np.asarray(total / (self.count + strength))
+
     def filled_accuracy(self) -> Matrix:
         """`accuracy`, and the prior where nothing was measured."""
         return np.where(self.imputed, self.prior_accuracy, self.accuracy)
@@ -79,7 +101,9 @@ class ClusterProfiles:
 
 
 TABLES = tuple(
-    field.name for field in fields(ClusterProfiles) if field.name != "smoother"
+    field.name
+    for field in fields(ClusterProfiles)
+    if field.name not in {"smoother", "familiarity"}
 )
 
 
@@ -90,12 +114,11 @@ def profile_clusters(
 
     ValueError names a model that was measured on no query.
     """
-    members = np.zeros((n_clusters, len(dataset)))
-    members[labels, np.arange(len(dataset))] = 1.0
+    members = _Members(labels, n_clusters)
     measured = ~np.isnan(dataset.score)
     for column in np.flatnonzero(~measured.any(axis=0)):
         raise ValueError(f"model {dataset.models[column]!r} has no score at all")
-    count = members @ measured
+    count = members.sums(measured.astype(np.float64))
     accuracy = _cluster_means(members, dataset.score)
     cost_usd = _cluster_means(members, dataset.cost_usd)
     return ClusterProfiles(
@@ -109,11 +132,34 @@ def profile_clusters(
     )
 
 
-def _cluster_means(members: Matrix, values: Matrix) -> Matrix:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Members:
+    """Which row lies in which cluster."""
+
+    labels: NDArray[np.intp]
+    n_clusters: int
+
+    def sums(self, values: Matrix) -> Matrix:
+        """`values` (n, m) summed over the rows of each cluster; (k, m).
+
+        A product with the 0/1 matrix of members, in blocks of rows: for a million rows
+        and a thousand clusters that matrix would take 8 GB.
+        """
+        block = max(1, _BLOCK_CELLS // self.n_clusters)
+        total = np.zeros((self.n_clusters, values.shape[1]))
+        for start in range(0, len(values), block):
+            labels = self.labels[start : start + block]
+            members = np.zeros((self.n_clusters, len(labels)))
+            members[labels, np.arange(len(labels))] = 1.0
+            total += members @ values[start : start + block]
+        return total
+
+
+def _cluster_means(members: _Members, values: Matrix) -> Matrix:
     """Mean of the known `values` (n, m) over the rows of each cluster; nan if none."""
     known = ~np.isnan(values)
-    total = members @ np.where(known, values, 0.0)
-    count = members @ known
+    total = members.sums(np.where(known, values, 0.0))
+    count = members.sums(known.astype(np.float64))
     with np.errstate(invalid="ignore"):
         return np.asarray(total / count)
 

@@ -39,20 +39,7 @@ class Record:
 
 def parse_record(line: bytes, prices: Mapping[str, TokenPrice]) -> Record:
     """One line as a Record; ValueError says which field is wrong."""
-    try:
-        data = json.loads(
-            line.decode("utf-8"),
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-        )
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("not a record: nested too deeply") from None
-    if not isinstance(data, dict):
-        raise ValueError("not a JSON object")
+    data = _parsed(line)
     scores = _object(data, "records")
     usages = _object(data, "usages")
     if not scores:
@@ -73,6 +60,34 @@ def parse_record(line: bytes, prices: Mapping[str, TokenPrice]) -> Record:
     )
 
 
+def _parsed(line: bytes) -> dict[str, Any]:
+    constants: list[_NotJson] = []
+
+    def keep(name: str) -> _NotJson:
+        constants.append(_NotJson(name))
+        return constants[-1]
+
+    try:
+        data = json.loads(
+            line.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=keep
+        )
+        if constants:
+            _refuse_constants(data)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("not a record: nested too deeply") from None
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
+    return data
+
+
+class _NotJson(str):
+    """NaN, Infinity or -Infinity, until it is known in which field."""
+
+
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
@@ -82,8 +97,16 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON allows")
+def _refuse_constants(value: Any, field: str = "") -> None:
+    if isinstance(value, _NotJson):
+        raise ValueError(f"{field or 'line'}: {value} is not a number that JSON allows")
+    parts: list[tuple[object, Any]] = []
+    if isinstance(value, dict):
+        parts = [*value.items()]
+    elif isinstance(value, list):
+        parts = [*enumerate(value)]
+    for name, part in parts:
+        _refuse_constants(part, f"{field}.{name}" if field else str(name))
 
 
 def _object(data: dict[str, Any], name: str) -> dict[str, Any]:

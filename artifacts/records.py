@@ -8,7 +8,9 @@ released theirs, plus token counts. `cost` is in USD for that one call.
 
 import gzip
 import lzma
+import sys
 import zlib
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +18,13 @@ from typing import IO, cast
 
 import numpy as np
 
-from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.dataset import MATRICES, RoutingDataset
 from artifacts.errors import BadInput, RecordError
-from artifacts.record_line import NAN, Cell, Record, TokenPrice, parse_record
+from artifacts.record_line import Record, TokenPrice, parse_record
 
 MAX_LINE_BYTES = 32 * 2**20
+
+_Place = tuple[Path, int]  # file, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +40,20 @@ class RecordReader:
 
     def read(self, paths: Sequence[Path]) -> RoutingDataset:
         """All lines of all files as one dataset; RecordError names a bad one."""
-        records: list[Record] = []
-        seen: dict[tuple[str, str, str], str] = {}
+        table = _Table()
+        first: Record | None = None
+        seen: dict[tuple[str, str, str], _Place] = {}
         for path in paths:
             for number, line in numbered_lines(path):
                 record = self._checked(path, number, line)
-                self._refuse_duplicate(record, seen, f"{path}:{number}")
-                if not self.allow_gaps and records:
-                    _refuse_gap(record, records[0], path, number)
-                records.append(record)
-        if not records:
+                _refuse_duplicate(record, seen, (path, number))
+                first = first or record
+                if not self.allow_gaps:
+                    _refuse_gap(record, first, path, number)
+                table.add(record)
+        if first is None:
             raise BadInput(f"{', '.join(map(str, paths))}: no records")
-        return _to_dataset(records)
+        return table.dataset()
 
     def _checked(self, path: Path, number: int, line: bytes) -> Record:
         try:
@@ -55,19 +61,19 @@ class RecordReader:
         except ValueError as error:
             raise RecordError(path, number, str(error)) from None
 
-    @staticmethod
-    def _refuse_duplicate(
-        record: Record, seen: dict[tuple[str, str, str], str], where: str
-    ) -> None:
-        keys = [("query", record.dataset, record.query)]
-        if record.index is not None:
-            keys.append(("index", record.dataset, record.index))
-        for key in keys:
-            if key in seen:
-                file, line = where.rsplit(":", 1)
-                what = f"duplicate {key[0]} in dataset {key[1]!r}, first at {seen[key]}"
-                raise RecordError(file, int(line), what)
-            seen[key] = where
+
+def _refuse_duplicate(
+    record: Record, seen: dict[tuple[str, str, str], _Place], place: _Place
+) -> None:
+    keys = [("query", record.dataset, record.query)]
+    if record.index is not None:
+        keys.append(("index", record.dataset, record.index))
+    for key in keys:
+        if key in seen:
+            file, line = seen[key]
+            what = f"duplicate {key[0]} in dataset {key[1]!r}, first at {file}:{line}"
+            raise RecordError(*place, what)
+        seen[key] = place
 
 
 def _refuse_gap(record: Record, first: Record, path: Path, number: int) -> None:
@@ -77,25 +83,44 @@ def _refuse_gap(record: Record, first: Record, path: Path, number: int) -> None:
         raise RecordError(path, number, what)
 
 
-def _to_dataset(records: Sequence[Record]) -> RoutingDataset:
-    models = tuple(sorted({model for record in records for model in record.cells}))
-    missing = Cell(NAN, NAN, NAN, NAN)
-    cells = [
-        [record.cells.get(model, missing) for model in models] for record in records
-    ]
+class _Table:
+    """Records as numbers, 40 bytes a cell: a million of them must fit in memory."""
 
-    def matrix(name: str) -> Matrix:
-        return np.array([[getattr(cell, name) for cell in row] for row in cells])
+    def __init__(self) -> None:
+        self._queries: list[str] = []
+        self._datasets: list[str] = []
+        self._column_of: dict[str, int] = {}
+        self._columns = array("q")  # of each cell
+        self._counts = array("q")  # cells in each row
+        self._values = array("d")  # of each cell, in the order of MATRICES
 
-    return RoutingDataset(
-        queries=tuple(record.query for record in records),
-        datasets=tuple(record.dataset for record in records),
-        models=models,
-        score=matrix("score"),
-        cost_usd=matrix("cost_usd"),
-        prompt_tokens=matrix("prompt_tokens"),
-        completion_tokens=matrix("completion_tokens"),
-    )
+    def add(self, record: Record) -> None:
+        self._queries.append(record.query)
+        self._datasets.append(sys.intern(record.dataset))
+        self._counts.append(len(record.cells))
+        for model, cell in record.cells.items():
+            column = self._column_of.setdefault(model, len(self._column_of))
+            self._columns.append(column)
+            self._values.extend(getattr(cell, name) for name in MATRICES)
+
+    def dataset(self) -> RoutingDataset:
+        models = sorted(self._column_of)
+        # Models have columns by their first appearance; here they are sorted.
+        place = np.argsort([self._column_of[model] for model in models])
+        rows = np.repeat(np.arange(len(self._queries)), np.asarray(self._counts))
+        columns = place[np.asarray(self._columns)]
+        values = np.asarray(self._values).reshape(-1, len(MATRICES))
+        matrices = {}
+        for i, name in enumerate(MATRICES):
+            matrix = np.full((len(self._queries), len(models)), np.nan)
+            matrix[rows, columns] = values[:, i]
+            matrices[name] = matrix
+        return RoutingDataset(
+            queries=tuple(self._queries),
+            datasets=tuple(self._datasets),
+            models=tuple(models),
+            **matrices,
+        )
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:

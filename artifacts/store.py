@@ -25,14 +25,12 @@ from artifacts.artifact import (
 )
 from artifacts.atomic import replacing_directory
 from artifacts.errors import ArtifactError
-from artifacts.profiles import ClusterProfiles
+from artifacts.verification import verify
 
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 ENCODER = "encoder"
 REPORT = "report"
-
-_UNIT_TOLERANCE = 1e-3
 
 
 def save(
@@ -62,15 +60,11 @@ def save(
 def load(directory: Path) -> RoutingArtifact:
     """Read and verify; ArtifactError says which file fails which check."""
     manifest = load_manifest(directory)
-    arrays = _load_arrays(directory / ARRAYS)
-    if arrays_digest(arrays) != manifest.artifact_id:
-        what = "its digest is not the manifest's artifact_id"
-        raise ArtifactError(directory / ARRAYS, what)
+    arrays = read_arrays(directory / ARRAYS, manifest.artifact_id)
     try:
         centroids = arrays["centroids"]
         profiles = profiles_of(arrays)
-        _check(manifest, centroids, profiles)
-        _check_smoother(manifest, profiles)
+        verify(manifest, centroids, profiles)
     except KeyError as error:
         what = f"the array {error.args[0]!r} is missing"
         raise ArtifactError(directory / ARRAYS, what) from None
@@ -83,13 +77,27 @@ def load_manifest(directory: Path) -> Manifest:
     """Read the manifest alone; ArtifactError if it is absent or not valid."""
     path = directory / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return manifest_of(path.read_bytes(), path)
     except OSError as error:
         raise ArtifactError(path, error.strerror or str(error)) from None
+
+
+def manifest_of(data: bytes, where: Path | str) -> Manifest:
+    """The manifest in `data`; ArtifactError names `where` if it is not valid."""
+    try:
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise ArtifactError(path, f"{field or 'manifest'}: {first['msg']}") from None
+        raise ArtifactError(where, f"{field or 'manifest'}: {first['msg']}") from None
+
+
+def read_arrays(path: Path, artifact_id: str) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an artifact; ArtifactError unless their digest is its id."""
+    arrays = _load_arrays(path)
+    if arrays_digest(arrays) != artifact_id:
+        raise ArtifactError(path, "its digest is not the manifest's artifact_id")
+    return arrays
 
 
 def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -103,34 +111,3 @@ def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
         raise ArtifactError(path, error.strerror or str(error)) from None
     except (ValueError, BadZipFile, EOFError, zlib.error) as error:
         raise ArtifactError(path, f"not a readable archive: {error}") from None
-
-
-def _check(
-    manifest: Manifest,
-    centroids: NDArray[np.generic],
-    profiles: ClusterProfiles,
-) -> None:
-    expected = (manifest.n_clusters, manifest.encoder.dimension)
-    if centroids.shape != expected or centroids.dtype != np.float32:
-        raise ValueError(f"centroids: float32 {expected} expected")
-    if profiles.shape != (manifest.n_clusters, len(manifest.models)):
-        raise ValueError("profiles: not n_clusters × models of the manifest")
-    norms = np.linalg.norm(np.asarray(centroids, dtype=np.float64), axis=1)
-    if not np.allclose(norms, 1.0, atol=_UNIT_TOLERANCE):
-        raise ValueError("centroids: rows are not of unit length")
-    names = [entry.model for entry in manifest.models]
-    if names != sorted(set(names)):
-        raise ValueError("models of the manifest are not sorted and unique")
-    for name in ("filled_accuracy", "filled_cost_usd"):
-        if not np.all(np.isfinite(getattr(profiles, name)())):
-            raise ValueError(f"{name.removeprefix('filled_')}: not finite everywhere")
-
-
-def _check_smoother(manifest: Manifest, profiles: ClusterProfiles) -> None:
-    smoother = profiles.smoother
-    if smoother is None:
-        if manifest.policy.kind == "calibrated":
-            raise ValueError("the arrays of the calibrated policy are missing")
-        return
-    if smoother.landmarks.shape[1] != manifest.encoder.dimension:
-        raise ValueError("smoother_landmarks: not of the encoder's dimension")

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deployments.vllm_config import VLLMConfig
+
 Capability = Literal["tools", "vision", "audio", "files", "json_schema", "reasoning"]
 
 
@@ -76,6 +78,22 @@ class ModelSpec(_Frozen):
     request_defaults: dict[str, Any] = Field(
         default={}, description="sent with each request that does not set them itself"
     )
+    vllm: VLLMConfig | None = Field(
+        default=None, description="how backend vllm serves it; a change needs a restart"
+    )
+
+    @model_validator(mode="after")
+    def _local(self) -> "ModelSpec":
+        if (self.backend == "vllm") != (self.vllm is not None):
+            raise ValueError("backend vllm and a section vllm go together")
+        price = self.vllm.usd_per_token() if self.vllm else None
+        if price is not None:
+            of_gpus = Price(input_usd_per_token=price[0], output_usd_per_token=price[1])
+            if self.price not in (Price(), of_gpus):
+                raise ValueError("either price or vllm.gpu_price")
+            # What everything else reads: the price of a token, wherever it is from.
+            object.__setattr__(self, "price", of_gpus)
+        return self
 
 
 class ModelCatalog(_Frozen):

@@ -10,6 +10,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
+from artifacts.encoder_spec import EncoderSpec
 from deployments.errors import (
     Overloaded,
     RoutingUnavailable,
@@ -57,6 +58,19 @@ class RemoteEmbedder:
         with _translated("embedder", RoutingUnavailable):
             vectors: NDArray[np.float32] = await self._handle.embed.remote(list(texts))
             return vectors
+
+    async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
+        """Tokens of each text; whether the encoder itself would count the same."""
+        with _translated("embedder", RoutingUnavailable):
+            counted: tuple[list[int], bool]
+            counted = await self._handle.count_tokens.remote(list(texts))
+            return counted
+
+    async def spec(self) -> EncoderSpec:
+        """Which encoder it is."""
+        with _translated("embedder", RoutingUnavailable):
+            spec: EncoderSpec = await self._handle.spec.remote()
+            return spec
 
 
 class RemoteRouter:

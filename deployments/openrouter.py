@@ -48,7 +48,10 @@ class OpenRouterBackend:
         self._api_key = api_key
         self._environment = environment
         self._client = UpstreamClient(
-            config.base_url, headers=config.headers, transport=transport
+            config.base_url,
+            headers=config.headers,
+            http2=config.http2,
+            transport=transport,
         )
 
     async def complete(self, request: BackendRequest) -> Answer:

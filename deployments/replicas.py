@@ -16,6 +16,7 @@ from artifacts.encoder import EncoderSpec, load_encoder
 from artifacts.location import directory_of
 from artifacts.store import ENCODER, load, load_manifest
 from deployments.embedder import Embedder, EmbedderConfig
+from deployments.encoder_tokens import EncoderTokens
 from deployments.handles import RemoteEmbedder
 from deployments.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.protocol import (
@@ -45,10 +46,21 @@ class EmbedderReplica:
         # The first inference allocates; better here than in the first request.
         encoder.encode(["warm-up"])
         self._embedder = Embedder(encoder, config)
+        self._spec = spec
+        self._tokens = EncoderTokens(spec, directory / ENCODER)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
         return await self._embedder.embed(texts)
+
+    async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
+        """Tokens of each text; whether the encoder itself would count the same."""
+        counts = await asyncio.to_thread(self._tokens.count, texts)
+        return counts, self._tokens.exact
+
+    async def spec(self) -> EncoderSpec:
+        """Which encoder it is."""
+        return self._spec
 
 
 class RouterReplica:

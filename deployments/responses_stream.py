@@ -91,11 +91,15 @@ class ResponsesStream:
         if data == DONE:
             self.finish()
         event = _json_object(data)
+        if error := event.get("error"):
+            raise response_failure(error)
         name = event.get("type")
-        if name in _FAILURES or event.get("error"):
-            raise response_failure(_error_in(event))
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise UpstreamError("The upstream sent an event that has no type.")
+        if name in _FAILURES:
+            response = event.get("response")
+            inside = response.get("error") if isinstance(response, dict) else event
+            raise response_failure(inside)
         written = named_event(name, self._written(data, event))
         if name in _PREAMBLE and not self.n_events:
             self._held += written
@@ -116,14 +120,6 @@ class ResponsesStream:
         if isinstance(response.get("provider"), str):
             self.provider = response["provider"]
         return orjson.dumps(event)
-
-
-def _error_in(event: dict[str, Any]) -> Any:
-    """Of an event that reports one: inside it, inside its response, or itself."""
-    if error := event.get("error"):
-        return error
-    response = event.get("response")
-    return response.get("error") if isinstance(response, dict) else event
 
 
 def _json_object(data: bytes) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import httpx
+from h2.exceptions import H2Error
 
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError, UpstreamTimeout
+from deployments.http2_reset import reset_streams_closed_early
 from deployments.patience import too_slow
 from deployments.upstream_errors import status_error
 
@@ -31,13 +33,16 @@ class UpstreamClient:
         base_url: str,
         *,
         headers: Mapping[str, str],
+        http2: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        if http2:
+            reset_streams_closed_early()
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={**headers, "content-type": "application/json"},
             limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
-            http2=True,
+            http2=http2,
             transport=transport,
             # A redirect would carry the key to another host.
             follow_redirects=False,
@@ -115,7 +120,8 @@ def _translated() -> Iterator[None]:
         yield
     except httpx.TimeoutException:
         raise UpstreamTimeout("The upstream did not answer in time.") from None
-    except httpx.HTTPError as error:
+    # h2's own errors and those of the socket escape httpx while a body is read.
+    except (httpx.HTTPError, H2Error, OSError) as error:
         kind = type(error).__name__
         what = f"The connection to the upstream failed ({kind})."
         raise UpstreamError(what) from None

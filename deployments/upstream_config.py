@@ -28,6 +28,11 @@ class UpstreamConfig(BaseModel):
     request_defaults: dict[str, Any] = Field(
         default={}, description="sent in the body where the client says nothing"
     )
+    http2: bool = Field(
+        default=False,
+        description="HTTP/2: fewer connections; but a front end that closes one in "
+        "good order (GOAWAY) breaks the answers in flight on it, as httpcore reads it",
+    )
     generation_costs: bool = Field(
         default=False,
         description="GET generation?id= tells what a broken-off answer was charged",

@@ -1,6 +1,6 @@
 """The HTTP surface: OpenAI's paths and words, and ours beside them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingError
 from serve_app.chat import Chat, parse_chat
+from serve_app.embeddings import Embeddings
 from serve_app.gateway import Gateway
 from serve_app.incoming import asked, read_body, request_id, unless_gone
 from serve_app.model_list import model_entry, model_list
@@ -16,16 +17,21 @@ from serve_app.planning import Plan
 from serve_app.responses import error_response, json_response, routing_headers
 from serve_app.run import Call
 from serve_app.streaming import sse_body
+from serve_app.surfaces.completions import parse_completion
+from serve_app.surfaces.responses import parse_responses
+from serve_app.tenants import Tenant
+
+Parse = Callable[[bytes], Chat]
 
 
-def build_api(gateway: Gateway) -> FastAPI:
-    """The ASGI application of one Gateway."""
+def build_api(gateway: Gateway, embeddings: Embeddings | None = None) -> FastAPI:
+    """The ASGI application of one Gateway; without an Embedder it has no embeddings."""
     app = FastAPI(title="avengers-serve", docs_url=None, redoc_url=None)
     app.add_exception_handler(ServingError, _serving_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_exception_handler(Exception, _unforeseen)
-    paths = _Paths(gateway)
+    paths = _Paths(gateway, embeddings)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
         app.include_router(_openai_routes(paths, prefix))
     app.add_api_route("/healthz", paths.healthz, methods=["GET"])
@@ -36,6 +42,9 @@ def build_api(gateway: Gateway) -> FastAPI:
 def _openai_routes(paths: "_Paths", prefix: str) -> APIRouter:
     router = APIRouter(prefix=prefix)
     router.add_api_route("/chat/completions", paths.chat, methods=["POST"])
+    router.add_api_route("/completions", paths.completions, methods=["POST"])
+    router.add_api_route("/responses", paths.responses, methods=["POST"])
+    router.add_api_route("/embeddings", paths.embeddings, methods=["POST"])
     router.add_api_route("/route", paths.route, methods=["POST"])
     router.add_api_route("/models", paths.models, methods=["GET"])
     router.add_api_route("/models/{model:path}", paths.model, methods=["GET"])
@@ -45,37 +54,47 @@ def _openai_routes(paths: "_Paths", prefix: str) -> APIRouter:
 class _Paths:
     """One method for each path."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, embeddings: Embeddings | None) -> None:
         self._gateway = gateway
+        self._embeddings = embeddings
 
     async def chat(self, request: Request) -> Response:
         """OpenAI's chat completions; `model` may be `auto` or `auto:<cost_tier>`."""
-        plan, chat = await self._planned(request)
-        if chat.request.stream:
-            return await self._stream(request, plan, chat)
-        call = self._call(request, plan, chat)
-        answer, answered = await unless_gone(
-            request, self._gateway.completions.complete(call)
-        )
-        headers = routing_headers(answered, answer.settlement.cost_usd)
-        return Response(answer.body, headers=headers, media_type="application/json")
+        return await self._answer(request, parse_chat)
+
+    async def completions(self, request: Request) -> Response:
+        """OpenAI's text completions, where the upstream has them."""
+        return await self._answer(request, parse_completion)
+
+    async def responses(self, request: Request) -> Response:
+        """OpenAI's responses, none of them stored, where the upstream has them."""
+        return await self._answer(request, parse_responses)
+
+    async def embeddings(self, request: Request) -> Response:
+        """OpenAI's embeddings, by the encoder that routes."""
+        tenant = self._tenant(request)
+        if tier := asked(request).cost_tier:
+            self._gateway.directory.tier(tier, tenant, None)
+        if self._embeddings is None:
+            raise NotFound("There is no embedder here.", code="path_not_found")
+        body = await read_body(request, self._gateway.limits.max_body_bytes)
+        content = await unless_gone(request, self._embeddings.answer(body))
+        return Response(content, media_type="application/json")
 
     async def route(self, request: Request) -> Response:
         """The decision for a chat completion, without the answer."""
-        plan, chat = await self._planned(request)
+        plan, chat = await self._planned(request, parse_chat)
         return json_response(await self._gateway.explain(plan, chat))
 
     async def models(self, request: Request) -> Response:
         """The models and cost tiers that this key may use."""
-        directory = self._gateway.directory
-        tenant = directory.authenticate(request.headers.get("authorization"))
-        return json_response(model_list(directory, tenant))
+        tenant = self._tenant(request)
+        return json_response(model_list(self._gateway.directory, tenant))
 
     async def model(self, request: Request, model: str) -> Response:
         """One of them."""
-        directory = self._gateway.directory
-        tenant = directory.authenticate(request.headers.get("authorization"))
-        return json_response(model_entry(directory, tenant, model))
+        tenant = self._tenant(request)
+        return json_response(model_entry(self._gateway.directory, tenant, model))
 
     async def healthz(self) -> Response:
         """The process is alive."""
@@ -87,13 +106,27 @@ class _Paths:
             raise Overloaded("The router does not answer yet.", retry_after_s=1.0)
         return PlainTextResponse("ready")
 
-    async def _planned(self, request: Request) -> tuple[Plan, Chat]:
-        """Authenticate before anything of the body is read or judged."""
+    def _tenant(self, request: Request) -> Tenant:
         authorization = request.headers.get("authorization")
-        tenant = self._gateway.directory.authenticate(authorization)
+        return self._gateway.directory.authenticate(authorization)
+
+    async def _planned(self, request: Request, parse: Parse) -> tuple[Plan, Chat]:
+        """Authenticate before anything of the body is read or judged."""
+        tenant = self._tenant(request)
         limit = self._gateway.limits.max_body_bytes
-        chat = parse_chat(await read_body(request, limit))
+        chat = parse(await read_body(request, limit))
         return self._gateway.plan(tenant, chat, asked(request)), chat
+
+    async def _answer(self, request: Request, parse: Parse) -> Response:
+        plan, chat = await self._planned(request, parse)
+        if chat.request.stream:
+            return await self._stream(request, plan, chat)
+        call = self._call(request, plan, chat)
+        answer, answered = await unless_gone(
+            request, self._gateway.completions.complete(call)
+        )
+        headers = routing_headers(answered, answer.settlement.cost_usd)
+        return Response(answer.body, headers=headers, media_type="application/json")
 
     def _call(self, request: Request, plan: Plan, chat: Chat) -> Call:
         return Call(plan, chat, self._gateway.directory, request_id(request))
@@ -104,7 +137,7 @@ class _Paths:
             request, self._gateway.completions.start_stream(call)
         )
         body: AsyncIterator[bytes] = sse_body(
-            started, include_usage=chat.request.include_usage
+            started, include_usage=chat.request.include_usage, surface=chat.surface
         )
         return StreamingResponse(
             body,

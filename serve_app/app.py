@@ -36,14 +36,14 @@ _RESOURCES = {"num_cpus": 0.1}
 
 
 def build_app(config: AppConfig) -> Application:
-    """The graph Gateway → Router → Embedder, Gateway → backends."""
+    """The graph Gateway → Router → Embedder, Gateway → backends and Embedder."""
     # Not fetched here: each replica needs it on its own node.
     artifact = artifact_location(config.artifact)
     embedder = _deployment(EmbedderReplica, "Embedder").bind(artifact, config.embedder)
     router = _deployment(RouterReplica, "Router").bind(embedder, artifact)
     backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
     gateway = serve.ingress()(GatewayReplica)
-    return _deployment(gateway, "Gateway").bind(config, router, backends)
+    return _deployment(gateway, "Gateway").bind(config, router, backends, embedder)
 
 
 def _backend(name: str, config: AppConfig) -> Application:

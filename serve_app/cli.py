@@ -8,7 +8,14 @@ import sys
 import typer
 
 from artifacts.errors import BadInput
-from serve_app import commands_artifact, commands_evaluate, commands_serve
+from serve_app import (
+    commands_artifact,
+    commands_diff,
+    commands_evaluate,
+    commands_extend,
+    commands_import,
+    commands_serve,
+)
 from serve_app.local_cluster import LaunchError
 
 
@@ -28,8 +35,13 @@ def build_cli() -> typer.Typer:
         commands_evaluate.evaluate,
         commands_artifact.inspect,
         commands_artifact.route,
+        commands_extend.add_model,
+        commands_extend.remove_model,
+        commands_extend.reprice,
+        commands_diff.diff,
     ):
         cli.command()(command)
+    cli.command("import")(commands_import.import_records)
     return cli
 
 

@@ -1,6 +1,7 @@
 """`avengers fit`, `inspect` and `route`: artifacts from the command line."""
 
 import json
+import os
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -8,27 +9,27 @@ from typing import Annotated, Literal
 
 import typer
 
-from artifacts.atomic import check_replaceable
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
+from artifacts.embedding import embed
 from artifacts.encoder import Encoder, load_encoder
 from artifacts.evaluation.judging import judge
-from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
+from artifacts.fit import FitConfig, Fitted, fit_artifact
+from artifacts.location import check_destination, is_remote, save_at
 from artifacts.onnx_encoder import read_spec
 from artifacts.policy import PaperPolicy
-from artifacts.record_line import TokenPrice
 from artifacts.records import RecordReader
-from artifacts.store import ENCODER, MANIFEST, load, save
+from artifacts.remote import shown
+from artifacts.store import ENCODER, load
 from serve_app.artifact_tables import (
     print_decision,
     print_metrics,
     print_models,
     summary,
 )
+from serve_app.catalog_prices import catalog_prices
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
-from serve_app.config_file import app_config
 from serve_app.selection import with_models
-from serve_app.serve_config import read_config
 from serve_app.terminal import progress_bar
 
 
@@ -49,7 +50,9 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def fit(  # noqa: PLR0913  (the options of a command)
     records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Artifact directory.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="Artifact directory, or s3://, gs://, …")
+    ],
     encoder: Annotated[
         Path | None, typer.Option(help="Encoder directory; default: the bundled one.")
     ] = None,
@@ -71,16 +74,26 @@ def fit(  # noqa: PLR0913  (the options of a command)
     allow_gaps: Annotated[
         bool, typer.Option(help="Accept lines that lack some of the models.")
     ] = False,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
+    ] = None,
 ) -> None:
     """Fit a routing artifact on labelled records."""
-    check_replaceable(out, MANIFEST)
-    prices = _prices(catalog)
+    check_destination(out)
+    prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     dataset = with_models(dataset, models)
     files = encoder or artifact_directory(BUNDLED_ARTIFACT) / ENCODER
     text_encoder = _encoder(files)
     with progress_bar("embedding") as progress:
-        vectors = embed(dataset.queries, text_encoder, progress)
+        vectors = embed(
+            dataset.queries,
+            text_encoder,
+            progress,
+            folder=embeddings,
+            threads=os.cpu_count() or 1,
+        )
     config = FitConfig(
         kmeans=KMeans(n_clusters=clusters, seed=seed),
         policy=_policy(policy, nearest),
@@ -89,14 +102,14 @@ def fit(  # noqa: PLR0913  (the options of a command)
         sources=tuple(path.name for path in records),
     )
     fitted = _judged(fit_artifact(dataset, vectors, text_encoder.spec, config))
-    save(fitted.artifact, out, encoder_directory=files)
-    typer.echo(f"wrote {out}")
+    save_at(fitted.artifact, out, encoder_directory=files)
+    typer.echo(f"wrote {shown(out) if is_remote(out) else out}")
     print_metrics(fitted.artifact.manifest)
 
 
 def inspect(
     artifact: Annotated[
-        str, typer.Argument(help="Artifact directory, or 'default': the bundled one.")
+        str, typer.Argument(help="Directory or address, or 'default': the bundled.")
     ] = BUNDLED_ARTIFACT,
     as_json: _Json = False,
 ) -> None:
@@ -117,7 +130,7 @@ def route(
         float, typer.Option(min=0, max=1, help="0 = cheapest, 1 = best answers.")
     ] = 0.5,
     artifact: Annotated[
-        str, typer.Option(help="Artifact directory, or 'default': the bundled one.")
+        str, typer.Option(help="Directory or address, or 'default': the bundled.")
     ] = BUNDLED_ARTIFACT,
     as_json: _Json = False,
 ) -> None:
@@ -143,19 +156,6 @@ def _policy(
 
 def _encoder(directory: Path) -> Encoder:
     return load_encoder(read_spec(directory), directory)
-
-
-def _prices(config: Path | None) -> dict[str, TokenPrice]:
-    """Prices of the models in a Serve configuration, where both are known."""
-    if config is None:
-        return {}
-    prices = {}
-    for spec in app_config(read_config(config), config).catalog.models:
-        input_usd = spec.price.input_usd_per_token
-        output_usd = spec.price.output_usd_per_token
-        if input_usd is not None and output_usd is not None:
-            prices[spec.id] = TokenPrice(input_usd, output_usd)
-    return prices
 
 
 def _judged(fitted: Fitted) -> Fitted:

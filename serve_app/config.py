@@ -1,7 +1,7 @@
 """The configuration of the application: what stands under `args` in the Serve YAML."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,9 @@ from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.embedder import EmbedderConfig
 from deployments.openrouter import OpenRouterConfig, UpstreamConfig
 from deployments.simulator import SimulatorConfig
+from deployments.tenancy import CostTier as CostTier
+from deployments.tenancy import KeyConfig as KeyConfig
+from deployments.tenancy import TenantConfig as TenantConfig
 from serve_app.attempts import RetryPolicy
 from serve_app.conversation_memory import ConversationConfig
 
@@ -22,58 +25,6 @@ VLLM = "vllm:"  # before the public id: each local model is a backend of its own
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CostTier(_Frozen):
-    """A named trade-off that tenants can buy."""
-
-    alpha: float = Field(ge=0, le=1, description="0 = cheapest, 1 = best answers")
-    models: frozenset[str] | None = Field(
-        default=None, description="only these may answer; none stated = all"
-    )
-
-
-class KeyConfig(_Frozen):
-    """One API key: the name of the variable that holds it, or its SHA-256."""
-
-    env: str | None = Field(default=None, description="environment variable")
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-
-    @model_validator(mode="after")
-    def _one(self) -> "KeyConfig":
-        if (self.env is None) == (self.sha256 is None):
-            raise ValueError("either env or sha256 is needed")
-        return self
-
-
-class TenantConfig(_Frozen):
-    """A tenant: what LiteLLM calls a team."""
-
-    id: str = Field(pattern="^[A-Za-z0-9._-]{1,64}$")
-    keys: tuple[KeyConfig, ...] = ()
-    cost_tier: str | None = Field(
-        default=None, description="what `auto` stands for; or state alpha"
-    )
-    alpha: float | None = Field(default=None, ge=0, le=1)
-    allowed_cost_tiers: frozenset[str] | None = Field(
-        default=None, description="tiers it may ask for; none stated = all"
-    )
-    models: frozenset[str] | None = Field(
-        default=None, description="only these may be used; none stated = all"
-    )
-    default_model: str | None = Field(
-        default=None, description="answers when routing fails; none = the gateway's"
-    )
-    byok: dict[str, str] = Field(
-        default={},
-        description="backend → environment variable with the tenant's own key for it",
-    )
-
-    @model_validator(mode="after")
-    def _one_alpha(self) -> "TenantConfig":
-        if (self.cost_tier is None) == (self.alpha is None):
-            raise ValueError("either cost_tier or alpha is needed")
-        return self
 
 
 class LiveSettings(_Frozen):
@@ -90,17 +41,17 @@ class LiveSettings(_Frozen):
         _refuse_unknown("default_model", {self.default_model}, known)
         for name, tier in self.cost_tiers.items():
             _refuse_unknown(f"cost_tiers.{name}.models", tier.models or set(), known)
-        ids = [tenant.id for tenant in self.tenants]
+        seen = set()
         for tenant in self.tenants:
             where = f"tenants.{tenant.id}"
-            if ids.count(tenant.id) > 1:
+            if tenant.id in seen:
                 raise ValueError(f"{where}: listed twice")
+            seen.add(tenant.id)
             _refuse_unknown(f"{where}.models", tenant.models or set(), known)
             if tenant.default_model:
                 _refuse_unknown(f"{where}.default_model", {tenant.default_model}, known)
-            named = {tenant.cost_tier} if tenant.cost_tier else set()
-            named |= tenant.allowed_cost_tiers or set()
-            _refuse_unknown(f"{where}.cost_tier", named, set(self.cost_tiers))
+            tiers = set(self.cost_tiers)
+            _refuse_unknown(f"{where}.cost_tier", tenant.named_tiers, tiers)
         return self
 
 

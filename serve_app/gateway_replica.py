@@ -7,10 +7,11 @@ from pydantic import ValidationError
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
-from deployments.handles import RemoteBackend, RemoteRouter
+from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.journal import Journal
 from serve_app.api import build_api
 from serve_app.config import AppConfig
+from serve_app.embeddings import Embeddings
 from serve_app.gateway import Gateway
 from serve_app.run import BackendPort
 
@@ -23,11 +24,15 @@ class GatewayReplica:
         config: AppConfig,
         router: DeploymentHandle,
         backends: dict[str, DeploymentHandle],
+        embedder: DeploymentHandle,
     ) -> None:
         ports = {name: _port(name, handle, config) for name, handle in backends.items()}
         directory = config.usage.journal
         journal = Journal(Path(directory).expanduser()) if directory else None
         self._gateway = Gateway(config, RemoteRouter(router), ports, journal)
+        self._embeddings = Embeddings(
+            RemoteEmbedder(embedder), timeout_s=config.limits.request_timeout_s
+        )
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Replace `tenants`, `cost_tiers`, `catalog` or `default_model`, each whole."""
@@ -40,7 +45,7 @@ class GatewayReplica:
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve in the replica: no app crosses a process boundary."""
-        return build_api(self._gateway)
+        return build_api(self._gateway, self._embeddings)
 
 
 def _port(name: str, handle: DeploymentHandle, config: AppConfig) -> BackendPort:

@@ -26,6 +26,8 @@ def route_report(
         "cost_tier": plan.cost_tier,
         "policy": decision.policy,
         "artifact": decision.artifact_id,
+        "out_of_distribution": decision.out_of_distribution,
+        "similarity_percentile": decision.similarity_percentile,
         "ranking": _ranking(decision),
         "excluded": {**plan.excluded, **left_out},
         "clusters": [_cluster(view, decision) for view in explanation.clusters],
@@ -66,7 +68,8 @@ def _ranking(decision: RoutingDecision) -> list[dict[str, Any]]:
 def _why(decision: RoutingDecision, place: int) -> str:
     """One sentence on why the model at `place` was chosen or not."""
     if place == 0:
-        return f"greatest score at alpha {decision.alpha:g}"
+        basis = " over all queries" if decision.out_of_distribution else ""
+        return f"greatest score at alpha {decision.alpha:g}{basis}"
     accuracy = decision.expected_accuracy
     cost = decision.expected_cost_usd
     points = (accuracy[place] - accuracy[0]) * 100

@@ -9,36 +9,62 @@ from typing import Any
 import orjson
 
 from deployments.errors import ServingError
-from deployments.protocol import Settlement
+from deployments.protocol import Settlement, Surface
+from deployments.responses_stream import named_event
 from deployments.sse import DONE, event
 from serve_app.completion import Started
 
 logger = logging.getLogger(__name__)
 
 
-async def sse_body(started: Started, *, include_usage: bool) -> AsyncIterator[bytes]:
+_CHUNKS = {
+    "chat/completions": "chat.completion.chunk",
+    "completions": "text_completion",
+}
+
+
+async def sse_body(
+    started: Started,
+    *,
+    include_usage: bool,
+    surface: Surface = "chat/completions",
+) -> AsyncIterator[bytes]:
     """Frames as they come; then the usage event if asked for, then `[DONE]`.
 
-    An error after the first byte becomes an error event, and no `[DONE]` follows: the
+    A stream of the Responses API ends with its own last event, which holds the usage.
+    An error after the first byte becomes an error event, and nothing follows: the
     official clients then raise, as they do with OpenAI.
     """
     async with aclosing(started.frames) as frames:  # type: ignore[type-var]
         try:
             async for item in frames:
                 if isinstance(item, Settlement):
+                    if surface == "responses":
+                        return
                     if include_usage:
-                        yield event(_usage_chunk(started, item))
+                        yield event(_usage_chunk(started, item, _CHUNKS[surface]))
                     yield event(DONE)
                     return
                 yield item
         except ServingError as error:
             logger.warning("stream of %s broke off", started.answered.model)
-            yield event(orjson.dumps(error.body()))
+            yield _error_event(started, error, surface)
 
 
-def _usage_chunk(started: Started, settlement: Settlement) -> bytes:
+def _error_event(started: Started, error: ServingError, surface: Surface) -> bytes:
+    body = error.body()
+    if surface != "responses":
+        return event(orjson.dumps(body))
+    # The reference has these fields beside the type; OpenAI sends them in `error`, and
+    # by that its clients know that they must raise. So they are in both places.
+    told: dict[str, Any] = {**body["error"], **body}
+    told |= {"type": "error", "sequence_number": started.received.n_events}
+    return named_event("error", orjson.dumps(told))
+
+
+def _usage_chunk(started: Started, settlement: Settlement, kind: str) -> bytes:
     chunk = {
-        "object": "chat.completion.chunk",
+        "object": kind,
         **started.received.head,
         "model": started.answered.model,
         "choices": [],

@@ -1,26 +1,15 @@
 """Who asks, and what he may use."""
 
-import hashlib
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from deployments.catalog import ModelSpec
 from deployments.errors import Forbidden, NotFound, Unauthenticated
+from deployments.tenancy import KEY_PREFIX as KEY_PREFIX
+from deployments.tenancy import key_sha256
+from deployments.tenancy import new_key as new_key
 from serve_app.config import CostTier, KeyConfig, LiveSettings, TenantConfig
-
-KEY_PREFIX = "sk-av-"
-
-
-def new_key() -> str:
-    """A fresh API key of 256 random bits."""
-    return KEY_PREFIX + secrets.token_urlsafe(32)
-
-
-def key_sha256(key: str) -> str:
-    """What is stored of a key."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

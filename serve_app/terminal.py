@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from artifacts.fit import Progress
+from artifacts.embedding import Progress
 
 # Metrics as reports name them, and what a table says for them. Costs are shares of
 # the best single model's.

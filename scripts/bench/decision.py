@@ -20,6 +20,7 @@ from artifacts.artifact import Manifest, ModelEntry, Provenance, RoutingArtifact
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import Vectors, unit_rows
 from artifacts.encoder_spec import EncoderSpec
+from artifacts.familiarity import Familiarity
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import ClusterProfiles
 from artifacts.smoother import Smoother
@@ -61,6 +62,7 @@ def random_artifact(
         smoother=_random_smoother(accuracy, dimension)
         if policy.kind == "calibrated"
         else None,
+        familiarity=_familiarity(clusters),
     )
     names = [f"model-{i:04d}" for i in range(models)]
     manifest = Manifest(
@@ -72,6 +74,7 @@ def random_artifact(
         n_init=1,
         seed=0,
         policy=policy,
+        out_of_distribution_quantile=0.01,
         provenance=Provenance(
             sources=("random",),
             digest="0" * 64,
@@ -84,6 +87,13 @@ def random_artifact(
         libraries={},
     )
     return RoutingArtifact(manifest, _units(rng, clusters, dimension), profiles)
+
+
+def _familiarity(clusters: int) -> Familiarity:
+    """Such that random vectors are familiar: the usual way is timed."""
+    levels = np.linspace(0, 1, 120)
+    size = np.ones(clusters, dtype=np.int64)
+    return Familiarity(np.stack([levels, levels / 2 - 0.1]), size)
 
 
 def _random_smoother(accuracy: np.ndarray, dimension: int) -> Smoother:

@@ -84,7 +84,11 @@ def upstream_model(model: str) -> str:
 
 @contextmanager
 def upstream_graph(
-    *, tenants: int, http2: bool, settings: Settings | None = None
+    *,
+    tenants: int,
+    http2: bool,
+    settings: Settings | None = None,
+    timeouts: Mapping[str, float] = TIMEOUTS,
 ) -> Iterator[Graph]:
     """Gateway and upstream until the end of the block.
 
@@ -102,7 +106,11 @@ def upstream_graph(
         variables["OPENROUTER_API_KEY"] = "up-operator"
         with listening(upstream, tls=tls) as url:
             config = directory / "serve.yaml"
-            text = yaml.safe_dump(_config(url, tenants, directory / "journal"))
+            configured = _config(url, tenants, directory / "journal", timeouts)
+            configured["applications"][0]["args"]["backends"]["openrouter"]["http2"] = (
+                http2
+            )
+            text = yaml.safe_dump(configured)
             config.write_text(text, encoding="utf-8")
             with served("--config", str(config), environment=variables) as graph:
                 protocol = "HTTP/2" if http2 else "HTTP/1.1"
@@ -117,7 +125,9 @@ def _variable(number: int) -> str:
     return f"AVENGERS_FAULTS_KEY_{number}"
 
 
-def _config(url: str, tenants: int, journal: Path) -> Mapping[str, Any]:
+def _config(
+    url: str, tenants: int, journal: Path, timeouts: Mapping[str, float]
+) -> dict[str, Any]:
     """The local configuration with our upstream, short timeouts and many tenants."""
     config = _local()
     args = config["applications"][0]["args"]
@@ -127,7 +137,7 @@ def _config(url: str, tenants: int, journal: Path) -> Mapping[str, Any]:
     # The machine may be slow; no row is about routing.
     args["limits"] = {"route_timeout_s": 20.0}
     for model in args["catalog"]["models"]:
-        model["timeouts"] = TIMEOUTS
+        model["timeouts"] = dict(timeouts)
     args["tenants"] = [
         {
             "id": f"row-{number:04}",

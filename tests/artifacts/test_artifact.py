@@ -108,5 +108,5 @@ def test_any_changed_value_changes_the_artifact_id(artifact):
     for name, array in arrays_of(artifact.centroids, artifact.profiles).items():
         arrays = arrays_of(artifact.centroids, artifact.profiles)
         changed = array.copy()
-        changed[0, 0] = 5
+        changed.flat[0] = 5
         assert arrays_digest({**arrays, name: changed}) != artifact.artifact_id

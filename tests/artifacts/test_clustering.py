@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from artifacts import clustering
 from artifacts.clustering import KMeans, nearest, unit_rows
+from artifacts.embedding import embed
 from artifacts.encoder import OnnxEncoder
-from artifacts.fit import embed
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
@@ -40,6 +41,16 @@ def test_nearest_come_in_the_order_of_their_cosine():
     every = rows(20, 3)[:, 0]
     assert clusters[0].tolist() == np.argsort(-every)[:4].tolist()
     assert similarity[0].tolist() == sorted(similarity[0].tolist(), reverse=True)
+
+
+def test_many_rows_are_compared_in_blocks(monkeypatch):
+    at_once = nearest(rows(50), rows(7), 3)
+
+    monkeypatch.setattr(clustering, "_BLOCK_CELLS", 7 * 4)
+    in_blocks = nearest(rows(50), rows(7), 3)
+
+    assert np.array_equal(in_blocks[0], at_once[0])
+    assert in_blocks[1] == pytest.approx(at_once[1], abs=1e-6)
 
 
 @pytest.mark.parametrize("bad", [[0.0, 0.0], [np.nan, 1.0]])

@@ -9,7 +9,7 @@ from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
-from artifacts.fit import FitConfig, Fitted, embed, fit_artifact
+from artifacts.fit import FitConfig, Fitted, fit_artifact
 from artifacts.policy import PaperPolicy
 from artifacts.record_line import TokenPrice
 from tests.artifacts.evaluation.split_data import two_topics
@@ -25,15 +25,6 @@ SPEC = EncoderSpec(
     dtype="float32",
     digest="0" * 64,
 )
-
-
-class Lengths:
-    """Two values for each text, not of unit length."""
-
-    spec = SPEC
-
-    def encode(self, texts):
-        return np.array([[len(text), 1] for text in texts], np.float32)
 
 
 def fit(seed: int = 0, **changes: object) -> Fitted:
@@ -112,14 +103,3 @@ def test_a_cluster_around_the_origin_is_bad_input():
 
     with pytest.raises(BadInput, match="no direction"):
         fit_artifact(dataset, opposite, SPEC, config)
-
-
-def test_embedding_gives_unit_rows_in_order_and_tells_its_progress():
-    texts = tuple("x" * (1 + i % 3) for i in range(300))
-    seen: list[tuple[int, int]] = []
-
-    rows = embed(texts, Lengths(), lambda done, total: seen.append((done, total)))
-
-    assert seen == [(256, 300), (300, 300)]
-    assert np.linalg.norm(rows, axis=1) == pytest.approx(1)
-    assert (rows[:, 0] / rows[:, 1])[297:].tolist() == pytest.approx([1, 2, 3])

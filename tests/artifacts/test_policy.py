@@ -151,7 +151,11 @@ def test_real_records_are_decided_as_the_reference_decides(alpha):
         pytest.skip(f"{file} is absent; AVENGERS_DATA names the folder of the records")
     dataset = RecordReader().read([file])
     rows = np.array([bag_of_trigrams(query) for query in dataset.queries], np.float32)
-    config = FitConfig(kmeans=KMeans(n_init=1, n_iter=10), policy=PaperPolicy())
+    config = FitConfig(
+        kmeans=KMeans(n_init=1, n_iter=10),
+        policy=PaperPolicy(),
+        out_of_distribution_quantile=0,  # the paper knows no such thing
+    )
     run = fit_artifact(dataset, unit_rows(rows), spec(64), config)
 
     for vector in run.test_vectors:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import artifacts.profiles
 from artifacts.dataset import RoutingDataset
 from artifacts.profiles import ClusterProfiles, profile_clusters
 
@@ -86,6 +87,20 @@ def test_cells_are_those_of_the_filled_tables():
 
     assert accuracy.tolist() == result.filled_accuracy()[[1, 0], 1:].tolist()
     assert cost.tolist() == result.filled_cost_usd()[[1, 0], 1:].tolist()
+
+
+def test_rows_are_summed_in_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 50)
+    values = rng.uniform(size=(2, 50, 2))
+    at_once = profiles(*values, labels, 3)
+
+    monkeypatch.setattr(artifacts.profiles, "_BLOCK_CELLS", 3 * 8)
+    in_blocks = profiles(*values, labels, 3)
+
+    assert in_blocks.accuracy == pytest.approx(at_once.accuracy)
+    assert in_blocks.cost_usd == pytest.approx(at_once.cost_usd)
+    assert in_blocks.count.tolist() == at_once.count.tolist()
 
 
 def test_a_model_without_any_score_is_named():

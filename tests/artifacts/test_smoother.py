@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from artifacts.clustering import unit_rows
 from artifacts.smoother import Smoother
-from artifacts.smoother_fit import find_directions, regress
 
 
 @pytest.fixture
@@ -69,32 +67,3 @@ def test_arrays_lead_back_to_the_smoother(smoother: Smoother) -> None:
 def test_broken_arrays_are_refused(smoother, field, value, what) -> None:
     with pytest.raises(ValueError, match=what):
         replace(smoother, **{field: value})
-
-
-def test_signal_is_learnt_and_noise_is_shrunk_away() -> None:
-    rng = np.random.default_rng(0)
-    vectors = unit_rows(rng.normal(size=(600, 3)).astype(np.float32))
-    signal = np.sign(vectors[:, 0]) * 0.3
-    noise = rng.normal(0, 0.3, (600, 2))
-    values = 0.5 + np.column_stack([signal + 0.1 * noise[:, 0], noise[:, 1]])
-    directions = find_directions(vectors, n_landmarks=40, sharpness=16, seed=0)
-
-    fitted = regress(directions, values).fitted(directions) - 0.5
-
-    assert np.corrcoef(fitted[:, 0], signal)[0, 1] > 0.9
-    assert fitted[:, 1].std() < 0.2 * noise[:, 1].std()
-
-
-def test_the_posterior_covers_the_truth() -> None:
-    rng = np.random.default_rng(1)
-    vectors = unit_rows(rng.normal(size=(800, 4)).astype(np.float32))
-    truth = 0.5 + 0.3 * vectors[:, :1]
-    values = (rng.uniform(size=(800, 1)) < truth).astype(float)
-    directions = find_directions(vectors, n_landmarks=40, sharpness=16, seed=0)
-
-    fit = regress(directions, values)
-
-    z = directions.u * directions.singular
-    sd = np.sqrt(fit.variance_mean + z**2 @ fit.variance_weight)
-    inside = np.abs(fit.fitted(directions) - truth) < 2 * sd
-    assert inside.mean() > 0.85

@@ -1,13 +1,6 @@
 """An artifact's directory: round trip, damage, and saves that do not finish."""
 
-import json
-import os
-import shutil
-import signal
 import struct
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -196,32 +189,3 @@ def test_a_save_that_fails_leaves_the_old_artifact(artifact, tmp_path):
 
     assert (tmp_path / "a" / "manifest.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-SAVING = """
-import sys
-from pathlib import Path
-from artifacts.store import load, save
-artifact = load(Path(sys.argv[1]))
-print("ready", flush=True)
-while True:
-    save(artifact, Path(sys.argv[2]), encoder_directory=Path(sys.argv[3]))
-"""
-
-
-@pytest.mark.parametrize("delay_s", [0.02, 0.05, 0.11, 0.23])
-def test_a_kill_during_a_save_leaves_a_whole_artifact(artifact, tmp_path, delay_s):
-    source, target = tmp_path / "source", tmp_path / "target"
-    save(artifact, source)
-    shutil.copytree(source, target)
-    small = tmp_path / "encoder"
-    small.mkdir()
-    (small / "encoder.json").write_text(json.dumps({}))
-    command = [sys.executable, "-c", SAVING, str(source), str(target), str(small)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay_s)
-        os.kill(process.pid, signal.SIGKILL)
-
-    assert load(target).artifact_id == artifact.artifact_id

@@ -9,7 +9,6 @@ from deployments.errors import UpstreamError
 from deployments.protocol import BackendRequest, Settlement
 from deployments.simulator import SimulatorBackend, SimulatorConfig
 
-
 PRICE = Price(input_usd_per_token=0.001, output_usd_per_token=0.002)
 
 

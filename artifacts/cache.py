@@ -1,0 +1,155 @@
+"""Artifacts from elsewhere, kept here by digest.
+
+$AVENGERS_CACHE (else $XDG_CACHE_HOME/avengers, else ~/.cache/avengers) holds
+
+arrays/ID/arrays.npz       verified against the manifest's artifact_id
+encoders/KEY/…             verified against the manifest's encoder
+artifacts/DIGEST/          a manifest, by its SHA-256, with links to the two above
+
+Each is made beside its place and moved there whole, so several processes may fetch the
+same, and none is there unless it was verified. Only a manifest is read anew each time.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from artifacts.artifact import Manifest
+from artifacts.atomic import place_once
+from artifacts.encoder_spec import EncoderSpec, files_digest
+from artifacts.errors import ArtifactError
+from artifacts.onnx_encoder import MODEL_FILES, SPEC_FILE, read_spec
+from artifacts.remote import NotThere, RemoteFolder
+from artifacts.store import ARRAYS, ENCODER, MANIFEST, manifest_of, read_arrays
+
+_TRIES = 3  # while the artifact is being replaced under our eyes
+
+
+def cache_directory() -> Path:
+    """See the module."""
+    if named := os.environ.get("AVENGERS_CACHE"):
+        return Path(named).resolve()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "avengers"
+
+
+def cached(folder: RemoteFolder) -> Path:
+    """The artifact's directory in the cache, fetched unless it is there.
+
+    ArtifactError: it cannot be read, or is not what its manifest says.
+    """
+    data = folder.read(MANIFEST)
+    for _ in range(_TRIES):
+        try:
+            return _entry(folder, data)
+        except ArtifactError:
+            before, data = data, folder.read(MANIFEST)
+            if data == before:
+                raise
+    raise ArtifactError(folder.where(MANIFEST), "it changes faster than it can be read")
+
+
+def addressed(name: str, manifest: Manifest) -> str:
+    """Where a file of an artifact's directory lies in a folder elsewhere."""
+    if name == ARRAYS:
+        return f"arrays/{manifest.artifact_id}.npz"
+    first, _, rest = name.partition("/")
+    if first == ENCODER:
+        return f"encoders/{_encoder_key(manifest.encoder)}/{rest}"
+    return name
+
+
+def _encoder_key(spec: EncoderSpec) -> str:
+    """Not the files' digest alone: the prompt and the window matter as well."""
+    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+
+
+def _entry(folder: RemoteFolder, data: bytes) -> Path:
+    entry = cache_directory() / "artifacts" / hashlib.sha256(data).hexdigest()
+    if entry.is_dir() and all(path.exists() for path in entry.iterdir()):
+        return entry
+    manifest = manifest_of(data, folder.where(MANIFEST))
+    arrays = _arrays(folder, manifest)
+    encoder = _encoder(folder, manifest)
+
+    def link(staging: Path) -> None:
+        (staging / MANIFEST).write_bytes(data)
+        (staging / ARRAYS).symlink_to(_from_entry(arrays / ARRAYS))
+        if encoder is not None:
+            (staging / ENCODER).symlink_to(_from_entry(encoder))
+
+    return _placed(entry, link)
+
+
+def _from_entry(path: Path) -> Path:
+    """Relative: the cache may be moved, or mounted elsewhere."""
+    return Path("../..") / path.relative_to(cache_directory())
+
+
+def _arrays(folder: RemoteFolder, manifest: Manifest) -> Path:
+    def fetch(staging: Path) -> None:
+        name = _download(folder, ARRAYS, manifest, staging / ARRAYS)
+        try:
+            read_arrays(staging / ARRAYS, manifest.artifact_id)
+        except ArtifactError as error:
+            raise ArtifactError(folder.where(name), error.what) from None
+
+    return _placed(cache_directory() / "arrays" / manifest.artifact_id, fetch)
+
+
+def _encoder(folder: RemoteFolder, manifest: Manifest) -> Path | None:
+    """None if the artifact holds no encoder: it is named only."""
+    spec = manifest.encoder
+    if spec.digest is None:
+        return None
+
+    def fetch(staging: Path) -> None:
+        for name in _encoder_files(folder, manifest):
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            _download(folder, f"{ENCODER}/{name}", manifest, staging / name)
+        try:
+            _check_encoder(staging, spec)
+        except ArtifactError as error:
+            raise ArtifactError(folder.where(ENCODER), error.what) from None
+
+    try:
+        return _placed(cache_directory() / "encoders" / _encoder_key(spec), fetch)
+    except NotThere:
+        return None
+
+
+def _encoder_files(folder: RemoteFolder, manifest: Manifest) -> list[str]:
+    if manifest.encoder.kind == "onnx":
+        return [SPEC_FILE, *MODEL_FILES]  # known, so that the web can be read too
+    below = addressed(f"{ENCODER}/", manifest)
+    found = folder.names(below.rstrip("/")) or folder.names(ENCODER)
+    if not found:
+        raise NotThere(folder.where(ENCODER), "No such file")
+    return found
+
+
+def _check_encoder(directory: Path, spec: EncoderSpec) -> None:
+    onnx = spec.kind == "onnx"
+    if files_digest(directory, MODEL_FILES if onnx else None) != spec.digest:
+        raise ArtifactError(directory, "its digest is not the manifest's")
+    if onnx and (differences := read_spec(directory).differences(spec)):
+        raise ArtifactError(directory, "; ".join(differences))
+
+
+def _download(folder: RemoteFolder, name: str, manifest: Manifest, to: Path) -> str:
+    """From where it is addressed by content, else by its own name; says which."""
+    address = addressed(name, manifest)
+    try:
+        folder.download(address, to)
+    except ArtifactError:  # some stores answer "forbidden" for what is not there
+        folder.download(name, to)
+        return name
+    return address
+
+
+def _placed(target: Path, fill: Callable[[Path], None]) -> Path:
+    try:
+        return place_once(target, fill)
+    except OSError as error:
+        raise ArtifactError(target, error.strerror or str(error)) from None

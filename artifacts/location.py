@@ -1,0 +1,91 @@
+"""Where an artifact lies: a directory, or an address that fsspec opens.
+
+An artifact at an address is
+
+manifest.json              written last, over the one before
+arrays/ID.npz              ID: the manifest's artifact_id
+encoders/KEY/…             KEY: digest of the encoder's description, weights included
+report/…                   as in a directory
+
+so that a manifest never lies beside the arrays of another: replacing an artifact adds
+files and then swaps the manifest, which object stores do in one step. What earlier
+manifests named stays, for readers that are still at it. An artifact's directory that
+was copied there file by file (arrays.npz, encoder/) is read too.
+"""
+
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
+
+from artifacts.artifact import RoutingArtifact
+from artifacts.atomic import check_replaceable
+from artifacts.cache import addressed, cached
+from artifacts.remote import NotThere, RemoteFolder
+from artifacts.store import MANIFEST, load_manifest, manifest_of, save
+
+
+def is_remote(location: str) -> bool:
+    """Whether it is an address, not a path (file:// is a path)."""
+    return "://" in location and not location.startswith("file://")
+
+
+def directory_of(location: str) -> Path:
+    """The local directory with the artifact that lies at `location`.
+
+    A path is resolved and nothing is looked at. What an address holds is downloaded
+    and verified, unless the cache has it (`cache.py`); ArtifactError if that fails.
+    """
+    if is_remote(location):
+        return cached(RemoteFolder(location))
+    return _local(location).resolve()
+
+
+def check_destination(location: str) -> None:
+    """ArtifactError unless `save_at` may write there; to be asked before the work."""
+    if not is_remote(location):
+        check_replaceable(_local(location), MANIFEST)
+        return
+    folder = RemoteFolder(location)
+    folder.check_writable()
+    try:
+        manifest_of(folder.read(MANIFEST), folder.where(MANIFEST))
+    except NotThere:
+        return
+
+
+def save_at(
+    artifact: RoutingArtifact, location: str, *, encoder_directory: Path | None = None
+) -> None:
+    """`store.save`, to a directory or an address; what is there is replaced.
+
+    ArtifactError: see `check_destination`; or the upload failed, and what was there
+    before is still whole.
+    """
+    if not is_remote(location):
+        save(artifact, _local(location), encoder_directory=encoder_directory)
+        return
+    check_destination(location)
+    with TemporaryDirectory() as made:
+        directory = Path(made) / "artifact"
+        save(artifact, directory, encoder_directory=encoder_directory)
+        _upload(directory, RemoteFolder(location))
+
+
+def _upload(directory: Path, folder: RemoteFolder) -> None:
+    manifest = load_manifest(directory)
+    files = [path for path in sorted(directory.rglob("*")) if path.is_file()]
+    for path in files:
+        name = PurePosixPath(path.relative_to(directory)).as_posix()
+        if name == MANIFEST:
+            continue
+        address = addressed(name, manifest)
+        # The same address means the same content, if all of it arrived.
+        if address == name or folder.size(address) != path.stat().st_size:
+            folder.upload(path, address)
+    folder.upload(directory / MANIFEST, MANIFEST)
+
+
+def _local(location: str) -> Path:
+    if location.startswith("file://"):
+        return Path(unquote(urlsplit(location).path))
+    return Path(location)

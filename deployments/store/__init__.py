@@ -1,0 +1,1 @@
+"""The SQL store: tenants, keys and tiers; usage records and spend."""

@@ -1,0 +1,172 @@
+"""Tenants, their keys and the cost tiers, kept in a database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from deployments.store.database import Database
+from deployments.store.errors import Refused
+from deployments.store.snapshot import Change, IssuedKey, Snapshot
+from deployments.store.state import (
+    State,
+    applied,
+    checked,
+    with_changed_key,
+    with_key,
+    without_tenant,
+)
+from deployments.store.state_changes import changes
+from deployments.store.state_rows import read_state, read_version, write_state
+from deployments.tenancy import (
+    CostTier,
+    KeyConfig,
+    KeyTerms,
+    TenantConfig,
+    key_sha256,
+    new_key,
+)
+
+Edit = Callable[[State], State]
+
+
+class Accounts:
+    """Changes are whole or not at all; whoever makes them, they follow each other.
+
+    What was read is kept: the next read takes only what changed since. Every method
+    may raise StoreUnavailable; those that change raise Missing and Refused.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._known = State()
+
+    async def version(self) -> int:
+        """Grows with each change; at least 1."""
+        async with self._database.reading() as connection:
+            return await read_version(connection)
+
+    async def snapshot(self) -> Snapshot:
+        """Everything, as of one moment."""
+        async with self._database.reading() as connection:
+            version = await read_version(connection)
+            state = await read_state(connection, version, self._known)
+        self._remember(state)
+        tenants = tuple(tenant.config for tenant in state.tenants.values())
+        return Snapshot(state.version, tenants, dict(state.cost_tiers))
+
+    async def tenant(self, tenant_id: str) -> TenantConfig:
+        """One tenant with its keys; Missing if there is none."""
+        await self.snapshot()
+        return self._known.tenant(tenant_id).config
+
+    async def apply(
+        self,
+        tenants: Sequence[TenantConfig],
+        cost_tiers: Mapping[str, CostTier] | None = None,
+        *,
+        prune: bool = False,
+        dry_run: bool = False,
+    ) -> list[Change]:
+        """Make the accounts what is stated; doing it again changes nothing.
+
+        A tenant's fields and listed keys become exactly these. Keys that were issued
+        stay, and a revoked key stays revoked. `prune` deletes the tenants, and where
+        `cost_tiers` are stated the tiers, that are not; their usage stays. `dry_run`
+        only tells what would change.
+        """
+        now = self._clock()
+
+        def edit(state: State) -> State:
+            return applied(state, tenants, cost_tiers, prune=prune, now=now)
+
+        return await self._change(edit, dry_run=dry_run)
+
+    async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
+        """Create or replace one tenant; keys as `apply` treats them."""
+        return await self.apply([tenant])
+
+    async def delete_tenant(self, tenant_id: str) -> list[Change]:
+        """Delete a tenant and its keys; its usage stays."""
+        return await self._change(lambda state: without_tenant(state, tenant_id))
+
+    async def issue_key(
+        self, tenant_id: str, terms: KeyTerms | None = None
+    ) -> IssuedKey:
+        """A new key; only its SHA-256 is stored. `terms`: how it is narrowed."""
+        secret, key = _made(terms or KeyTerms())
+        now = self._clock()
+        await self._change(lambda state: with_key(state, tenant_id, key, now))
+        return IssuedKey(tenant_id, secret, key)
+
+    async def rotate_key(
+        self, key_id: str, *, grace: timedelta = timedelta(0)
+    ) -> IssuedKey:
+        """A new key on the same terms; the old one opens for `grace` longer.
+
+        Refused if it has ended already: its terms would open nothing.
+        """
+        now = self._clock()
+        issued: list[IssuedKey] = []
+
+        def edit(state: State) -> State:
+            tenant, old = state.key(key_id)
+            if why := old.ended(now):
+                raise Refused(f"the key {key_id!r} is {why}: issue a new one")
+            secret, key = _made(old)
+            end = min(filter(None, (old.expires_at, now + grace)))
+            state = with_changed_key(state, old.model_copy(update={"expires_at": end}))
+            issued.append(IssuedKey(tenant.config.id, secret, key))
+            return with_key(state, tenant.config.id, key, now)
+
+        await self._change(edit)
+        return issued[-1]
+
+    async def revoke_key(self, key_id: str) -> list[Change]:
+        """It opens nothing from now on; there is no way back. No change if it was."""
+
+        def edit(state: State) -> State:
+            _, key = state.key(key_id)
+            if key.revoked:
+                return state
+            return with_changed_key(state, key.model_copy(update={"revoked": True}))
+
+        return await self._change(edit)
+
+    async def _change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
+        async with self._database.writing() as connection:
+            version = await read_version(connection, lock=True)
+            before = await read_state(connection, version, self._known)
+            after = checked(edit(before))
+            made = changes(before, after)
+            # What is equal stays the same object: only what differs is written.
+            after = _settled(before, after, made)
+            if made and not dry_run:
+                await write_state(connection, before, after)
+        self._remember(before if dry_run else after)
+        return made
+
+    def _remember(self, state: State) -> None:
+        if state.version > self._known.version:
+            self._known = state
+
+
+def _settled(before: State, after: State, made: Sequence[Change]) -> State:
+    changed = {change.id for change in made if change.of == "tenant"}
+    tenants = {
+        id: tenant if id in changed else before.tenants[id]
+        for id, tenant in sorted(after.tenants.items())
+    }
+    tiers = dict(sorted(after.cost_tiers.items()))
+    version = before.version + bool(made)
+    return replace(after, version=version, tenants=tenants, cost_tiers=tiers)
+
+
+def _made(terms: KeyTerms) -> tuple[str, KeyConfig]:
+    secret = new_key()
+    narrowed = {name: getattr(terms, name) for name in KeyTerms.model_fields}
+    return secret, KeyConfig(sha256=key_sha256(secret), **narrowed)

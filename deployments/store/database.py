@@ -1,0 +1,134 @@
+"""A database: its connections, its transactions, and waiting for it at the start."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+import orjson
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from deployments.store.errors import StoreError, StoreUnavailable
+from deployments.store.failures import translated
+from deployments.store.location import is_sqlite, make_private_file, parse_url
+from deployments.store.migrating import migrate
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_CONNECT_S = 5.0
+_COMMAND_S = 60.0
+_BEGIN = "avengers_begin"  # an execution option: how SQLite begins
+
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """SQLite (`sqlite:///PATH`) or PostgreSQL (`postgresql://…`).
+
+    `busy_timeout_s`: how long SQLite waits for another process's transaction.
+    """
+
+    def __init__(
+        self, url: str, *, password: str | None = None, busy_timeout_s: float = 5.0
+    ) -> None:
+        self._url = parse_url(url, password)
+        self._engine = _engine(self._url, busy_timeout_s)
+        # SQLite has one writer: ours wait in line here, not by asking again and again.
+        self._turn = asyncio.Lock() if is_sqlite(self._url) else nullcontext()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    async def open(self, *, patience_s: float = 30.0) -> None:
+        """Wait until it answers, and bring its tables up to date.
+
+        After `patience_s` StoreUnavailable says what was wrong last. StoreError if the
+        tables are of a newer release.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + patience_s
+        pause_s, tries = _FIRST_PAUSE_S, 1
+        if is_sqlite(self._url):
+            make_private_file(self._url)
+        while True:
+            try:
+                return await self.migrate("head")
+            except StoreUnavailable as error:
+                if clock() + pause_s > until:
+                    tried = f" (tried {tries} times)" if tries > 1 else ""
+                    raise StoreUnavailable(f"{error}{tried}") from None
+                logger.warning("the database is waited for: %s", error)
+            await asyncio.sleep(pause_s)
+            pause_s, tries = min(2 * pause_s, _LONGEST_PAUSE_S), tries + 1
+
+    async def migrate(self, revision: str = "head") -> None:
+        """Bring the tables up or down to a revision; "base" drops them all."""
+        async with self.writing() as connection:
+            await connection.run_sync(migrate, revision)
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        level: dict[str, Any] = {_BEGIN: "DEFERRED"}
+        if self.dialect == "postgresql":
+            level = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        engine = self._engine.execution_options(**level)
+        with translated(self._url):
+            async with engine.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, undone by any exception."""
+        with translated(self._url):
+            async with self._turn, self._engine.begin() as connection:
+                yield connection
+
+
+def _engine(url: URL, busy_timeout_s: float) -> AsyncEngine:
+    common: dict[str, Any] = {
+        "hide_parameters": True,  # no error may show whose record it was
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }
+    if is_sqlite(url):
+        engine = create_async_engine(
+            url, connect_args={"timeout": busy_timeout_s}, **common
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    timeouts = {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
+    try:
+        return create_async_engine(
+            url, connect_args=timeouts, pool_pre_ping=True, **common
+        )
+    except ModuleNotFoundError:
+        raise StoreError("PostgreSQL needs asyncpg: the extra 'cluster'") from None
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own BEGIN comes too late, and not at all before a SELECT.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # what is committed outlives a power cut
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: two that read first and write then would fail, not wait.
+    kind = connection.get_execution_options().get(_BEGIN, "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {kind}")

@@ -1,0 +1,61 @@
+"""Where a database is: its address, in the words that people write it in."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from deployments.store.errors import StoreError, StoreUnavailable
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+
+def parse_url(text: str, password: str | None = None) -> URL:
+    """`sqlite:///PATH` or `postgresql://…`, the driver filled in; StoreError else.
+
+    `password` takes the place of one in the address. `~` in a path is the home.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise StoreError("the database's address is no URL") from None
+    if url.drivername not in _DRIVERS:
+        raise StoreError(f"{url.drivername!r} is no database that is served here")
+    url = url.set(drivername=_DRIVERS[url.drivername])
+    if password is not None:
+        url = url.set(password=password)
+    if not is_sqlite(url):
+        return url
+    if url.database in (None, "", ":memory:"):
+        raise StoreError("SQLite needs a file: sqlite:///PATH")
+    return url.set(database=str(Path(str(url.database)).expanduser()))
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether it is a file of ours."""
+    return url.get_backend_name() == "sqlite"
+
+
+def public_name(url: URL) -> str:
+    """What may be said of it: without password and options."""
+    plain = url.set(drivername=url.get_backend_name(), query={})
+    return plain.render_as_string(hide_password=True)
+
+
+def make_private_file(url: URL) -> None:
+    """Make SQLite's file, for its owner only; those beside it take on its mode."""
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise StoreUnavailable(f"{public_name(url)}: {what}") from None

@@ -1,0 +1,43 @@
+"""Brings the tables of a database to a revision of this package's migrations."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from deployments.store.errors import StoreError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number, as long as all who migrate take the same.
+_LOCK = 4_702_158_826_115
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Up or down to `revision` ("head", "base" or a name), in the open transaction.
+
+    StoreError if a newer release of ours has been at the database.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    current = MigrationContext.configure(connection).get_current_revision()
+    try:
+        passed = {step.revision for step in scripts.iterate_revisions(current, "base")}
+        target = scripts.get_revision(revision) if revision != "base" else None
+    except (CommandError, RevisionError):
+        raise StoreError(
+            f"the database's tables are of revision {current}, which this release "
+            f"does not know (it knows {scripts.get_current_head()}): use a newer one"
+        ) from None
+    if target is not None and target.revision not in passed:
+        command.upgrade(config, revision)
+    elif current and (target is None or target.revision != current):
+        command.downgrade(config, revision)

@@ -1,0 +1,165 @@
+"""The accounts as values, and what the commands make of them. Pure; knows no SQL."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from deployments.store.errors import Missing, Refused
+from deployments.tenancy import CostTier, KeyConfig, TenantConfig
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrigin:
+    """`issued` by us, or listed in a file of tenants."""
+
+    issued: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTenant:
+    """A tenant, its keys in the order of their ids, and whence each came."""
+
+    config: TenantConfig
+    origins: Mapping[str, KeyOrigin]
+
+    def with_keys(
+        self, keys: Sequence[KeyConfig], origins: Mapping[str, KeyOrigin]
+    ) -> "StoredTenant":
+        """The same with these keys; the origins of others are dropped."""
+        ordered = sorted(keys, key=lambda key: key.key_id)
+        return StoredTenant(
+            self.config.model_copy(update={"keys": tuple(ordered)}),
+            {key.key_id: origins[key.key_id] for key in ordered},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that is stored of accounts, as of one version."""
+
+    version: int = 0
+    tenants: Mapping[str, StoredTenant] = field(default_factory=dict)
+    cost_tiers: Mapping[str, CostTier] = field(default_factory=dict)
+
+    def tenant(self, tenant_id: str) -> StoredTenant:
+        """Missing if there is none."""
+        if tenant_id not in self.tenants:
+            raise Missing(f"there is no tenant {tenant_id!r}")
+        return self.tenants[tenant_id]
+
+    def key(self, key_id: str) -> tuple[StoredTenant, KeyConfig]:
+        """A key and its tenant; Missing if there is none."""
+        for tenant in self.tenants.values():
+            for key in tenant.config.keys if key_id in tenant.origins else ():
+                if key.key_id == key_id:
+                    return tenant, key
+        raise Missing(f"there is no key {key_id!r}")
+
+    def replaced(self, tenant: StoredTenant) -> "State":
+        """With this tenant in place of the one of its id."""
+        return replace(self, tenants={**self.tenants, tenant.config.id: tenant})
+
+
+def applied(
+    state: State,
+    tenants: Sequence[TenantConfig],
+    cost_tiers: Mapping[str, CostTier] | None,
+    *,
+    prune: bool,
+    now: datetime,
+) -> State:
+    """As a file of tenants wants it; Refused if it lists one twice.
+
+    Keys that were issued stay, and so do revoked ones: a file cannot revive them.
+    """
+    wanted: dict[str, StoredTenant] = {}
+    for config in tenants:
+        if config.id in wanted:
+            raise Refused(f"tenants.{config.id}: listed twice")
+        wanted[config.id] = _merged(state.tenants.get(config.id), config, now)
+    tiers = state.cost_tiers if cost_tiers is None else cost_tiers
+    if prune:
+        return replace(state, tenants=wanted, cost_tiers=tiers)
+    return replace(
+        state,
+        tenants={**state.tenants, **wanted},
+        cost_tiers={**state.cost_tiers, **tiers},
+    )
+
+
+def with_key(state: State, tenant_id: str, key: KeyConfig, now: datetime) -> State:
+    """With one more key, issued `now`."""
+    tenant = state.tenant(tenant_id)
+    origins = {**tenant.origins, key.key_id: KeyOrigin(True, now)}
+    return state.replaced(tenant.with_keys([*tenant.config.keys, key], origins))
+
+
+def with_changed_key(state: State, key: KeyConfig) -> State:
+    """With this in place of the key of its id."""
+    tenant, old = state.key(key.key_id)
+    keys = [key if each is old else each for each in tenant.config.keys]
+    return state.replaced(tenant.with_keys(keys, tenant.origins))
+
+
+def without_tenant(state: State, tenant_id: str) -> State:
+    """Without it and its keys."""
+    state.tenant(tenant_id)
+    others = {k: tenant for k, tenant in state.tenants.items() if k != tenant_id}
+    return replace(state, tenants=others)
+
+
+def checked(state: State) -> State:
+    """The same; Refused if a tier is not defined or a key opens two tenants."""
+    owners: dict[str, str] = {}
+    for tenant in state.tenants.values():
+        config = tenant.config
+        for name in sorted(config.named_tiers - set(state.cost_tiers)):
+            raise Refused(f"tenants.{config.id}: cost tier {name!r} is not defined")
+        for key in config.keys:
+            for mark in (f"id {key.key_id}", _secret(key)):
+                if mark in owners:
+                    raise Refused(
+                        f"tenants.{config.id}.keys: {key.key_id!r} is a key of tenant "
+                        f"{owners[mark]!r} already"
+                    )
+                owners[mark] = config.id
+    return state
+
+
+def _merged(
+    stored: StoredTenant | None, config: TenantConfig, now: datetime
+) -> StoredTenant:
+    stored = stored or StoredTenant(config.model_copy(update={"keys": ()}), {})
+    known = {_secret(key): key for key in stored.config.keys}
+    keys = list(_listed(config, known))
+    origins: dict[str, KeyOrigin] = {}
+    for key in keys:
+        old = known.pop(_secret(key), None)
+        since = stored.origins[old.key_id].created_at if old else now
+        origins[key.key_id] = KeyOrigin(False, since)
+    for key in known.values():
+        origin = stored.origins[key.key_id]
+        if not origin.issued and not key.revoked:
+            continue
+        if key.key_id in origins:
+            raise Refused(
+                f"tenants.{config.id}.keys: {key.key_id!r} is the id of another key, "
+                "issued or revoked"
+            )
+        keys.append(key)
+        origins[key.key_id] = origin
+    return StoredTenant(config, {}).with_keys(keys, origins)
+
+
+def _listed(
+    config: TenantConfig, known: Mapping[str, KeyConfig]
+) -> Iterator[KeyConfig]:
+    for key in config.keys:
+        old = known.get(_secret(key))
+        revoked = old is not None and old.revoked and not key.revoked
+        yield key.model_copy(update={"revoked": True}) if revoked else key
+
+
+def _secret(key: KeyConfig) -> str:
+    return key.sha256 or f"env:{key.env}"

@@ -1,0 +1,141 @@
+"""The accounts' rows: read into a State, and written from one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deployments.store.errors import StoreError
+from deployments.store.state import KeyOrigin, State, StoredTenant
+from deployments.store.tables import api_keys, cost_tiers, directory, tenants
+from deployments.tenancy import CostTier, TenantConfig
+
+_Config = TypeVar("_Config", bound=BaseModel)
+_Rows = Iterable[Mapping[str, Any]]
+
+
+async def read_version(connection: AsyncConnection, *, lock: bool = False) -> int:
+    """The version; with `lock`, nobody else changes accounts until the end."""
+    query = select(directory.c.version)
+    query = query.with_for_update() if lock else query
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def read_state(connection: AsyncConnection, version: int, known: State) -> State:
+    """The state at `version`; of what `known` holds, only what changed is read."""
+    if known.version == version:
+        return known
+    if known.version > version:
+        known = State()  # the database was set back, or `known` is of a moment later
+    ids = (await connection.execute(select(tenants.c.id))).scalars().all()
+    read = await _read_tenants(connection, known.version)
+    tiers = await connection.execute(select(cost_tiers).order_by(cost_tiers.c.name))
+    return State(
+        version,
+        {id: read.get(id) or known.tenants[id] for id in sorted(ids)},
+        {name: _parsed(CostTier, name, document) for name, document in tiers},
+    )
+
+
+async def write_state(connection: AsyncConnection, before: State, after: State) -> None:
+    """Make the rows of `before` those of `after`, whose version is the new one."""
+    old = before.tenants
+    changed = [new for id, new in after.tenants.items() if old.get(id) is not new]
+    gone = [{"b_id": id} for id in old if id not in after.tenants]
+    known = [{"b_id": new.config.id} for new in changed if new.config.id in old]
+    rows = [_tenant_row(tenant, after.version) for tenant in changed]
+    # A key may pass from one tenant to another: all go before any comes.
+    keys = delete(api_keys).where(api_keys.c.tenant_id == bindparam("b_id"))
+    await _run(connection, keys, [*gone, *known])
+    await _run(connection, delete(tenants).where(_THIS_TENANT), gone)
+    await _run(
+        connection,
+        update(tenants).where(_THIS_TENANT),
+        [{"b_id": row["id"], **row} for row in rows if row["id"] in old],
+    )
+    await _run(connection, insert(tenants), [r for r in rows if r["id"] not in old])
+    await _run(connection, insert(api_keys), [r for t in changed for r in _key_rows(t)])
+    await _write_tiers(connection, before.cost_tiers, after.cost_tiers)
+    await connection.execute(update(directory).values(version=after.version))
+
+
+_THIS_TENANT = tenants.c.id == bindparam("b_id")
+
+
+async def _read_tenants(
+    connection: AsyncConnection, after: int
+) -> dict[str, StoredTenant]:
+    """Those that changed after a version."""
+    fresh = tenants.c.version > after
+    columns = (api_keys.c.tenant_id, api_keys.c.id, api_keys.c.issued)
+    query = select(*columns, api_keys.c.created_at, api_keys.c.document)
+    keys: dict[str, list[Any]] = {}
+    origins: dict[str, dict[str, KeyOrigin]] = {}
+    query = query.join(tenants).where(fresh).order_by(api_keys.c.id)
+    for tenant_id, id, issued, at, document in await connection.execute(query):
+        keys.setdefault(tenant_id, []).append(document)
+        origins.setdefault(tenant_id, {})[id] = KeyOrigin(issued, at)
+    rows = await connection.execute(
+        select(tenants.c.id, tenants.c.document).where(fresh)
+    )
+    return {
+        id: StoredTenant(
+            _parsed(TenantConfig, id, {**document, "keys": keys.get(id, [])}),
+            origins.get(id, {}),
+        )
+        for id, document in rows
+    }
+
+
+async def _write_tiers(
+    connection: AsyncConnection,
+    before: Mapping[str, CostTier],
+    after: Mapping[str, CostTier],
+) -> None:
+    if before == after:
+        return
+    await connection.execute(delete(cost_tiers))
+    rows = [{"name": name, "document": _document(tier)} for name, tier in after.items()]
+    await _run(connection, insert(cost_tiers), rows)
+
+
+async def _run(
+    connection: AsyncConnection, statement: Executable, rows: Sequence[dict[str, Any]]
+) -> None:
+    if rows:
+        await connection.execute(statement, rows)
+
+
+def _tenant_row(tenant: StoredTenant, version: int) -> dict[str, Any]:
+    document = _document(tenant.config, exclude={"keys"})
+    return {"id": tenant.config.id, "document": document, "version": version}
+
+
+def _key_rows(tenant: StoredTenant) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": key.key_id,
+            "tenant_id": tenant.config.id,
+            "sha256": key.sha256,
+            "issued": tenant.origins[key.key_id].issued,
+            "revoked": key.revoked,
+            "created_at": tenant.origins[key.key_id].created_at,
+            "document": _document(key),
+        }
+        for key in tenant.config.keys
+    ]
+
+
+def _document(config: BaseModel, exclude: set[str] | None = None) -> dict[str, Any]:
+    return config.model_dump(mode="json", exclude_defaults=True, exclude=exclude)
+
+
+def _parsed(kind: type[_Config], name: str, document: Any) -> _Config:
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        [first, *_] = error.errors()
+        where = ".".join(map(str, first["loc"]))
+        raise StoreError(f"stored as {name!r}: {where}: {first['msg']}") from None

@@ -1,0 +1,74 @@
+"""Migrations, up and down, against the tables that the code names."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from deployments.store.database import Database
+from deployments.store.errors import StoreError
+from deployments.store.tables import metadata
+
+
+@pytest.fixture
+async def bare(empty_url):
+    database = Database(empty_url)
+    yield database
+    await database.close()
+
+
+async def tables(database):
+    async with database.writing() as connection:
+        return set(await connection.run_sync(lambda c: inspect(c).get_table_names()))
+
+
+async def test_what_is_migrated_equals_what_the_code_names(bare):
+    await bare.open()
+
+    async with bare.writing() as connection:
+        differences = await connection.run_sync(
+            lambda c: compare_metadata(
+                MigrationContext.configure(c, opts={"compare_type": True}), metadata
+            )
+        )
+
+    assert differences == []
+    assert await tables(bare) == {*metadata.tables, "alembic_version"}
+
+
+async def test_down_leaves_nothing_and_up_makes_all_again(bare):
+    await bare.open()
+    await bare.migrate("base")
+
+    assert await tables(bare) == {"alembic_version"}
+
+    await bare.migrate("head")
+    assert await tables(bare) == {*metadata.tables, "alembic_version"}
+
+
+async def test_opening_again_changes_nothing(bare, empty_url):
+    await bare.open()
+    again = Database(empty_url)
+    await again.open()
+    await again.close()
+
+    assert await tables(bare) == {*metadata.tables, "alembic_version"}
+
+
+async def test_tables_of_a_newer_release_are_refused(bare):
+    await bare.open()
+    async with bare.writing() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num='9999'"))
+
+    with pytest.raises(StoreError, match="of revision 9999, which this release does"):
+        await bare.open()
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(bare):
+    async with bare.writing() as connection:
+        await connection.execute(text("CREATE TABLE spend (id INTEGER)"))
+
+    with pytest.raises(Exception, match="already exists"):
+        await bare.open(patience_s=0)
+
+    assert await tables(bare) == {"spend"}
