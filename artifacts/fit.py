@@ -69,15 +69,16 @@ def fit_artifact(
     """
     train_rows, test_rows = dataset.split(config.train_fraction, config.kmeans.seed)
     train = dataset.take(train_rows)
+    train_vectors = vectors[train_rows]  # a copy, and the only one
     try:
-        clustering = config.kmeans.fit(vectors[train_rows])
+        clustering = config.kmeans.fit(train_vectors)
         profiles = profile_clusters(train, clustering.labels, config.kmeans.n_clusters)
         centroids = unit_rows(clustering.means)
-        familiarity = measure_familiarity(vectors[train_rows], clustering)
+        familiarity = measure_familiarity(train_vectors, clustering)
     except ValueError as error:
         raise BadInput(str(error)) from None
     profiles = replace(profiles, familiarity=familiarity)
-    profiles = config.policy.learn(profiles, train, vectors[train_rows], centroids)
+    profiles = config.policy.learn(profiles, train, train_vectors, centroids)
     manifest = Manifest(
         artifact_id=arrays_digest(arrays_of(centroids, profiles)),
         created=datetime.now(UTC).replace(microsecond=0),
@@ -96,7 +97,7 @@ def fit_artifact(
         artifact=RoutingArtifact(manifest, centroids, profiles),
         train=train,
         test=dataset.take(test_rows),
-        train_vectors=vectors[train_rows],
+        train_vectors=train_vectors,
         test_vectors=vectors[test_rows],
     )
 

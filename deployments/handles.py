@@ -45,6 +45,11 @@ def _translated(what: str, failure: type[ServingError]) -> Iterator[None]:
             raise error.cause from None
         logger.exception("the %s failed", what)
         raise failure(f"The {what} failed.") from None
+    except ServingError:
+        raise
+    except Exception:
+        logger.exception("the %s failed", what)
+        raise failure(f"The {what} failed.") from None
 
 
 class RemoteEmbedder:

@@ -19,7 +19,7 @@ _closed = AsyncHTTP2Connection._response_closed
 
 def reset_streams_closed_early() -> None:
     """From now on, in this process; harmless if done twice."""
-    AsyncHTTP2Connection._response_closed = _reset_and_close
+    setattr(AsyncHTTP2Connection, "_response_closed", _reset_and_close)  # noqa: B010
 
 
 async def _reset_and_close(connection: Any, stream_id: int) -> None:

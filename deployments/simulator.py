@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.errors import InvalidRequest, UpstreamError
 from deployments.openrouter import settle
-from deployments.protocol import Answer, BackendRequest, Settlement, Usage
+from deployments.protocol import Answer, BackendRequest, Settlement, Surface, Usage
 from deployments.sse import event
 
 PROVIDER = "simulated"
+SURFACES: frozenset[Surface] = frozenset({"chat/completions"})
 _WORDS = tuple(
     "we add each part in turn and check that their sum holds as asked".split()  # noqa: SIM905
 )
@@ -98,7 +99,7 @@ class SimulatorBackend:
         return self._config.tokens_per_s
 
     def _script(self, request: BackendRequest) -> "_Script":
-        if request.surface != "chat/completions":
+        if request.surface not in SURFACES:
             what = f"The simulator has no /v1/{request.surface}."
             raise InvalidRequest(what, param="model", code="unsupported_endpoint")
         return _Script(request, self._config)

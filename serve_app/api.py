@@ -11,7 +11,7 @@ from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingErro
 from serve_app.chat import Chat, parse_chat
 from serve_app.embeddings import Embeddings
 from serve_app.gateway import Gateway
-from serve_app.incoming import asked, read_body, request_id, unless_gone
+from serve_app.incoming import asked, read_body, request_id
 from serve_app.model_list import model_entry, model_list
 from serve_app.planning import Plan
 from serve_app.responses import error_response, json_response, routing_headers
@@ -78,7 +78,7 @@ class _Paths:
         if self._embeddings is None:
             raise NotFound("There is no embedder here.", code="path_not_found")
         body = await read_body(request, self._gateway.limits.max_body_bytes)
-        content = await unless_gone(request, self._embeddings.answer(body))
+        content = await self._embeddings.answer(body)
         return Response(content, media_type="application/json")
 
     async def route(self, request: Request) -> Response:
@@ -122,9 +122,8 @@ class _Paths:
         if chat.request.stream:
             return await self._stream(request, plan, chat)
         call = self._call(request, plan, chat)
-        answer, answered = await unless_gone(
-            request, self._gateway.completions.complete(call)
-        )
+        # Serve cancels the handler of a client that is gone.
+        answer, answered = await self._gateway.completions.complete(call)
         headers = routing_headers(answered, answer.settlement.cost_usd)
         return Response(answer.body, headers=headers, media_type="application/json")
 
@@ -133,9 +132,7 @@ class _Paths:
 
     async def _stream(self, request: Request, plan: Plan, chat: Chat) -> Response:
         call = self._call(request, plan, chat)
-        started = await unless_gone(
-            request, self._gateway.completions.start_stream(call)
-        )
+        started = await self._gateway.completions.start_stream(call)
         body: AsyncIterator[bytes] = sse_body(
             started, include_usage=chat.request.include_usage, surface=chat.surface
         )

@@ -87,6 +87,8 @@ class Chat:
         """
         body = {**defaults, **self.raw, "model": upstream_model}
         body.pop("routing", None)
+        if self.surface == "responses" and "usage" not in self.raw:
+            body.pop("usage", None)  # always said there; not a field of that API
         if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}

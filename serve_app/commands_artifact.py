@@ -71,6 +71,15 @@ def fit(  # noqa: PLR0913  (the options of a command)
     ] = None,
     train_fraction: Annotated[float, typer.Option(min=0.01, max=0.99)] = 0.7,
     seed: int = 0,
+    ood_quantile: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.5,
+            help="Queries less like the training queries than this share of them were "
+            "are routed by the global profile, and marked; 0: none.",
+        ),
+    ] = 0.01,
     allow_gaps: Annotated[
         bool, typer.Option(help="Accept lines that lack some of the models.")
     ] = False,
@@ -98,6 +107,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
         kmeans=KMeans(n_clusters=clusters, seed=seed),
         policy=_policy(policy, nearest),
         train_fraction=train_fraction,
+        out_of_distribution_quantile=ood_quantile,
         prices=prices,
         sources=tuple(path.name for path in records),
     )

@@ -11,10 +11,13 @@ from deployments.breaker import BreakerConfig
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.embedder import EmbedderConfig
 from deployments.openrouter import OpenRouterConfig, UpstreamConfig
+from deployments.protocol import Surface
+from deployments.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.simulator import SimulatorConfig
 from deployments.tenancy import CostTier as CostTier
 from deployments.tenancy import KeyConfig as KeyConfig
 from deployments.tenancy import TenantConfig as TenantConfig
+from deployments.vllm import SURFACES as VLLM_SURFACES
 from serve_app.attempts import RetryPolicy
 from serve_app.conversation_memory import ConversationConfig
 
@@ -151,6 +154,14 @@ class AppConfig(LiveSettings):
         if spec.backend == "openrouter" and no_key and self._simulates:
             return "simulator"
         return VLLM + spec.id if spec.backend == "vllm" else spec.backend
+
+    def surfaces_of(self, spec: ModelSpec) -> frozenset[Surface]:
+        """OpenAI's paths that a model's backend answers."""
+        backend = self.backend_of(spec)
+        if backend.startswith(VLLM):
+            return VLLM_SURFACES
+        upstream = self.upstream(backend)
+        return SIMULATED_SURFACES if upstream is None else upstream.surfaces
 
     def upstream(self, backend: str) -> UpstreamConfig | None:
         """The upstream behind a backend; None for one that answers by itself."""

