@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 # A replica asks for so much of what is left at once, but never for less than it needs.
 _SLICE = 1 / 8
 _ROUNDING = 1e-9
+WINDOW_S = 60
 
 
 @dataclass(slots=True)
@@ -60,6 +61,50 @@ class Pool:
     def forget(self, replica: str) -> None:
         """All records of a dead replica are found: the rest of its lease is free."""
         self.leases.pop(replica, None)
+
+
+@dataclass(slots=True)
+class RatePool:
+    """So much in any `WINDOW_S` seconds: what was handed out counts for that long.
+
+    A slice of it is good for a second; the rest is given back then, or counts as used.
+    So in any minute no more is used than the capacity, and one second's slices.
+    """
+
+    capacity: float
+    granted: dict[int, float] = field(default_factory=dict)  # by the second
+
+    def available(self, now: float) -> float:
+        """What can be handed out at `now`; never below 0."""
+        first = int(now) - WINDOW_S - 1
+        for second in [second for second in self.granted if second <= first]:
+            del self.granted[second]
+        return max(0.0, self.capacity - sum(self.granted.values()))
+
+    def lease(self, need: float, now: float, n_replicas: int) -> float:
+        """A slice of at least `need`; 0 if there is not so much."""
+        available = self.available(now)
+        if need > available + _ROUNDING:
+            return 0.0
+        share = available * _SLICE / max(1, n_replicas)
+        granted = min(available, max(need, share))
+        second = int(now)
+        self.granted[second] = self.granted.get(second, 0.0) + granted
+        return granted
+
+    def give_back(self, second: int, amount: float) -> None:
+        """A replica did not use this part of what it got in that second."""
+        if second in self.granted:
+            self.granted[second] = max(0.0, self.granted[second] - amount)
+
+    def more_at(self, need: float, now: float) -> float:
+        """When there will be so much again, if nobody asks before."""
+        missing = need - self.available(now)
+        for second in sorted(self.granted):
+            missing -= self.granted[second]
+            if missing <= _ROUNDING:
+                return float(second + WINDOW_S + 1)
+        return now + WINDOW_S
 
 
 @dataclass(slots=True)

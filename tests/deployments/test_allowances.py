@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deployments.allowances import Pool, Slice
+from deployments.allowances import WINDOW_S, Pool, RatePool, Slice
 
 
 def test_a_slice_is_at_least_what_is_needed_and_at_most_what_is_there():
@@ -119,3 +119,29 @@ def test_spend_exceeds_the_capacity_only_by_what_was_used_beyond_reservations(se
 
     assert world.pool.consumed == pytest.approx(world.spent)
     assert world.spent > 50, "the budget must be usable, too"
+
+
+def test_a_rate_holds_in_any_minute_not_only_in_those_of_the_clock():
+    pool, used = RatePool(capacity=600), []
+    for tick in range(3 * WINDOW_S * 10):
+        now = 1000.7 + tick / 10
+        used += [now] * int(pool.lease(5.0, now, n_replicas=4) > 0)
+
+    counted = [
+        5 * sum(start <= at < start + WINDOW_S for at in used)
+        for start in range(1000, 1120)
+    ]
+    assert max(counted) <= 600
+    assert min(counted) >= 585
+
+
+def test_what_is_given_back_can_be_had_again():
+    pool = RatePool(capacity=10)
+    assert pool.lease(10, 100.0, 1) == 10
+    assert pool.lease(1, 101.0, 1) == 0
+    assert pool.more_at(1, 101.0) == 161
+
+    pool.give_back(100, 4)
+    assert pool.lease(4, 101.0, 1) == 4
+    assert pool.lease(6, 160.9, 1) == 0
+    assert pool.lease(6, 161.0, 1) == 6
