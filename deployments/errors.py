@@ -27,7 +27,7 @@ class ServingError(Exception):
     error_type = "server_error"
     code: str | None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a client may be told)
         self,
         message: str,
         *,
@@ -35,11 +35,13 @@ class ServingError(Exception):
         code: str | None = None,
         retry_after_s: float | None = None,
         model: str | None = None,
+        error_type: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code or type(self).code
+        self.error_type = error_type or type(self).error_type
         self.retry_after_s = retry_after_s
         self.model = model
         # Of the upstream's answer that failed: it may have been charged all the same.

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def _translated(what: str, failure: type[ServingError]) -> Iterator[None]:
+def translated(what: str, failure: type[ServingError]) -> Iterator[None]:
     """Whatever a handle raises, as a ServingError; `failure` for what is unforeseen."""
     try:
         yield
@@ -60,20 +60,20 @@ class RemoteEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
-        with _translated("embedder", RoutingUnavailable):
+        with translated("embedder", RoutingUnavailable):
             vectors: NDArray[np.float32] = await self._handle.embed.remote(list(texts))
             return vectors
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
         """Tokens of each text; whether the encoder itself would count the same."""
-        with _translated("embedder", RoutingUnavailable):
+        with translated("embedder", RoutingUnavailable):
             counted: tuple[list[int], bool]
             counted = await self._handle.count_tokens.remote(list(texts))
             return counted
 
     async def spec(self) -> EncoderSpec:
         """Which encoder it is."""
-        with _translated("embedder", RoutingUnavailable):
+        with translated("embedder", RoutingUnavailable):
             spec: EncoderSpec = await self._handle.spec.remote()
             return spec
 
@@ -86,13 +86,13 @@ class RemoteRouter:
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision for each query."""
-        with _translated("router", RoutingUnavailable):
+        with translated("router", RoutingUnavailable):
             routes: Routes = await self._handle.route.remote(list(queries))
             return routes
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and why."""
-        with _translated("router", RoutingUnavailable):
+        with translated("router", RoutingUnavailable):
             explanation: Explanation = await self._handle.explain.remote(query)
             return explanation
 
@@ -108,7 +108,7 @@ class RemoteBackend:
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer."""
-        with _translated(self._name, UpstreamError):
+        with translated(self._name, UpstreamError):
             answer: Answer = await self._complete.remote(request)
             return answer
 
@@ -119,7 +119,7 @@ class RemoteBackend:
         response = self._stream.remote(request)
         finished = False
         try:
-            with _translated(self._name, UpstreamError):
+            with translated(self._name, UpstreamError):
                 async for item in response:
                     yield item
             finished = True
@@ -131,7 +131,7 @@ class RemoteBackend:
         self, request: BackendRequest, generation_id: str
     ) -> Settlement | None:
         """What an answer that broke off was charged."""
-        with _translated(self._name, UpstreamError):
+        with translated(self._name, UpstreamError):
             settled: Settlement | None = await self._settle.remote(
                 request, generation_id
             )

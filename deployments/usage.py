@@ -48,6 +48,8 @@ class UsageRecord:
     artifact_id: str | None = None
     clusters: tuple[int, ...] = ()
     out_of_distribution: bool = False
+    reserved_usd: float = 0.0  # the worst that was reckoned with before it was asked
+    replica: str = ""  # of the Gateway that answered: the holder of its leases
 
     def to_json(self) -> bytes:
         """One line without its line end."""
@@ -79,3 +81,9 @@ def settled_fields(settlement: Settlement) -> dict[str, Any]:
 
 
 _NOTHING_SAID = Usage(0, 0, 0)
+
+
+def charged_usd(record: UsageRecord) -> float:
+    """What a record counts against a budget: its cost, or while that is unknown the
+    most that it may have been."""
+    return record.reserved_usd if record.cost_usd is None else record.cost_usd

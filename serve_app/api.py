@@ -1,6 +1,7 @@
 """The HTTP surface: OpenAI's paths and words, and ours beside them."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
@@ -24,9 +25,22 @@ from serve_app.tenants import Tenant
 Parse = Callable[[bytes], Chat]
 
 
-def build_api(gateway: Gateway, embeddings: Embeddings | None = None) -> FastAPI:
-    """The ASGI application of one Gateway; without an Embedder it has no embeddings."""
-    app = FastAPI(title="avengers-serve", docs_url=None, redoc_url=None)
+def build_api(
+    gateway: Gateway,
+    embeddings: Embeddings | None = None,
+    *,
+    background: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> FastAPI:
+    """The ASGI application of one Gateway; without an Embedder it has no embeddings.
+
+    `background` runs from the application's start to its end.
+    """
+    app = FastAPI(
+        title="avengers-serve",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda _: background(),
+    )
     app.add_exception_handler(ServingError, _serving_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _client_gone)
@@ -88,13 +102,14 @@ class _Paths:
 
     async def models(self, request: Request) -> Response:
         """The models and cost tiers that this key may use."""
-        tenant = self._tenant(request)
-        return json_response(model_list(self._gateway.directory, tenant))
+        tenant, tier = self._tenant(request), asked(request).cost_tier
+        return json_response(model_list(self._gateway.directory, tenant, tier))
 
     async def model(self, request: Request, model: str) -> Response:
         """One of them."""
-        tenant = self._tenant(request)
-        return json_response(model_entry(self._gateway.directory, tenant, model))
+        tenant, tier = self._tenant(request), asked(request).cost_tier
+        found = model_entry(self._gateway.directory, tenant, model, tier)
+        return json_response(found)
 
     async def healthz(self) -> Response:
         """The process is alive."""
@@ -121,17 +136,20 @@ class _Paths:
         plan, chat = await self._planned(request, parse)
         if chat.request.stream:
             return await self._stream(request, plan, chat)
-        call = self._call(request, plan, chat)
+        call = await self._call(request, plan, chat)
         # Serve cancels the handler of a client that is gone.
         answer, answered = await self._gateway.completions.complete(call)
         headers = routing_headers(answered, answer.settlement.cost_usd)
+        headers |= call.ticket.headers
         return Response(answer.body, headers=headers, media_type="application/json")
 
-    def _call(self, request: Request, plan: Plan, chat: Chat) -> Call:
-        return Call(plan, chat, self._gateway.directory, request_id(request))
+    async def _call(self, request: Request, plan: Plan, chat: Chat) -> Call:
+        ticket = await self._gateway.admit(plan, chat)
+        directory = self._gateway.directory
+        return Call(plan, chat, directory, request_id(request), ticket)
 
     async def _stream(self, request: Request, plan: Plan, chat: Chat) -> Response:
-        call = self._call(request, plan, chat)
+        call = await self._call(request, plan, chat)
         started = await self._gateway.completions.start_stream(call)
         body: AsyncIterator[bytes] = sse_body(
             started, include_usage=chat.request.include_usage, surface=chat.surface
@@ -140,6 +158,7 @@ class _Paths:
             body,
             headers={
                 **routing_headers(started.answered),
+                **call.ticket.headers,
                 "cache-control": "no-cache",
                 "x-accel-buffering": "no",  # proxies must not hold tokens back
             },

@@ -9,6 +9,7 @@ from ray import serve
 from ray.serve import Application
 
 from deployments.catalog import ModelSpec
+from deployments.ledger_replica import LedgerReplica
 from deployments.replicas import (
     EmbedderReplica,
     OpenRouterReplica,
@@ -26,6 +27,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "Gateway": {"max_ongoing_requests": _MAX_ONGOING, "max_queued_requests": 256},
     "Router": {"max_ongoing_requests": 128},
     "Embedder": {"max_ongoing_requests": 128},
+    # One: it keeps in memory what it has handed out.
+    "Ledger": {"max_ongoing_requests": 256, "num_replicas": 1},
     "OpenRouterBackend": {"max_ongoing_requests": _MAX_ONGOING},
     "SimulatorBackend": {"max_ongoing_requests": _MAX_ONGOING},
 }
@@ -43,7 +46,19 @@ def build_app(config: AppConfig) -> Application:
     router = _deployment(RouterReplica, "Router").bind(embedder, artifact)
     backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
     gateway = serve.ingress()(GatewayReplica)
-    return _deployment(gateway, "Gateway").bind(config, router, backends, embedder)
+    ledger = _ledger(config)
+    return _deployment(gateway, "Gateway").bind(
+        config, router, backends, embedder, ledger
+    )
+
+
+def _ledger(config: AppConfig) -> Application | None:
+    if config.database is None:
+        return None
+    database = config.database
+    return _deployment(LedgerReplica, "Ledger").bind(
+        database.url, database.password_env
+    )
 
 
 def _backend(name: str, config: AppConfig) -> Application:

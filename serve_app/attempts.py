@@ -109,6 +109,11 @@ class Attempts:
         self.failures: list[Failure] = []
 
     @property
+    def tried(self) -> bool:
+        """Whether any model has been asked."""
+        return self._error is not None
+
+    @property
     def time_left_s(self) -> float:
         """Seconds until the request's deadline."""
         return self._bounds.deadline - self._clock()
@@ -126,6 +131,15 @@ class Attempts:
         if self._error is not None and self._tries > self._policy.max_fallbacks:
             raise self._error
         return self._fallback()
+
+    def over_budget(self) -> None:
+        """The model that was to be asked costs more than what is left: pass it over."""
+        model = self._current
+        assert model is not None, "nothing is being tried"
+        self._breakers.of(self._key_of(model)).abandoned()
+        self.failures.append(Failure(model, "over_budget"))
+        self._tries -= 1
+        self._current = None
 
     def failed(self, error: ServingError) -> None:
         """The current attempt failed before its first byte."""

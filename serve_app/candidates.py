@@ -8,6 +8,7 @@ from deployments.catalog import ModelSpec
 from deployments.errors import InvalidRequest
 from deployments.protocol import Surface
 from serve_app.chat import Chat, ChatRequest
+from serve_app.cost_tiers import tier_problem
 from serve_app.needs import needed_capabilities
 from serve_app.prompt_size import PromptSize, size_problem
 from serve_app.tenants import Directory, Tenant
@@ -44,11 +45,11 @@ def find_candidates(limits: Limits) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def _not_wanted(limits: Limits, model: str) -> str | None:
-    tiers = limits.directory.settings.cost_tiers
-    tier = tiers[limits.tier_name] if limits.tier_name else None
     routing = limits.chat.request.routing
-    if tier is not None and tier.models is not None and model not in tier.models:
-        return f"it is not in the cost tier {limits.tier_name!r}"
+    if name := limits.tier_name:
+        tier = limits.directory.cost_tiers[name]
+        if problem := tier_problem(name, tier, limits.directory.specs[model]):
+            return problem
     if routing.models is not None and model not in routing.models:
         return "it is not in routing.models"
     if model in routing.exclude:

@@ -15,6 +15,7 @@ from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
 from deployments.patience import Patience
 from deployments.protocol import Answer, BackendRequest, Settlement
+from serve_app.admission import Admission
 from serve_app.attempts import Attempts, Bounds, Failure, RetryPolicy
 from serve_app.choosing import Cause, Chooser
 from serve_app.metering import Meter, Sink
@@ -59,6 +60,7 @@ class Completions:
         retries: RetryPolicy,
         *,
         request_timeout_s: float,
+        admission: Admission,
         sink: Sink | None = None,
     ) -> None:
         self._chooser = chooser
@@ -66,6 +68,7 @@ class Completions:
         self._breakers = breakers
         self._retries = retries
         self._request_timeout_s = request_timeout_s
+        self._admission = admission
         self._sink = sink
 
     async def complete(self, call: Call) -> tuple[Answer, Answered]:
@@ -93,15 +96,34 @@ class Completions:
             raise
 
     async def _begin(self, call: Call) -> Run:
-        meter = Meter(self._sink, call.plan, call.chat, call.request_id)
+        meter = Meter(
+            self._sink,
+            call.plan,
+            call.chat,
+            call.request_id,
+            replica=self._admission.replica,
+            on_correction=self._admission.corrected,
+        )
         bounds = Bounds(time.monotonic() + self._request_timeout_s)
-        choice = await self._chooser.choose(call.plan, call.chat, call.directory)
+        try:
+            choice = await self._chooser.choose(call.plan, call.chat, call.directory)
+        except BaseException:
+            self._admission.leave(call.ticket, None)
+            raise
         meter.chosen(choice.cause, choice.decision)
         key_of = partial(breaker_key, call, self._backend_of)
         attempts = Attempts(
             choice.models, self._retries, self._breakers, bounds, key_of=key_of
         )
-        return Run(call, choice, attempts, meter, self._backend_of, self._chooser)
+        return Run(
+            call,
+            choice,
+            attempts,
+            meter,
+            self._backend_of,
+            self._chooser,
+            self._admission,
+        )
 
 
 async def _first_answer(run: Run) -> tuple[Answer, Answered]:

@@ -72,6 +72,11 @@ class GatewayLimits(_Frozen):
     route_timeout_s: float = Field(
         default=1.0, gt=0, description="after this the default model answers"
     )
+    unpriced_usd: float = Field(
+        default=0.1,
+        gt=0,
+        description="reserved of a budget for a model whose price is not known",
+    )
     request_timeout_s: float = Field(
         default=900.0, gt=0, description="no further model is tried after this"
     )
@@ -112,6 +117,23 @@ class UsageConfig(_Frozen):
     )
 
 
+class DatabaseConfig(_Frozen):
+    """Where tenants, keys, budgets and usage are kept."""
+
+    url: str = Field(description="sqlite:///PATH or postgresql://USER@HOST/NAME")
+    password_env: str | None = Field(
+        default=None, description="environment variable with its password"
+    )
+
+
+class AuthConfig(_Frozen):
+    """Who may administer."""
+
+    admin_key_env: str | None = Field(
+        default=None, description="environment variable with the admin key; none = off"
+    )
+
+
 class AppConfig(LiveSettings):
     """Everything that `build_app` needs."""
 
@@ -126,6 +148,16 @@ class AppConfig(LiveSettings):
     breaker: BreakerConfig = BreakerConfig()
     conversations: ConversationConfig = ConversationConfig()
     usage: UsageConfig = UsageConfig()
+    database: DatabaseConfig | None = Field(
+        default=None, description="none = tenants of this file only, no budgets"
+    )
+    auth: AuthConfig = AuthConfig()
+
+    @model_validator(mode="after")
+    def _usage_is_kept(self) -> "AppConfig":
+        if self.database is not None and self.usage.journal is None:
+            raise ValueError("database: usage.journal is needed, too")
+        return self
 
     @model_validator(mode="after")
     def _backends_exist(self) -> "AppConfig":

@@ -10,10 +10,13 @@ from deployments.catalog import ModelSpec
 from deployments.coalescing import Coalescer
 from deployments.errors import ServingError
 from deployments.protocol import RouteQuery, RouterLike, decided
+from deployments.store.snapshot import Snapshot
+from serve_app.admission import Admission, Ticket
 from serve_app.chat import Chat
 from serve_app.choosing import Chooser
 from serve_app.completion import Completions
 from serve_app.config import AppConfig, LiveSettings
+from serve_app.holdings import Holdings
 from serve_app.metering import Sink
 from serve_app.planning import Asked, Plan, make_plan
 from serve_app.route_report import route_report
@@ -33,6 +36,7 @@ class Gateway:
         router: RouterLike,
         backends: Mapping[str, BackendPort],
         sink: Sink | None = None,
+        holdings: Holdings | None = None,
     ) -> None:
         self._config = config
         self._router = router
@@ -43,6 +47,9 @@ class Gateway:
         )
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)
+        self._admission = Admission(
+            holdings, unpriced_usd=config.limits.unpriced_usd, clock=time.time
+        )
         self._chooser = Chooser(
             self._decide,
             timeout_s=config.limits.route_timeout_s,
@@ -54,8 +61,19 @@ class Gateway:
             self.breakers,
             config.retries,
             request_timeout_s=config.limits.request_timeout_s,
+            admission=self._admission,
             sink=sink,
         )
+
+    @property
+    def accounts_version(self) -> int:
+        """Of the accounts that were taken last; 0 before."""
+        snapshot = self._directory.snapshot
+        return 0 if snapshot is None else snapshot.version
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Tenants and tiers of the store, from the next request on."""
+        self._directory = Directory(self._directory.settings, snapshot=snapshot)
 
     @property
     def directory(self) -> Directory:
@@ -72,12 +90,17 @@ class Gateway:
             if self.backend_of(spec) not in self._backends:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
-        self._directory = Directory(settings)
+        self._directory = Directory(settings, snapshot=self._directory.snapshot)
 
     def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
         """What may answer this request."""
         surfaces_of = self._config.surfaces_of
         return make_plan(self._directory, tenant, chat, asked, surfaces_of)
+
+    async def admit(self, plan: Plan, chat: Chat) -> Ticket:
+        """Reserve what a request draws on; RateLimited if there is none left."""
+        output_tokens = chat.request.output_tokens
+        return await self._admission.admit(plan.tenant, plan.prompt, output_tokens)
 
     async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
         """The decision without the answer, and why."""

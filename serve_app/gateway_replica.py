@@ -1,5 +1,6 @@
 """What Ray runs of the Gateway."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from starlette.types import ASGIApp
 
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.journal import Journal
+from deployments.ledger_handle import RemoteLedger
 from serve_app.api import build_api
+from serve_app.background import Background
 from serve_app.config import AppConfig
 from serve_app.embeddings import Embeddings
 from serve_app.gateway import Gateway
+from serve_app.holdings import Holdings
 from serve_app.run import BackendPort
 
 
@@ -25,11 +29,19 @@ class GatewayReplica:
         router: DeploymentHandle,
         backends: dict[str, DeploymentHandle],
         embedder: DeploymentHandle,
+        ledger: DeploymentHandle | None = None,
     ) -> None:
         ports = {name: _port(name, handle, config) for name, handle in backends.items()}
         directory = config.usage.journal
         journal = Journal(Path(directory).expanduser()) if directory else None
-        self._gateway = Gateway(config, RemoteRouter(router), ports, journal)
+        remote = RemoteLedger(ledger) if ledger is not None else None
+        holdings = Holdings(journal.replica, remote) if journal and remote else None
+        self._gateway = Gateway(config, RemoteRouter(router), ports, journal, holdings)
+        self._background = (
+            Background(self._gateway, remote, journal, holdings)
+            if remote and journal and holdings
+            else None
+        )
         self._embeddings = Embeddings(
             RemoteEmbedder(embedder), timeout_s=config.limits.request_timeout_s
         )
@@ -45,7 +57,8 @@ class GatewayReplica:
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve in the replica: no app crosses a process boundary."""
-        return build_api(self._gateway, self._embeddings)
+        running = self._background.running if self._background else nullcontext
+        return build_api(self._gateway, self._embeddings, background=running)
 
 
 def _port(name: str, handle: DeploymentHandle, config: AppConfig) -> BackendPort:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
 from deployments.protocol import Settlement
-from deployments.usage import Status, UsageRecord, settled_fields
+from deployments.usage import Status, UsageRecord, charged_usd, settled_fields
 from serve_app.attempts import Failure
 from serve_app.chat import Chat
 from serve_app.planning import Plan
@@ -39,10 +39,18 @@ class Sink(Protocol):
 class Meter:
     """Collects what becomes the record of one request."""
 
-    def __init__(
-        self, sink: Sink | None, plan: Plan, chat: Chat, request_id: str
+    def __init__(  # noqa: PLR0913  (its collaborators, and what it is of)
+        self,
+        sink: Sink | None,
+        plan: Plan,
+        chat: Chat,
+        request_id: str,
+        *,
+        replica: str = "",
+        on_correction: Callable[[str, float], None] | None = None,
     ) -> None:
         self._sink = sink
+        self._on_correction = on_correction
         self._start = time.perf_counter()
         self._done = False
         self._fields: dict[str, Any] = {}
@@ -50,6 +58,7 @@ class Meter:
         self._record = UsageRecord(
             id=f"use-{uuid.uuid4().hex}",
             request_id=request_id,
+            replica=replica,
             at=time.time(),
             tenant=plan.tenant.id,
             key_id=plan.tenant.key_id,
@@ -68,6 +77,10 @@ class Meter:
         if decision is not None:
             self._fields["artifact_id"] = decision.artifact_id
             self._fields["clusters"] = decision.clusters
+
+    def reserved(self, worst_usd: float) -> None:
+        """What the model that is asked next may cost at worst."""
+        self._fields["reserved_usd"] = worst_usd
 
     def began(self, model: str, backend: str) -> None:
         """The first byte of the answer of a model is here."""
@@ -142,6 +155,9 @@ class Meter:
                 cost_source="upstream" if not record.cost_usd else record.cost_source,
             )
         if record != self._record:
+            if self._on_correction is not None:
+                more_usd = charged_usd(record) - charged_usd(self._record)
+                self._on_correction(record.tenant, more_usd)
             self._append(replace(record, revision=1))
 
     def _append(self, record: UsageRecord) -> None:

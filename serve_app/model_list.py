@@ -5,31 +5,43 @@ from typing import Any
 from deployments.catalog import ModelSpec
 from deployments.errors import NotFound
 from serve_app.chat import AUTO
+from serve_app.cost_tiers import models_of
 from serve_app.tenants import Directory, Tenant
 
 _OWNER = "avengers-serve"
 
 
-def model_list(directory: Directory, tenant: Tenant) -> dict[str, Any]:
-    """The routing aliases first, then the models by name."""
-    return {"object": "list", "data": [*_entries(directory, tenant).values()]}
+def model_list(
+    directory: Directory, tenant: Tenant, tier: str | None = None
+) -> dict[str, Any]:
+    """The routing aliases first, then the models by name; below a tier's path, its."""
+    return {"object": "list", "data": [*_entries(directory, tenant, tier).values()]}
 
 
-def model_entry(directory: Directory, tenant: Tenant, model: str) -> dict[str, Any]:
+def model_entry(
+    directory: Directory, tenant: Tenant, model: str, tier: str | None = None
+) -> dict[str, Any]:
     """One entry; NotFound if this key may not use such a model."""
-    entry = _entries(directory, tenant).get(model)
+    entry = _entries(directory, tenant, tier).get(model)
     if entry is None:
         message = f"The model {model!r} does not exist. GET /v1/models lists yours."
         raise NotFound(message, param="model")
     return entry
 
 
-def _entries(directory: Directory, tenant: Tenant) -> dict[str, dict[str, Any]]:
-    entries = {AUTO: _alias(AUTO, tenant.alpha)}
-    for name in sorted(tenant.allowed_cost_tiers):
+def _entries(
+    directory: Directory, tenant: Tenant, tier: str | None
+) -> dict[str, dict[str, Any]]:
+    alpha, tiers, models = tenant.alpha, tenant.allowed_cost_tiers, tenant.models
+    if tier is not None:
+        of_path = directory.tier(tier, tenant, None)
+        alpha, tiers = of_path.alpha, frozenset({tier})
+        models &= models_of(tier, of_path, directory.specs.values())
+    entries = {AUTO: _alias(AUTO, alpha)}
+    for name in sorted(tiers):
         alias = f"{AUTO}:{name}"
-        entries[alias] = _alias(alias, directory.settings.cost_tiers[name].alpha)
-    for model in sorted(tenant.models):
+        entries[alias] = _alias(alias, directory.cost_tiers[name].alpha)
+    for model in sorted(models):
         entries[model] = _model(directory.specs[model])
     return entries
 

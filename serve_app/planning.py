@@ -64,6 +64,8 @@ def make_plan(
                 param="model",
             )
         tier_name = named
+    if tier_name is None and tenant.pinned:
+        tier_name = tenant.cost_tier
     alpha = _alpha(directory, tenant, request, asked, tier_name)
     own_alpha = request.routing.alpha is not None or asked.alpha is not None
     if fixed is None and tier_name is None and not own_alpha:

@@ -10,7 +10,8 @@ from typing import Any
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError
 from deployments.protocol import Backend, BackendRequest, Settlement
-from serve_app.attempts import Attempts
+from serve_app.admission import Admission, Ticket
+from serve_app.attempts import Attempt, Attempts
 from serve_app.chat import Chat
 from serve_app.choosing import Choice, Chooser
 from serve_app.metering import Ask, Meter
@@ -42,6 +43,7 @@ class Call:
     chat: Chat
     directory: Directory
     request_id: str
+    ticket: Ticket = field(default_factory=Ticket)
 
 
 BackendOf = Callable[[str], BackendPort]
@@ -57,10 +59,11 @@ class Run:
     meter: Meter
     backend_of: BackendOf
     chooser: Chooser
+    admission: Admission
 
     async def next(self) -> tuple[BackendPort, BackendRequest]:
         """Whom to ask what, after the pause that is due; raises if it is given up."""
-        attempt = self.attempts.next()
+        attempt = await self._affordable()
         if attempt.wait_s:
             await asyncio.sleep(attempt.wait_s)
         call = self.call
@@ -100,16 +103,19 @@ class Run:
         self.attempts.finished()
         said = settlement.cost_source == "upstream"
         ask = None if said else _ask(port, request, settlement.generation_id)
+        self.admission.leave(self.call.ticket, settlement)
         self.meter.answered(settlement, self.attempts.failures, ask)
 
     def given_up(self, error: ServingError) -> None:
         """No model has answered."""
+        self.admission.leave(self.call.ticket, None)
         self.meter.failed(error, self.attempts.failures)
 
     def cancelled(self) -> None:
         """The client went away before the first byte."""
         self.attempts.abandoned()
         nothing = Settlement(None, None, "unknown")
+        self.admission.leave(self.call.ticket, nothing)
         self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=None)
 
     def broke_off(
@@ -124,12 +130,34 @@ class Run:
             self.attempts.abandoned()
         else:
             self.attempts.broke(error)
+        so_far = received.estimate(request.price, self.call.plan.prompt)
+        self.admission.leave(self.call.ticket, so_far)
         self.meter.broke_off(
             self.attempts.failures,
-            received.estimate(request.price, self.call.plan.prompt),
+            so_far,
             error=None if error is None else error.code or error.error_type,
             ask=_ask(port, request, received.generation_id),
         )
+
+    async def _affordable(self) -> Attempt:
+        """The next attempt that the budget covers, whatever it costs at worst."""
+        call = self.call
+        output_tokens = call.chat.request.output_tokens
+        refused = False
+        while True:
+            try:
+                attempt = self.attempts.next()
+            except ServingError:
+                if refused and not self.attempts.tried:
+                    raise self.admission.over_budget(call.ticket) from None
+                raise
+            spec = call.directory.specs[attempt.model]
+            worst_usd = self.admission.worst_usd(spec, call.plan.prompt, output_tokens)
+            if await self.admission.afford(call.ticket, worst_usd):
+                self.meter.reserved(worst_usd)
+                return attempt
+            refused = True
+            self.attempts.over_budget()
 
     def _in_time(self, timeouts: Timeouts) -> Timeouts:
         """An attempt may not take longer than what is left of the request's time."""

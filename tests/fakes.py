@@ -27,10 +27,14 @@ SETTLEMENT = Settlement(Usage(2, 3, 5), 0.25, "upstream", "Test")
 FIRST_EVENT = (
     b'data: {"id":"gen-1","created":1,"choices":[{"delta":{"content":"hi"}}]}\n\n'
 )
+UPSTREAM = {
+    "base_url": "http://nowhere/v1/",
+    "surfaces": ["chat/completions", "completions", "responses"],
+}
 CATALOG = [
     {
         "id": name,
-        "backend": "simulator",
+        "backend": "fake",
         "upstream_model": f"them/{name}",
         "capabilities": capabilities,
     }
@@ -56,6 +60,7 @@ def app_config(**changes: Any) -> AppConfig:
                 }
             ],
             "default_model": "large",
+            "backends": {"upstreams": {"fake": UPSTREAM}},
             **changes,
         }
     )
@@ -147,6 +152,6 @@ def gateway(
     **config: Any,
 ) -> Gateway:
     """A real Gateway between a fake router and a fake backend."""
-    port = BackendPort("simulator", backend or ScriptedBackend(), tells_costs=True)
-    ports = {"simulator": port}
+    port = BackendPort("fake", backend or ScriptedBackend(), tells_costs=True)
+    ports = {"fake": port}
     return Gateway(app_config(**config), router or FixedRouter(), ports, sink)

@@ -1,7 +1,7 @@
 """Tenants, their keys and the cost tiers, kept in a database."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from deployments.store.database import Database
@@ -141,10 +141,8 @@ class Accounts:
         async with self._database.writing() as connection:
             version = await read_version(connection, lock=True)
             before = await read_state(connection, version, self._known)
-            after = checked(edit(before))
-            made = changes(before, after)
-            # What is equal stays the same object: only what differs is written.
-            after = _settled(before, after, made)
+            # In a thread: with many tenants it takes a while, and others wait for us.
+            after, made = await asyncio.to_thread(_edited, before, edit)
             if made and not dry_run:
                 await write_state(connection, before, after)
         self._remember(before if dry_run else after)
@@ -155,7 +153,10 @@ class Accounts:
             self._known = state
 
 
-def _settled(before: State, after: State, made: Sequence[Change]) -> State:
+def _edited(before: State, edit: Edit) -> tuple[State, list[Change]]:
+    """The state after it, in which what is equal is the same object as before."""
+    after = checked(edit(before))
+    made = changes(before, after)
     changed = {change.id for change in made if change.of == "tenant"}
     tenants = {
         id: tenant if id in changed else before.tenants[id]
@@ -163,7 +164,7 @@ def _settled(before: State, after: State, made: Sequence[Change]) -> State:
     }
     tiers = dict(sorted(after.cost_tiers.items()))
     version = before.version + bool(made)
-    return replace(after, version=version, tenants=tenants, cost_tiers=tiers)
+    return State(version, tenants, tiers), made
 
 
 def _made(terms: KeyTerms) -> tuple[str, KeyConfig]:

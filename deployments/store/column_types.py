@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 NANO = 10**9
-_INT64 = 2**63
+# What is beyond is nonsense (a million USD for a request), and would break sums.
+_MOST = 10**15
 
 # `JSON` in SQLite; PostgreSQL keeps it parsed.
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -40,8 +41,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def to_nano(usd: float | None) -> int | None:
-    """Whole nano-USD, so that sums are exact; None for what is no number."""
-    if usd is None or not abs(usd) * NANO < _INT64:
+    """Whole nano-USD, so that sums are exact; None for what is no sane number."""
+    if usd is None or not abs(usd) * NANO <= _MOST:
         return None
     return round(usd * NANO)
 
@@ -51,9 +52,9 @@ def to_usd(nano: int | None) -> float | None:
     return None if nano is None else nano / NANO
 
 
-def to_int64(number: int | None) -> int | None:
-    """None for what no database holds: an upstream may report nonsense."""
-    return number if number is None or -_INT64 <= number < _INT64 else None
+def to_count(number: int | None) -> int | None:
+    """None for nonsense, which an upstream may report."""
+    return number if number is None or abs(number) <= _MOST else None
 
 
 def to_text(text: str | None) -> str | None:

@@ -4,30 +4,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from deployments.store.errors import StoreUnavailable
+from deployments.store.errors import Refused, StoreUnavailable
 from deployments.store.location import is_sqlite, public_name
 
-# What is wrong with the statement or its values stays so; all else may pass.
-_OURS = (DataError, IntegrityError, ProgrammingError)
+_VALUES = ("22", "23")  # SQL states: a value that does not fit, or breaks a constraint
 
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """StoreUnavailable for whatever may be otherwise a moment later."""
+    """Refused for values that do not fit, StoreUnavailable for what may pass.
+
+    A statement that makes no sense is a mistake of ours, and stays what it is.
+    """
     try:
         yield
-    except _OURS:
+    except ProgrammingError:
         raise
     except _passing(url) as error:
-        raise StoreUnavailable(_said(error, url)) from None
+        kind = Refused if _is_of_values(error) else StoreUnavailable
+        raise kind(_said(error, url)) from None
+
+
+def _is_of_values(error: Exception) -> bool:
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    orig = error.orig if isinstance(error, DBAPIError) else None
+    state = getattr(orig, "sqlstate", None) or ""
+    # asyncpg looks at values before it sends them.
+    return state[:2] in _VALUES or isinstance(getattr(orig, "__cause__", 0), ValueError)
 
 
 def _passing(url: URL) -> tuple[type[Exception], ...]:

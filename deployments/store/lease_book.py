@@ -1,11 +1,11 @@
 """Open leases of budgets, kept where they outlive the Ledger."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from deployments.store.column_types import NANO
 from deployments.store.database import Database
 from deployments.store.tables import leases
+from deployments.store.upsert import insert_into
 
 
 class LeaseBook:
@@ -34,8 +34,7 @@ class LeaseBook:
                 same = [leases.c[name] == value for name, value in key.items()]
                 await connection.execute(delete(leases).where(*same))
                 return
-            insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-            statement = insert[connection.dialect.name](leases)
+            statement = insert_into(connection, leases)
             statement = statement.values(**key, amount_nusd=nano)
             await connection.execute(
                 statement.on_conflict_do_update(

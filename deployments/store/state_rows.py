@@ -1,6 +1,10 @@
-"""The accounts' rows: read into a State, and written from one."""
+"""The accounts' rows: read into a State, and written from one.
 
-from collections.abc import Iterable, Mapping, Sequence
+What takes long with many tenants runs in a thread: the loop serves others meanwhile.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +17,7 @@ from deployments.store.tables import api_keys, cost_tiers, directory, tenants
 from deployments.tenancy import CostTier, TenantConfig
 
 _Config = TypeVar("_Config", bound=BaseModel)
-_Rows = Iterable[Mapping[str, Any]]
+_RowList = list[dict[str, Any]]
 
 
 async def read_version(connection: AsyncConnection, *, lock: bool = False) -> int:
@@ -45,7 +49,7 @@ async def write_state(connection: AsyncConnection, before: State, after: State) 
     changed = [new for id, new in after.tenants.items() if old.get(id) is not new]
     gone = [{"b_id": id} for id in old if id not in after.tenants]
     known = [{"b_id": new.config.id} for new in changed if new.config.id in old]
-    rows = [_tenant_row(tenant, after.version) for tenant in changed]
+    rows, key_rows = await asyncio.to_thread(_rows, changed, after.version)
     # A key may pass from one tenant to another: all go before any comes.
     keys = delete(api_keys).where(api_keys.c.tenant_id == bindparam("b_id"))
     await _run(connection, keys, [*gone, *known])
@@ -56,7 +60,7 @@ async def write_state(connection: AsyncConnection, before: State, after: State) 
         [{"b_id": row["id"], **row} for row in rows if row["id"] in old],
     )
     await _run(connection, insert(tenants), [r for r in rows if r["id"] not in old])
-    await _run(connection, insert(api_keys), [r for t in changed for r in _key_rows(t)])
+    await _run(connection, insert(api_keys), key_rows)
     await _write_tiers(connection, before.cost_tiers, after.cost_tiers)
     await connection.execute(update(directory).values(version=after.version))
 
@@ -77,16 +81,19 @@ async def _read_tenants(
     for tenant_id, id, issued, at, document in await connection.execute(query):
         keys.setdefault(tenant_id, []).append(document)
         origins.setdefault(tenant_id, {})[id] = KeyOrigin(issued, at)
-    rows = await connection.execute(
-        select(tenants.c.id, tenants.c.document).where(fresh)
-    )
-    return {
-        id: StoredTenant(
-            _parsed(TenantConfig, id, {**document, "keys": keys.get(id, [])}),
-            origins.get(id, {}),
-        )
-        for id, document in rows
-    }
+    wanted = select(tenants.c.id, tenants.c.document).where(fresh)
+    rows = (await connection.execute(wanted)).all()
+
+    def parsed() -> dict[str, StoredTenant]:
+        return {
+            id: StoredTenant(
+                _parsed(TenantConfig, id, {**document, "keys": keys.get(id, [])}),
+                origins.get(id, {}),
+            )
+            for id, document in rows
+        }
+
+    return await asyncio.to_thread(parsed)
 
 
 async def _write_tiers(
@@ -106,6 +113,14 @@ async def _run(
 ) -> None:
     if rows:
         await connection.execute(statement, rows)
+
+
+def _rows(changed: Sequence[StoredTenant], version: int) -> tuple[_RowList, _RowList]:
+    """Of tenants, and of their keys."""
+    return (
+        [_tenant_row(tenant, version) for tenant in changed],
+        [row for tenant in changed for row in _key_rows(tenant)],
+    )
 
 
 def _tenant_row(tenant: StoredTenant, version: int) -> dict[str, Any]:

@@ -132,3 +132,13 @@ spend = Table(
     Column("unknown_reserved_nusd", BigInteger, nullable=False),
     Index(None, "quarter"),
 )
+
+# What replicas hold of budgets; `period` is its start in unix time.
+leases = Table(
+    "leases",
+    metadata,
+    Column("replica", String, primary_key=True),
+    Column("tenant", String, primary_key=True),
+    Column("period", BigInteger, primary_key=True, autoincrement=False),
+    Column("amount_nusd", BigInteger, nullable=False),
+)

@@ -12,15 +12,37 @@ NOTHING = Asked()
 TENANT = {"id": "t", "alpha": 0.5, "models": ["small", "large"]}
 
 
+CHEAP, DEAR = 1e-6, 1e-5
+PRICED = [
+    {
+        "id": name,
+        "backend": "simulator",
+        "upstream_model": name,
+        "price": {"input_usd_per_token": price, "output_usd_per_token": price},
+    }
+    for name, price in (("small", CHEAP), ("large", DEAR), ("other", None))
+]
+
+
 def plan(asked: Asked = NOTHING, tenant: dict | None = None, **body: object) -> Plan:
+    return plan_of({}, asked, tenant, **body)
+
+
+def plan_of(
+    config: dict,
+    asked: Asked = NOTHING,
+    tenant: dict | None = None,
+    **body: object,
+) -> Plan:
     keys = [{"env": "KEY"}]
-    config = app_config(tenants=[{**(tenant or TENANT), "keys": keys}])
-    directory = Directory(config, {"KEY": "sk-av-t"})
+    tenants = [{"keys": keys, **(tenant or TENANT)}]
+    made = app_config(tenants=tenants, **config)
+    directory = Directory(made, {"KEY": "sk-av-t"})
     message = {"role": "user", "content": "secret"}
     raw = {"messages": [message], **body}
     chat = Chat(ChatRequest.model_validate(raw), raw)
     tenant_of_key = directory.authenticate("Bearer sk-av-t")
-    return make_plan(directory, tenant_of_key, chat, asked, config.surfaces_of)
+    return make_plan(directory, tenant_of_key, chat, asked, made.surfaces_of)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +76,48 @@ def test_a_tenant_s_own_tier_counts_unless_the_client_says_otherwise():
     freed = plan(Asked(alpha=0.3), tenant)
     assert (freed.alpha, freed.cost_tier) == (0.3, None)
     assert freed.candidates == ("small", "large", "other")
+
+
+def test_a_price_ceiling_leaves_out_what_is_dearer_and_what_has_no_price():
+    ceiling = {"input_usd_per_token": 2 * CHEAP}
+    tiers = {"cheap": {"alpha": 1, "max_price": ceiling}}
+    config = {"catalog": {"models": PRICED}, "cost_tiers": tiers}
+    made = plan_of(config, Asked("cheap"), {"id": "t", "alpha": 0.5})
+
+    assert made.candidates == ("small",)
+    assert made.excluded == {
+        "large": "its price is above the max_price of the cost tier 'cheap'",
+        "other": "its price is not known, and the cost tier 'cheap' has a max_price",
+    }
+
+
+PINNED = {
+    "id": "t",
+    "alpha": 0.5,
+    "keys": [{"env": "KEY", "cost_tier": "narrow"}],
+}
+
+
+def test_a_key_that_is_pinned_to_a_tier_stays_in_it():
+    made = plan(tenant=PINNED)
+
+    assert (made.alpha, made.cost_tier, made.candidates) == (0.9, "narrow", ("small",))
+    assert plan(tenant=PINNED, model="small").cost_tier == "narrow"
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "kind"),
+    [
+        (Asked(alpha=0.1), {}, InvalidRequest),
+        (Asked(), {"routing": {"alpha": 0.1}}, InvalidRequest),
+        (Asked("economy"), {}, Forbidden),
+        (Asked(), {"model": "auto:economy"}, Forbidden),
+        (Asked(), {"model": "large"}, Forbidden),
+    ],
+)
+def test_a_key_that_is_pinned_to_a_tier_cannot_leave_it(asked, body, kind):
+    with pytest.raises(kind, match="narrow|small"):
+        plan(asked, PINNED, **body)
 
 
 def test_a_model_that_is_named_is_fixed():

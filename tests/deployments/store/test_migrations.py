@@ -11,8 +11,8 @@ from deployments.store.tables import metadata
 
 
 @pytest.fixture
-async def bare(empty_url):
-    database = Database(empty_url)
+async def bare(url):
+    database = Database(url)
     yield database
     await database.close()
 
@@ -46,9 +46,18 @@ async def test_down_leaves_nothing_and_up_makes_all_again(bare):
     assert await tables(bare) == {*metadata.tables, "alembic_version"}
 
 
-async def test_opening_again_changes_nothing(bare, empty_url):
+async def test_each_step_can_be_gone_back(bare):
+    for revision in ("0001", "0002", "0001", "base", "0002"):
+        await bare.migrate(revision)
+
+    assert await tables(bare) == {*metadata.tables, "alembic_version"}
+    await bare.migrate("0001")
+    assert "leases" not in await tables(bare)
+
+
+async def test_opening_again_changes_nothing(bare, url):
     await bare.open()
-    again = Database(empty_url)
+    again = Database(url)
     await again.open()
     await again.close()
 

@@ -1,0 +1,85 @@
+"""The files of journals: what they are called, and whose writer is alive.
+
+`usage-REPLICA.NUMBER.jsonl`  records, one a line; the writer is at the highest NUMBER
+`usage-REPLICA.lock`          locked by the writer while it lives, then by whoever takes
+                              over what it has left
+`usage-REPLICA.shipped`       up to where the records have been taken
+`usage-REPLICA.rejected`      lines that could not be taken: kept for people
+"""
+
+import fcntl
+import os
+import re
+from pathlib import Path
+
+_RECORDS = re.compile(r"usage-([\w-]+)(?:\.(\d+))?\.jsonl")
+_LOCK = re.compile(r"usage-([\w-]+)\.lock")
+
+
+def records_path(directory: Path, replica: str, number: int) -> Path:
+    """One file of a replica's records."""
+    return directory / f"usage-{replica}.{number:06d}.jsonl"
+
+
+def shipped_path(directory: Path, replica: str) -> Path:
+    """Where it stands how far a replica's records have been taken."""
+    return directory / f"usage-{replica}.shipped"
+
+
+def rejected_path(directory: Path, replica: str) -> Path:
+    """A replica's lines that could not be taken."""
+    return directory / f"usage-{replica}.rejected"
+
+
+def lock_path(directory: Path, replica: str) -> Path:
+    """What a living replica holds."""
+    return directory / f"usage-{replica}.lock"
+
+
+def records_files(directory: Path, replica: str) -> list[tuple[int, Path]]:
+    """A replica's files of records with their numbers, in order."""
+    found = []
+    for path in directory.glob(f"usage-{replica}*.jsonl"):
+        name = _RECORDS.fullmatch(path.name)
+        if name and name[1] == replica:
+            found.append((int(name[2] or 0), path))
+    return sorted(found)
+
+
+def replicas(directory: Path) -> list[str]:
+    """All that have left something to take or to close, the living among them."""
+    names = [path.name for path in directory.iterdir()]
+    found = (_RECORDS.fullmatch(name) or _LOCK.fullmatch(name) for name in names)
+    return sorted({name[1] for name in found if name})
+
+
+def lock_own(directory: Path, replica: str) -> int:
+    """The lock of a new replica, as an open file; it ends with the process.
+
+    Under its name it is locked from the first moment: nobody can come in between.
+    """
+    path = lock_path(directory, replica)
+    hidden = path.with_name(f".{path.name}")
+    handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        hidden.rename(path)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def lock_orphan(directory: Path, replica: str) -> int | None:
+    """The lock of a replica that is gone; None while it lives, or another has it."""
+    path = lock_path(directory, replica)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

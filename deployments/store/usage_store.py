@@ -1,0 +1,137 @@
+"""Usage records in SQL: each once, and the spend that they make."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import and_, delete, func, or_, select, update
+
+from deployments.store.column_types import NANO
+from deployments.store.database import Database
+from deployments.store.tables import retention, spend, usage_records
+from deployments.store.usage_ingest import take_rows
+from deployments.store.usage_query import Spend, Taken, UsageQuery, UsageRow
+from deployments.store.usage_rows import quarter_of, record_of, row_of
+from deployments.store.usage_sql import condition, read_rows
+from deployments.usage import UsageRecord
+
+# Longer than any budget's period: what is spent in one can always be told.
+_SPEND_KEPT = timedelta(days=62)
+_PAGE = 2000
+_DELETED_AT_ONCE = 20_000
+_SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
+
+
+class UsageStore:
+    """Every method may raise StoreUnavailable; nothing was changed then."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def ingest(self, records: Sequence[UsageRecord]) -> int:
+        """As `take`; how many were new or of a higher revision."""
+        return (await self.take(records)).count
+
+    async def take(self, records: Sequence[UsageRecord]) -> Taken:
+        """Write these records, and tell by how much spend has changed.
+
+        All or none, and again is no harm: of each id the highest revision counts.
+        Spend changes by the difference in the same transaction. Records from before
+        what `delete_before` deleted are passed over. ValueError or Refused if one is
+        broken: the others can be taken without it.
+        """
+        latest: dict[str, UsageRecord] = {}
+        for record in records:
+            known = latest.get(record.id)
+            if known is None or known.revision <= record.revision:
+                latest[record.id] = record
+        # Whoever takes the same ids takes them in the same order, so none waits for
+        # one that waits for it.
+        rows = sorted(map(row_of, latest.values()), key=lambda row: str(row["id"]))
+        if not rows:
+            return Taken(0)
+        async with self._database.writing() as connection:
+            return await take_rows(connection, rows)
+
+    async def spend(self, tenant_id: str, start: datetime, end: datetime) -> float:
+        """USD that are known to be spent by requests from `start` to `end`.
+
+        Both at a quarter of an hour, as budget periods are.
+        """
+        return (await self.spend_of(tenant_id, start, end)).cost_usd
+
+    async def spend_of(self, tenant_id: str, start: datetime, end: datetime) -> Spend:
+        """The same, with what is not known."""
+        found = await self.spends(start, end, tenant_id)
+        return found.get(tenant_id, Spend())
+
+    async def spends(
+        self, start: datetime, end: datetime, tenant_id: str | None = None
+    ) -> dict[str, Spend]:
+        """Of each tenant that had a request, in one query."""
+        within = (spend.c.quarter >= quarter_of(start)) & (spend.c.quarter < end)
+        if tenant_id is not None:
+            within &= spend.c.tenant == tenant_id
+        sums = [func.sum(spend.c[name]) for name in _SUMS]
+        query = select(spend.c.tenant, *sums).where(within).group_by(spend.c.tenant)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return {
+            tenant: Spend(int(cost) / NANO, int(n), int(unknown), int(reserved) / NANO)
+            for tenant, cost, n, unknown, reserved in rows
+        }
+
+    async def rows(self, query: UsageQuery) -> list[UsageRow]:
+        """The answer to a query, in the order of its dimensions."""
+        async with self._database.reading() as connection:
+            return await read_rows(connection, query)
+
+    async def export(self, query: UsageQuery) -> AsyncIterator[UsageRecord]:
+        """Its records by time; `by` means nothing here. A slow reader holds no lock."""
+        at, id = usage_records.c.at, usage_records.c.id
+        page = select(usage_records).where(condition(query)).order_by(at, id)
+        page = page.limit(_PAGE)
+        asked = page
+        while True:
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(asked)).mappings().all()
+            for row in rows:
+                yield record_of(row)
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1]
+            later = or_(at > last["at"], and_(at == last["at"], id > last["id"]))
+            asked = page.where(at >= last["at"], later)
+
+    async def delete_before(self, before: datetime) -> int:
+        """Delete the records of requests that came earlier; how many there were.
+
+        Spend stays as it was for at least 62 days before, longer than any period.
+        """
+        before = min(before, self._clock())
+        since = retention.c.kept_since
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(retention)
+                .where(since.is_(None) | (since < before))
+                .values(kept_since=before)
+            )
+            await connection.execute(
+                delete(spend).where(spend.c.quarter < before - _SPEND_KEPT)
+            )
+        old = select(usage_records.c.id).where(usage_records.c.at < before)
+        some = delete(usage_records).where(
+            usage_records.c.id.in_(old.limit(_DELETED_AT_ONCE))
+        )
+        deleted = 0
+        while True:
+            # In parts: records keep coming meanwhile.
+            async with self._database.writing() as connection:
+                count = (await connection.execute(some)).rowcount
+            deleted += count
+            if count < _DELETED_AT_ONCE:
+                return deleted

@@ -1,0 +1,184 @@
+"""Times the store with many tenants, and what a Gateway replica makes of a snapshot.
+
+SQLite in a directory of its own, and PostgreSQL, started for the purpose with its
+defaults: commits wait for the disk. Times are medians where a step is done again.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import pickle
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from deployments.catalog import ModelCatalog
+from deployments.store.accounts import Accounts
+from deployments.store.database import Database
+from deployments.store.snapshot import Snapshot
+from deployments.store.usage_store import UsageStore
+from scripts.bench.made_tenants import (
+    MODELS,
+    TIERS,
+    made_records,
+    made_tenants,
+    secret,
+)
+from serve_app.config import LiveSettings
+from serve_app.tenants import Directory
+from tests.postgresql import postgresql_server
+
+BATCHES = 5
+
+Figures = dict[str, float]
+
+
+async def time_store(url: str, options: argparse.Namespace) -> tuple[Figures, Snapshot]:
+    """Seconds of each step on one database, and the snapshot that it gives."""
+    figures: Figures = {}
+    tenants = made_tenants(options.tenants, options.keys)
+    async with opened(url) as database:
+        accounts = Accounts(database)
+        with timed(figures, "apply all, s"):
+            await accounts.apply(tenants, TIERS, prune=True)
+        with timed(figures, "apply the same again, s"):
+            await accounts.apply(tenants, TIERS, prune=True)
+        reader = Accounts(database)
+        with timed(figures, "snapshot, first, s"):
+            await reader.snapshot()
+        with timed(figures, "issue a key, s"):
+            await accounts.issue_key(tenants[0].id)
+        with timed(figures, "snapshot after that change, s"):
+            snapshot = await reader.snapshot()
+        with timed(figures, "ask for the version, s"):
+            await reader.version()
+        await time_usage(UsageStore(database), options.records, figures)
+    return figures, snapshot
+
+
+async def time_usage(store: UsageStore, size: int, figures: Figures) -> None:
+    """Batches of records: new, the same again, and corrected."""
+    batches = [made_records(batch, size) for batch in range(BATCHES)]
+    corrected = [[replace(r, revision=1, cost_usd=0.002) for r in b] for b in batches]
+    for name, wanted in (
+        ("new", batches),
+        ("the same again", batches),
+        ("corrected", corrected),
+    ):
+        times = []
+        for batch in wanted:
+            start = time.perf_counter()
+            await store.ingest(batch)
+            times.append(time.perf_counter() - start)
+        figures[f"ingest {size} records, {name}, s"] = statistics.median(times)
+
+
+def time_replica(path: str, options: argparse.Namespace) -> Figures:
+    """In a process of its own: what a Gateway replica does with a snapshot."""
+    figures: Figures = {}
+    process = psutil.Process()
+    held = process.memory_info().rss
+    data = Path(path).read_bytes()
+    figures["snapshot, pickled, MiB"] = len(data) / 2**20
+    with timed(figures, "unpickle, s"):
+        snapshot: Snapshot = pickle.loads(data)
+    with timed(figures, "LiveSettings, s"):
+        settings = LiveSettings(
+            catalog=ModelCatalog.model_validate(
+                {"models": [{"id": m, "upstream_model": m} for m in MODELS]}
+            ),
+            cost_tiers=snapshot.cost_tiers,
+            tenants=snapshot.tenants,
+            default_model=MODELS[0],
+        )
+    with timed(figures, "Directory, s"):
+        directory = Directory(settings, {})
+    del data
+    figures["memory of it, MiB"] = (process.memory_info().rss - held) / 2**20
+    headers = [
+        f"Bearer {secret(n % options.tenants, n % options.keys)}" for n in range(10**5)
+    ]
+    start = time.perf_counter()
+    for header in headers:
+        directory.authenticate(header)
+    figures["authenticate a request, µs"] = (
+        (time.perf_counter() - start) / len(headers) * 1e6
+    )
+    return figures
+
+
+@contextmanager
+def timed(figures: Figures, name: str) -> Iterator[None]:
+    """Write down how long the block took."""
+    start = time.perf_counter()
+    yield
+    figures[name] = time.perf_counter() - start
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """A database with its tables."""
+    database = Database(url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+def main() -> None:
+    """Time all, print the table, write it where --json says."""
+    options = _parser().parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found, snapshot = asyncio.run(time_store(f"sqlite:///{folder}/db", options))
+        figures = {"sqlite": found}
+        with postgresql_server(fsync=True) as server:
+            url = server.new_database()
+            figures["postgresql"] = asyncio.run(time_store(url, options))[0]
+        path = Path(folder) / "snapshot"
+        path.write_bytes(pickle.dumps(snapshot))
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            replica = pool.apply(time_replica, (str(path), options))
+    _print(figures, replica, options)
+    if options.json:
+        sizes = {name: value for name, value in vars(options).items() if name != "json"}
+        text = json.dumps({**sizes, **figures, "replica": replica}, indent=2)
+        options.json.write_text(text + "\n", encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, prog="scripts/bench/tenants")
+    parser.add_argument("--tenants", type=int, default=10_000)
+    parser.add_argument("--keys", type=int, default=2, help="of each tenant")
+    parser.add_argument("--records", type=int, default=1000, help="in a batch")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    return parser
+
+
+def _print(
+    figures: dict[str, Figures], replica: Figures, options: argparse.Namespace
+) -> None:
+    keys = options.tenants * options.keys
+    table = Table(title=f"{options.tenants:,} tenants, {keys:,} keys")
+    for name in ("", "SQLite", "PostgreSQL"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, value in figures["sqlite"].items():
+        table.add_row(name, f"{value:.4f}", f"{figures['postgresql'][name]:.4f}")
+    table.add_section()
+    for name, value in replica.items():
+        table.add_row(f"replica: {name}", f"{value:.2f}", "")
+    console = Console()
+    console.print(table)
+    console.print(f"{os.cpu_count()} cores; load at the end {os.getloadavg()[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

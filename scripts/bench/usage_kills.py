@@ -1,0 +1,220 @@
+"""Kills Gateways and the Ledger at random while usage is recorded, and counts.
+
+Writers append to journals and ship to a process with the real store on SQLite; each is
+killed by SIGKILL at random moments and started again. In the end all writers are
+killed, and one more ships what they have left. Exits with 0 only if each acknowledged
+record is in SQL exactly once, with what it cost in the end, and spend is their sum.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deployments.store.database import Database
+from deployments.store.usage_query import Spend, UsageQuery
+from deployments.store.usage_store import UsageStore
+from scripts.bench import usage_rig as rig
+
+_END = rig.START + timedelta(days=365)
+
+
+@dataclass
+class Result:
+    """What was done, and what stands in the end."""
+
+    acknowledged: int
+    writers_killed: int
+    ledgers_killed: int
+    in_sql: int
+    missing: int
+    unacknowledged: int  # written, but the writer died before it could say so
+    wrong_cost: int
+    spend_requests: int
+    spend_usd: float
+    records_usd: float
+    late: int  # came after their replica was closed
+    replicas: int
+    replicas_closed: int
+    files_left: list[str]
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """What the issue asks."""
+        return (
+            self.missing == self.wrong_cost == self.late == 0
+            and self.unacknowledged <= self.writers_killed
+            and self.spend_requests == self.in_sql
+            and abs(self.spend_usd - self.records_usd) < 1e-9
+            and self.replicas == self.replicas_closed
+            and not self.files_left
+        )
+
+
+@dataclass
+class Killing:
+    """Processes that come back when they are killed."""
+
+    folder: Path
+    dice: random.Random
+    acknowledged: set[str] = field(default_factory=set)
+    writers: dict[connection.Connection, Any] = field(default_factory=dict)
+    started: int = 0
+    writers_killed: int = 0
+    ledgers_killed: int = 0
+
+    def start_ledger(self) -> None:
+        """One, with the store."""
+        self.ledger = rig.context.Process(target=rig.run_ledger, args=(self.folder,))
+        self.ledger.start()
+
+    def start_writer(self) -> None:
+        """One more, whose ids nobody else has."""
+        ours, its = rig.context.Pipe(duplex=False)
+        args = (self.folder, f"use-{self.started:05d}", its)
+        process = rig.context.Process(target=rig.run_writer, args=args)
+        process.start()
+        its.close()
+        self.writers[ours] = process
+        self.started += 1
+
+    def listen(self, seconds: float) -> None:
+        """Note what is acknowledged."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            for pipe in connection.wait(list(self.writers), left):
+                self.acknowledged.add(pipe.recv_bytes().decode())
+
+    def kill_ledger(self) -> None:
+        """As `kill -9` does."""
+        self.ledger.kill()
+        self.ledger.join()
+        self.ledgers_killed += 1
+
+    def kill_writer(self, pipe: connection.Connection) -> None:
+        """What it has said before it died counts."""
+        process = self.writers.pop(pipe)
+        process.kill()
+        process.join()
+        try:
+            while True:
+                self.acknowledged.add(pipe.recv_bytes().decode())
+        except (EOFError, OSError):
+            pipe.close()  # a torn last word is none
+        self.writers_killed += 1
+
+    def kill_one(self) -> None:
+        """Whom chance picks, and start another in its place."""
+        victim = self.dice.choice([None, *self.writers])
+        if victim is None:
+            self.kill_ledger()
+            self.start_ledger()
+        else:
+            self.kill_writer(victim)
+            self.start_writer()
+
+
+def run(records: int, *, writers: int, kill_every_s: float, seed: int) -> Result:
+    """Kill about every `kill_every_s` until so many records are acknowledged."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="usage-kills-") as name:
+        folder = Path(name)
+        (folder / "journal").mkdir()
+        killing = Killing(folder, random.Random(seed))
+        with _started(killing, writers):
+            while len(killing.acknowledged) < records:
+                killing.listen(killing.dice.uniform(0.1, 1.9) * kill_every_s)
+                killing.kill_one()
+            for pipe in list(killing.writers):
+                killing.kill_writer(pipe)
+            successor = rig.context.Process(target=rig.run_successor, args=(folder,))
+            successor.start()
+            successor.join()
+        return asyncio.run(_result(killing, time.monotonic() - start))
+
+
+@contextmanager
+def _started(killing: Killing, writers: int) -> Iterator[None]:
+    rig.context.set_forkserver_preload(["scripts.bench.usage_rig"])
+    killing.start_ledger()
+    try:
+        for _ in range(writers):
+            killing.start_writer()
+        yield
+    finally:
+        for process in (killing.ledger, *killing.writers.values()):
+            process.kill()
+            process.join()
+
+
+async def _result(killing: Killing, seconds: float) -> Result:
+    folder, acknowledged = killing.folder, killing.acknowledged
+    database = Database(f"sqlite:///{folder / 'usage.db'}")
+    store = UsageStore(database)
+    query = UsageQuery(rig.START, _END)
+    cost_usd = {record.id: record.cost_usd async for record in store.export(query)}
+    spend = (await store.spends(rig.START, _END)).get("bench", Spend())
+    await database.close()
+    known = acknowledged & cost_usd.keys()
+    notes = folder / "notes"
+    return Result(
+        acknowledged=len(acknowledged),
+        writers_killed=killing.writers_killed,
+        ledgers_killed=killing.ledgers_killed,
+        in_sql=len(cost_usd),
+        missing=len(acknowledged - cost_usd.keys()),
+        unacknowledged=len(cost_usd.keys() - acknowledged),
+        wrong_cost=sum(cost_usd[id] != rig.cost_of(id) for id in known),
+        spend_requests=spend.requests,
+        spend_usd=spend.cost_usd,
+        records_usd=sum(cost or 0.0 for cost in cost_usd.values()),
+        late=len(rig.read_notes(notes, "late")),
+        replicas=killing.started + 1,
+        replicas_closed=len(set(rig.read_notes(notes, "closed"))),
+        files_left=sorted(path.name for path in (folder / "journal").iterdir()),
+        seconds=seconds,
+    )
+
+
+def main() -> None:
+    """Run, print, exit with 1 if it does not hold."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="scripts/bench/usage-kills"
+    )
+    parser.add_argument("--records", type=int, default=50_000)
+    parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--kill-every", type=float, default=0.5, metavar="SECONDS")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    options = parser.parse_args()
+    result = run(
+        options.records,
+        writers=options.writers,
+        kill_every_s=options.kill_every,
+        seed=options.seed,
+    )
+    table = Table("", "", title="Usage records and random kills")
+    for name, value in asdict(result).items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
+    if options.json:
+        options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+    sys.exit(0 if result.holds else 1)
+
+
+if __name__ == "__main__":
+    main()

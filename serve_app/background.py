@@ -1,0 +1,64 @@
+"""What a Gateway replica does beside answering: it follows the Ledger."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from deployments.errors import ServingError
+from deployments.journal import Journal
+from deployments.ledger_protocol import LedgerLike
+from deployments.shipper import Shipper
+from serve_app.gateway import Gateway
+from serve_app.holdings import Holdings
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 1.0
+
+
+class Background:
+    """Refreshes the accounts, gives idle leases back, ships usage records."""
+
+    def __init__(
+        self, gateway: Gateway, ledger: LedgerLike, journal: Journal, holdings: Holdings
+    ) -> None:
+        self._gateway = gateway
+        self._ledger = ledger
+        self._holdings = holdings
+        self._shipper = Shipper(journal.directory, journal, ledger)
+        self._failing: set[str] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the block runs; at its end what is left is shipped."""
+        self._shipper.start()
+        loops = [
+            asyncio.create_task(self._repeat("accounts", self._refresh)),
+            asyncio.create_task(self._repeat("leases", self._holdings.give_back_idle)),
+        ]
+        try:
+            yield
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await self._shipper.stop()
+
+    async def _refresh(self) -> None:
+        known = self._gateway.accounts_version
+        snapshot = await self._ledger.snapshot(known)
+        if snapshot is not None:
+            self._gateway.take(snapshot)
+
+    async def _repeat(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Again and again; a failure is said once, until it is over."""
+        while True:
+            try:
+                await work()
+                self._failing.discard(what)
+            except ServingError as error:
+                if what not in self._failing:
+                    logger.warning("%s cannot be refreshed: %s", what, error)
+                self._failing.add(what)
+            await asyncio.sleep(_EVERY_S)

@@ -1,0 +1,3 @@
+"""Fixtures for tests of every package."""
+
+pytest_plugins = ["tests.postgresql"]

@@ -1,0 +1,109 @@
+"""API keys: issued, revoked, rotated."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deployments.store.accounts import Accounts
+from deployments.store.errors import Refused
+from deployments.tenancy import KeyTerms, key_sha256
+from tests.deployments.store.made import JUNE, fresh, tenant
+
+DIGEST = key_sha256("sk-av-a")
+
+
+@pytest.fixture
+def accounts(database):
+    return Accounts(database, clock=lambda: JUNE)
+
+
+async def test_a_key_may_pass_from_one_tenant_to_another(accounts, database):
+    keys = [{"sha256": DIGEST}]
+    await accounts.apply([tenant(keys=keys), tenant("u")])
+    await accounts.apply([tenant(), tenant("u", keys=keys)])
+
+    assert (await fresh(database)).tenants == (tenant(), tenant("u", keys=keys))
+
+
+async def test_a_key_is_issued_and_only_its_digest_kept(accounts, database):
+    await accounts.put_tenant(tenant())
+    terms = KeyTerms(name="laptop", alpha=0.1, models=frozenset({"a"}), rpm_limit=5)
+    issued = await accounts.issue_key("t", terms)
+
+    assert issued.secret.startswith("sk-av-")
+    assert len(issued.secret) == len("sk-av-") + 43  # 256 bits in base 64
+    assert issued.secret not in repr(issued)
+    [key] = (await fresh(database)).tenants[0].keys
+    assert key == issued.key
+    assert key.sha256 == key_sha256(issued.secret)
+    assert (key.key_id, key.name, key.rpm_limit) == (issued.id, "laptop", 5)
+
+
+async def test_no_secret_lies_in_the_database(accounts, url, tmp_path, postgresql):
+    await accounts.put_tenant(tenant())
+    secret = (await accounts.issue_key("t")).secret
+
+    if url.startswith("sqlite"):
+        held = b"".join(path.read_bytes() for path in tmp_path.glob("store.db*"))
+    else:
+        name = url.rpartition("/")[2]
+        held = postgresql.run_sql("SELECT k::text FROM api_keys k", name).encode()
+
+    assert key_sha256(secret).encode() in held
+    assert secret.removeprefix("sk-av-").encode() not in held
+
+
+async def test_a_file_leaves_issued_keys_alone(accounts):
+    await accounts.apply([tenant(keys=[{"env": "A"}])])
+    issued = await accounts.issue_key("t")
+    await accounts.apply([tenant(keys=[{"env": "B"}])], prune=True)
+
+    keys = (await accounts.tenant("t")).keys
+    assert {key.key_id for key in keys} == {issued.id, "env:B"}
+
+
+async def test_a_file_does_not_revive_a_revoked_key(accounts):
+    listed = tenant(keys=[{"sha256": DIGEST, "id": "ci"}])
+    await accounts.apply([listed])
+    [change] = await accounts.revoke_key("ci")
+
+    assert list(change.fields) == ["keys.ci"]
+    assert await accounts.apply([listed]) == []
+    assert await accounts.apply([tenant()]) == []
+    assert await accounts.apply([listed]) == []
+    assert [key.revoked for key in (await accounts.tenant("t")).keys] == [True]
+
+
+async def test_revoking_again_changes_nothing(accounts):
+    await accounts.apply([tenant(keys=[{"env": "A", "id": "a"}])])
+    await accounts.revoke_key("a")
+
+    assert await accounts.revoke_key("a") == []
+
+
+async def test_a_rotated_key_opens_until_its_grace_is_over(accounts):
+    await accounts.put_tenant(tenant())
+    old = await accounts.issue_key("t", KeyTerms(name="laptop", rpm_limit=5))
+    new = await accounts.rotate_key(old.id, grace=timedelta(hours=1))
+
+    keys = {key.key_id: key for key in (await accounts.tenant("t")).keys}
+    assert new.secret != old.secret
+    assert (new.key.name, new.key.rpm_limit, new.key.expires_at) == ("laptop", 5, None)
+    assert keys[old.id].expires_at == JUNE + timedelta(hours=1)
+    assert keys[old.id].ended(JUNE + timedelta(hours=1)) == "expired"
+
+
+async def test_a_key_that_has_ended_is_not_rotated(accounts):
+    await accounts.put_tenant(tenant())
+    key = await accounts.issue_key("t", KeyTerms(expires_at=JUNE))
+
+    with pytest.raises(Refused, match="is expired: issue a new one"):
+        await accounts.rotate_key(key.id)
+
+
+async def test_a_moment_is_kept_in_utc(accounts, database):
+    berlin = datetime.fromisoformat("2027-01-01T01:00:00+01:00")
+    await accounts.put_tenant(tenant(keys=[{"env": "K", "expires_at": berlin}]))
+
+    [key] = (await fresh(database)).tenants[0].keys
+    assert key.expires_at == datetime(2027, 1, 1, tzinfo=UTC)
