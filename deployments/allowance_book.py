@@ -6,7 +6,7 @@ written down before it is granted: a Ledger that dies and comes back knows what 
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from deployments.allowances import Pool, RatePool
 from deployments.budget_period import Period, period_of
 from deployments.errors import NotFound
 from deployments.ledger_protocol import Ask, BudgetState, Grant, Resource, Return
-from deployments.store.snapshot import Snapshot
 from deployments.store.usage_query import Charge, Spend
 from deployments.tenancy import Limits, TenantConfig
 
@@ -60,16 +59,16 @@ class AllowanceBook:
         self._replicas: dict[str, float] = {}  # when each has asked last
         self._left_over: dict[tuple[Resource, int], dict[str, float]] = {}
 
-    async def start(self, snapshot: Snapshot) -> None:
+    async def start(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Take up what an earlier Ledger has handed out."""
-        self.know(snapshot)
+        self.know(tenants)
         for replica, tenant, period, amount in await self._leases.all():
             key = Resource("budget", tenant), period
             self._left_over.setdefault(key, {})[replica] = amount
 
-    def know(self, snapshot: Snapshot) -> None:
-        """Limits and budgets are these from now on."""
-        self._tenants = {tenant.id: tenant for tenant in snapshot.tenants}
+    def know(self, tenants: Mapping[str, TenantConfig]) -> None:
+        """Limits and budgets are those of these tenants, by id, from now on."""
+        self._tenants = dict(tenants)
         for (resource, _), pool in self._pools.items():
             capacity = self._capacity(resource)
             pool.capacity = math.inf if capacity is None else capacity

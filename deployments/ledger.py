@@ -20,10 +20,17 @@ from deployments.usage import UsageRecord
 
 
 class Ledger:
-    """See LedgerLike. One at a time: it keeps in memory what it has handed out."""
+    """See LedgerLike. One at a time: it keeps in memory what it has handed out.
 
-    def __init__(self, database: Database) -> None:
+    `configured` are tenants that the configuration states; of those that the store
+    names, too, the store's count.
+    """
+
+    def __init__(
+        self, database: Database, configured: Sequence[TenantConfig] = ()
+    ) -> None:
         self._database = database
+        self._configured = {tenant.id: tenant for tenant in configured}
         self._accounts = Accounts(database)
         self._usage = UsageStore(database)
         self._book = AllowanceBook(self._usage, LeaseBook(database))
@@ -36,7 +43,7 @@ class Ledger:
         await self._database.open()
         snapshot = await self._accounts.snapshot()
         self._version = snapshot.version
-        await self._book.start(snapshot)
+        await self._book.start(self._all_tenants(snapshot))
 
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""
@@ -119,8 +126,12 @@ class Ledger:
         snapshot = await self._accounts.snapshot()
         if snapshot.version != self._version:
             self._version = snapshot.version
-            self._book.know(snapshot)
+            self._book.know(self._all_tenants(snapshot))
         return snapshot
+
+    def _all_tenants(self, snapshot: Snapshot) -> dict[str, TenantConfig]:
+        stored = {tenant.id: tenant for tenant in snapshot.tenants}
+        return {**self._configured, **stored}
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from deployments.errors import Overloaded
@@ -9,6 +10,7 @@ from deployments.ledger import Ledger
 from deployments.ledger_protocol import LedgerLike
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
+from deployments.tenancy import TenantConfig
 
 _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_"))
 
@@ -16,9 +18,14 @@ _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_
 class LedgerReplica:
     """A Ledger on the database at `url`, its password in the variable named."""
 
-    def __init__(self, url: str, password_env: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        password_env: str | None,
+        configured: Sequence[TenantConfig],
+    ) -> None:
         password = os.environ[password_env] if password_env else None
-        self._ledger = Ledger(Database(url, password=password))
+        self._ledger = Ledger(Database(url, password=password), configured)
         self._opening = asyncio.Lock()
         self._is_open = False
 

@@ -177,6 +177,6 @@ async def _succeed(folder: Path) -> None:
     journal = Journal(directory)
     shipper = Shipper(directory, journal, SocketLedger(folder / "ledger"))
     shipper.start()
-    while replicas(directory) != [journal.replica]:
+    while replicas(directory) != [journal.replica]:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     await shipper.stop()
