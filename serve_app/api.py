@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
 
+import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
@@ -10,12 +12,14 @@ from starlette.requests import ClientDisconnect
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingError
 from serve_app.chat import Chat, parse_chat
+from serve_app.completion import Answered
 from serve_app.embeddings import Embeddings
 from serve_app.gateway import Gateway
 from serve_app.incoming import asked, read_body, request_id
 from serve_app.model_list import model_entry, model_list
 from serve_app.planning import Plan
 from serve_app.responses import error_response, json_response, routing_headers
+from serve_app.route_report import decision_report
 from serve_app.run import Call
 from serve_app.streaming import sse_body
 from serve_app.surfaces.completions import parse_completion
@@ -141,7 +145,10 @@ class _Paths:
         answer, answered = await self._gateway.completions.complete(call)
         headers = routing_headers(answered, answer.settlement.cost_usd)
         headers |= call.ticket.headers
-        return Response(answer.body, headers=headers, media_type="application/json")
+        body = answer.body
+        if routing := _explained(chat, answered, plan):
+            body = orjson.dumps({**orjson.loads(body), "routing": routing})
+        return Response(body, headers=headers, media_type="application/json")
 
     async def _call(self, request: Request, plan: Plan, chat: Chat) -> Call:
         ticket = await self._gateway.admit(plan, chat)
@@ -152,7 +159,10 @@ class _Paths:
         call = await self._call(request, plan, chat)
         started = await self._gateway.completions.start_stream(call)
         body: AsyncIterator[bytes] = sse_body(
-            started, include_usage=chat.request.include_usage, surface=chat.surface
+            started,
+            include_usage=chat.request.include_usage,
+            surface=chat.surface,
+            routing=_explained(chat, started.answered, plan),
         )
         return StreamingResponse(
             body,
@@ -164,6 +174,13 @@ class _Paths:
             },
             media_type="text/event-stream",
         )
+
+
+def _explained(chat: Chat, answered: Answered, plan: Plan) -> dict[str, Any] | None:
+    """What `routing.explain` asks for; None if it does not, or nothing was decided."""
+    if not chat.request.routing.explain or answered.decision is None:
+        return None
+    return decision_report(answered.decision, plan)
 
 
 async def _serving_error(_: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
+from artifacts.policy import RoutingDecision
 from deployments.breaker import Breakers
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
@@ -38,6 +39,7 @@ class Answered:
     alpha: float
     artifact_id: str | None
     failures: tuple[Failure, ...]  # models tried before, or passed over, in order
+    decision: RoutingDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +239,5 @@ def _answered(run: Run, port: BackendPort, request: BackendRequest) -> Answered:
         alpha=run.call.plan.alpha,
         artifact_id=decision.artifact_id if decision else None,
         failures=tuple(run.attempts.failures),
+        decision=decision,
     )

@@ -14,13 +14,27 @@ def route_report(
     decision = explanation.decision
     timings = explanation.timings
     hops_s = total_s - timings.embed_s - timings.decide_s
+    return {
+        "object": "route",
+        **decision_report(decision, plan),
+        "clusters": [_cluster(view, decision) for view in explanation.clusters],
+        "timings_ms": {
+            "total": round(total_s * 1e3, 3),
+            "embedder": round(timings.embed_s * 1e3, 3),
+            "router": round(timings.decide_s * 1e3, 3),
+            "hop": round(hops_s * 1e3, 3),
+        },
+    }
+
+
+def decision_report(decision: RoutingDecision, plan: Plan) -> dict[str, Any]:
+    """JSON of a decision without the cells that it rests on: `routing.explain`."""
     left_out = {
-        model: "the artifact holds no records of it"
+        model: "the artifact holds no records of it, or it is over max_cost_usd"
         for model in plan.candidates
         if model not in decision.ranking
     }
     return {
-        "object": "route",
         "model": decision.model,
         "alpha": decision.alpha,
         "cost_tier": plan.cost_tier,
@@ -30,13 +44,7 @@ def route_report(
         "similarity_percentile": decision.similarity_percentile,
         "ranking": _ranking(decision),
         "excluded": {**plan.excluded, **left_out},
-        "clusters": [_cluster(view, decision) for view in explanation.clusters],
-        "timings_ms": {
-            "total": round(total_s * 1e3, 3),
-            "embedder": round(timings.embed_s * 1e3, 3),
-            "router": round(timings.decide_s * 1e3, 3),
-            "hop": round(hops_s * 1e3, 3),
-        },
+        "conversation": _conversation(decision),
     }
 
 
@@ -88,4 +96,19 @@ def _cluster(view: ClusterView, decision: RoutingDecision) -> dict[str, Any]:
             model: {"accuracy": accuracy, "cost_usd": cost_usd, "count": count}
             for model, accuracy, cost_usd, count in cells
         },
+    }
+
+
+def _conversation(decision: RoutingDecision) -> dict[str, Any] | None:
+    """Whether the conversation keeps its model; None where there is none to keep."""
+    staying = decision.staying
+    if staying is None:
+        return None
+    return {
+        "home": staying.home,
+        "stays": staying.stays,
+        "gain": staying.gain,
+        "loss": staying.loss,
+        "cache_saves_usd": staying.saved_usd,
+        "rule": "the conversation moves if gain > loss",
     }

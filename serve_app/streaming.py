@@ -28,8 +28,11 @@ async def sse_body(
     *,
     include_usage: bool,
     surface: Surface = "chat/completions",
+    routing: dict[str, Any] | None = None,
 ) -> AsyncIterator[bytes]:
     """Frames as they come; then the usage event if asked for, then `[DONE]`.
+
+    `routing`, if there is any, goes with the usage in an event without choices.
 
     A stream of the Responses API ends with its own last event, which holds the usage.
     An error after the first byte becomes an error event, and nothing follows: the
@@ -41,8 +44,9 @@ async def sse_body(
                 if isinstance(item, Settlement):
                     if surface == "responses":
                         return
-                    if include_usage:
-                        yield event(_usage_chunk(started, item, _CHUNKS[surface]))
+                    last = _last_fields(item, include_usage, routing)
+                    if last:
+                        yield event(_last_chunk(started, _CHUNKS[surface], last))
                     yield event(DONE)
                     return
                 yield item
@@ -62,15 +66,16 @@ def _error_event(started: Started, error: ServingError, surface: Surface) -> byt
     return named_event("error", orjson.dumps(told))
 
 
-def _usage_chunk(started: Started, settlement: Settlement, kind: str) -> bytes:
-    chunk = {
-        "object": kind,
-        **started.received.head,
-        "model": started.answered.model,
-        "choices": [],
-        "usage": usage_object(settlement),
-    }
-    return orjson.dumps(chunk)
+def _last_fields(
+    settlement: Settlement, include_usage: bool, routing: dict[str, Any] | None
+) -> dict[str, Any]:
+    usage = {"usage": usage_object(settlement)} if include_usage else {}
+    return usage if routing is None else {**usage, "routing": routing}
+
+
+def _last_chunk(started: Started, kind: str, fields: dict[str, Any]) -> bytes:
+    head = {"object": kind, **started.received.head, "model": started.answered.model}
+    return orjson.dumps({**head, "choices": [], **fields})
 
 
 def usage_object(settlement: Settlement) -> dict[str, Any] | None:

@@ -199,7 +199,7 @@ def main() -> None:
     )
     parser.add_argument("--records", type=int, default=50_000)
     parser.add_argument("--writers", type=int, default=4)
-    parser.add_argument("--kill-every", type=float, default=0.5, metavar="SECONDS")
+    parser.add_argument("--kill-every", type=float, default=0.25, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     options = parser.parse_args()

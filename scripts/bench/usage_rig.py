@@ -132,9 +132,10 @@ async def _serve(folder: Path) -> None:
     async def answer(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        method, argument = pickle.loads(await reader.read())
-        writer.write(pickle.dumps(await getattr(books, method)(argument)))
-        await writer.drain()
+        with suppress(ConnectionError, EOFError):  # whoever asked may have been killed
+            method, argument = pickle.loads(await reader.read())
+            writer.write(pickle.dumps(await getattr(books, method)(argument)))
+            await writer.drain()
         writer.close()
 
     socket = folder / "ledger"

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.journal import Journal, read_journal
+from deployments.journal_files import lock_orphan, records_files, replicas
 from deployments.usage import UsageRecord
 
 RECORD = UsageRecord(
@@ -108,3 +109,58 @@ async def test_nobody_else_may_read_a_journal(tmp_path):
     journal.close()
 
     assert journal.path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_full_file_is_followed_by_the_next(tmp_path):
+    journal = Journal(tmp_path, rotate_bytes=2000)
+    records = [replace(RECORD, id=f"use-{number}") for number in range(20)]
+    for record in records:
+        journal.append(record)
+    journal.close()
+
+    files = records_files(tmp_path, journal.replica)
+    assert len(files) > 3
+    assert [number for number, _ in files] == list(range(len(files)))
+    assert all(path.stat().st_size <= 2000 for _, path in files)
+    assert list(read_journal(tmp_path)) == records
+
+
+async def test_a_part_of_a_record_does_not_spoil_the_next(tmp_path, monkeypatch):
+    journal = Journal(tmp_path)
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, data: write(file, data[:30]))
+        with pytest.raises(OSError, match="only a part"):
+            journal.append(RECORD)
+    journal.append(replace(RECORD, id="use-2"))
+    journal.close()
+
+    assert [record.id for record in read_journal(tmp_path)] == ["use-2"]
+    assert journal.appended == 1
+
+
+async def test_the_lock_is_held_until_the_journal_is_closed(tmp_path):
+    journal = Journal(tmp_path)
+    assert lock_orphan(tmp_path, journal.replica) is None
+    journal.close()
+
+    lock = lock_orphan(tmp_path, journal.replica)
+    assert lock is not None
+    os.close(lock)
+
+
+def test_the_lock_ends_with_the_process(tmp_path):
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    [replica] = replicas(tmp_path)
+    held = lock_orphan(tmp_path, replica)
+    writer.kill()
+    writer.wait()
+    writer.stdout.close()
+
+    assert held is None
+    lock = lock_orphan(tmp_path, replica)
+    assert lock is not None
+    os.close(lock)

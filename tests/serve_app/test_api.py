@@ -259,3 +259,20 @@ async def test_a_named_model_need_not_be_in_the_tenant_s_own_tier():
 
     assert named.headers["x-routed-model"] == "large"
     assert auto.headers["x-routed-model"] == "small"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_decision_is_explained_with_the_answer_if_that_is_asked_for(stream):
+    async with client() as c:
+        body = {"messages": MESSAGES, "stream": stream, "routing": {"explain": True}}
+        response = await c.post(CHAT, json=body)
+
+    if stream:
+        *_, last, done = [part for part in response.text.split("\n\n") if part]
+        assert done == "data: [DONE]"
+        answer = json.loads(last.removeprefix("data: "))
+        assert answer["choices"] == []
+    else:
+        answer = response.json()
+    assert answer["routing"]["model"] == response.headers["x-routed-model"]
+    assert [row["model"] for row in answer["routing"]["ranking"]] == ["small", "large"]

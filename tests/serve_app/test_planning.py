@@ -116,7 +116,7 @@ def test_a_key_that_is_pinned_to_a_tier_stays_in_it():
     ],
 )
 def test_a_key_that_is_pinned_to_a_tier_cannot_leave_it(asked, body, kind):
-    with pytest.raises(kind, match="narrow|small"):
+    with pytest.raises(kind, match=r"narrow|small"):
         plan(asked, PINNED, **body)
 
 
