@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+import httpcore
 import httpx
 from h2.exceptions import H2Error
 
@@ -120,8 +121,14 @@ def _translated() -> Iterator[None]:
         yield
     except httpx.TimeoutException:
         raise UpstreamTimeout("The upstream did not answer in time.") from None
-    # h2's own errors and those of the socket escape httpx while a body is read.
-    except (httpx.HTTPError, H2Error, OSError) as error:
+    # These escape httpx while a body is read: h2's own errors, those of the socket, and
+    # httpcore's for an answer that a GOAWAY disowns.
+    except (
+        httpx.HTTPError,
+        httpcore.ConnectionNotAvailable,
+        H2Error,
+        OSError,
+    ) as error:
         kind = type(error).__name__
         what = f"The connection to the upstream failed ({kind})."
         raise UpstreamError(what) from None

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deployments.store.snapshot import Change
 from deployments.tenancy import KeyConfig, Limits, TenantConfig
+from serve_app.account_json import public
 
 _LIMITS = {"rpm_limit": "rpm", "tpm_limit": "tpm", "max_parallel_requests": "parallel"}
 
@@ -39,7 +39,7 @@ def print_tenants(tenants: Iterable[TenantConfig]) -> None:
             tenant.id,
             tenant.name or "",
             tenant.cost_tier or f"{tenant.alpha:g}",
-            budget_text(tenant),
+            _budget(tenant),
             _limits(tenant),
             str(len(tenant.keys)),
         ]
@@ -73,35 +73,10 @@ def print_tenant(tenant: TenantConfig) -> None:
     _print(f"tenant {tenant.id}", ("field", "value"), rows)
 
 
-def shown_key(key: KeyConfig) -> dict[str, Any]:
-    """JSON of a key: by its id, without what is stored of its secret."""
-    return {"id": key.key_id, **_stated(key, {"id", "sha256"})}
-
-
-def shown_tenant(tenant: TenantConfig) -> dict[str, Any]:
-    """JSON of a tenant; its keys as `shown_key` has them."""
-    keys = [shown_key(key) for key in tenant.keys]
-    return {**_stated(tenant, {"keys"}), "keys": keys}
-
-
-def shown_change(change: Change) -> dict[str, Any]:
-    """JSON of a change."""
-    fields = {
-        name: {"before": _public(before), "after": _public(after)}
-        for name, (before, after) in change.fields.items()
-    }
-    return {"kind": change.kind, "of": change.of, "id": change.id, "fields": fields}
-
-
-def budget_text(tenant: TenantConfig) -> str:
-    """`5 USD / 1mo`, or nothing."""
+def _budget(tenant: TenantConfig) -> str:
     if tenant.max_budget is None:
         return ""
     return f"{tenant.max_budget:g} USD / {tenant.budget_duration}"
-
-
-def _stated(config: BaseModel, exclude: set[str]) -> dict[str, Any]:
-    return config.model_dump(mode="json", exclude=exclude)
 
 
 def _trade_off(key: KeyConfig) -> str:
@@ -115,15 +90,9 @@ def _limits(limits: Limits) -> str:
     return ", ".join(f"{value} {text}" for text, value in values.items() if value)
 
 
-def _public(value: Any) -> Any:
-    if isinstance(value, dict) and "sha256" in value:
-        return {name: of for name, of in value.items() if name != "sha256"}
-    return value
-
-
 def _value(value: Any) -> str:
     # As JSON, so that no text of a file can be taken for the terminal's commands.
-    return "" if value is None else json.dumps(_public(value), ensure_ascii=True)
+    return "" if value is None else json.dumps(public(value), ensure_ascii=True)
 
 
 def _print(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

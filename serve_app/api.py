@@ -25,6 +25,7 @@ from serve_app.streaming import sse_body
 from serve_app.surfaces.completions import parse_completion
 from serve_app.surfaces.responses import parse_responses
 from serve_app.tenants import Tenant
+from serve_app.usage_api import UsageSource, usage_path
 
 Parse = Callable[[bytes], Chat]
 
@@ -33,10 +34,12 @@ def build_api(
     gateway: Gateway,
     embeddings: Embeddings | None = None,
     *,
+    usage: UsageSource | None = None,
     background: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> FastAPI:
     """The ASGI application of one Gateway; without an Embedder it has no embeddings.
 
+    `usage` is the Ledger: without one `/v1/usage` is not there.
     `background` runs from the application's start to its end.
     """
     app = FastAPI(
@@ -52,6 +55,7 @@ def build_api(
     paths = _Paths(gateway, embeddings)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
         app.include_router(_openai_routes(paths, prefix))
+    app.add_api_route("/v1/usage", usage_path(gateway, usage), methods=["GET"])
     app.add_api_route("/healthz", paths.healthz, methods=["GET"])
     app.add_api_route("/readyz", paths.readyz, methods=["GET"])
     return app

@@ -8,13 +8,17 @@ import sys
 import typer
 
 from artifacts.errors import BadInput
+from deployments.store.errors import StoreUnavailable
 from serve_app import (
     commands_artifact,
     commands_diff,
     commands_evaluate,
     commands_extend,
     commands_import,
+    commands_keys,
     commands_serve,
+    commands_tenants,
+    commands_usage,
 )
 from serve_app.local_cluster import LaunchError
 
@@ -42,6 +46,9 @@ def build_cli() -> typer.Typer:
     ):
         cli.command()(command)
     cli.command("import")(commands_import.import_records)
+    cli.add_typer(commands_tenants.tenants_commands(), name="tenants")
+    cli.add_typer(commands_keys.keys_commands(), name="keys")
+    cli.add_typer(commands_usage.usage_commands(), name="usage")
     return cli
 
 
@@ -51,7 +58,7 @@ def main() -> None:
         build_cli()()
     except BadInput as error:
         _fail(str(error), code=2)
-    except LaunchError as error:
+    except (LaunchError, StoreUnavailable) as error:
         _fail(str(error), code=1)
     except KeyboardInterrupt:
         _fail("interrupted", code=130)

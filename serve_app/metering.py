@@ -148,12 +148,7 @@ class Meter:
         charged = [settled.cost_usd for settled in failed if settled is not None]
         wasted_usd = sum(cost for cost in charged if cost is not None)
         if wasted_usd:
-            record = replace(
-                record,
-                cost_usd=(record.cost_usd or 0.0) + wasted_usd,
-                failed_cost_usd=wasted_usd,
-                cost_source="upstream" if not record.cost_usd else record.cost_source,
-            )
+            record = _with_wasted(record, wasted_usd)
         if record != self._record:
             if self._on_correction is not None:
                 more_usd = charged_usd(record) - charged_usd(self._record)
@@ -168,6 +163,14 @@ class Meter:
         except OSError as error:
             what = "usage record %s could not be written: %s"
             logger.critical(what, record.id, error.strerror or error)
+
+
+def _with_wasted(record: UsageRecord, wasted_usd: float) -> UsageRecord:
+    """What models that failed have cost is added, unless the rest is unknown."""
+    if record.status == "failed" and record.model is None:  # nobody else was asked
+        record = replace(record, cost_usd=0.0, cost_source="upstream")
+    cost_usd = None if record.cost_usd is None else record.cost_usd + wasted_usd
+    return replace(record, cost_usd=cost_usd, failed_cost_usd=wasted_usd)
 
 
 async def _asked(ask: Ask | None) -> Settlement | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from artifacts.errors import BadInput
+from artifacts.errors import BadInput, RecordError
+from deployments.store.errors import Refused
 from deployments.tenancy import CostTier, TenantConfig
 from serve_app.marked_yaml import MarkedYaml, read_marked_yaml
 
@@ -42,6 +43,17 @@ class TenantsFile:
                 if name not in defined:
                     what = f"the cost tier {name!r} is not defined"
                     raise self.document.error(("tenants", i, *steps), what)
+
+    def refused(self, error: Refused) -> BadInput:
+        """What the store refused, at the line of the tenant that it names."""
+        path, what = self.document.path, str(error)
+        place = what.partition(": ")[0]
+        for i, tenant in enumerate(self.tenants):
+            of = f"tenants.{tenant.id}"
+            if place in {of, f"{of}.keys"}:
+                steps = ("tenants", i) if place == of else ("tenants", i, "keys")
+                return RecordError(path, self.document.line(steps), what)
+        return BadInput(f"{path}: {what}")
 
 
 def read_tenants_file(path: Path) -> TenantsFile:

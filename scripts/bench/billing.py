@@ -13,7 +13,7 @@ import httpx
 
 from deployments.usage import UsageRecord
 from scripts.bench.asking import Question, Seen, ask
-from scripts.bench.fault_result import SAME_USD, told_right
+from scripts.bench.fault_result import SAME_USD, lost_usd, told_right
 from scripts.bench.upstream_graph import (
     MODELS,
     PRICES,
@@ -48,9 +48,14 @@ class Bill:
         return sum(entry.charged_usd for entry in self.entries)
 
     @property
+    def unknown_usd(self) -> float:
+        """The part of it that the gateway cannot learn."""
+        return lost_usd(self.entries)
+
+    @property
     def recorded_usd(self) -> float:
-        """Unknown counts as nothing here, and so is wrong wherever it was charged."""
-        return sum(record.cost_usd or 0.0 for record in self.records)
+        """As far as it is known; None where something is known to be charged is wrong."""
+        return sum(map(_known_usd, self.records))
 
     @property
     def kind(self) -> str:
@@ -67,15 +72,23 @@ class Bill:
         """Why this request is not billed as it should be."""
         if len(self.records) != 1:
             return f"{len(self.records)} records"
-        if abs(self.recorded_usd - self.charged_usd) > SAME_USD:
-            source = self.records[0].cost_source
+        known_usd, source = (
+            self.charged_usd - self.unknown_usd,
+            self.records[0].cost_source,
+        )
+        if abs(self.recorded_usd - known_usd) > SAME_USD:
             return (
-                f"recorded {self.recorded_usd:.6f} ({source}), "
-                f"charged {self.charged_usd:.6f}"
+                f"recorded {self.recorded_usd:.6f} ({source}), charged {known_usd:.6f}"
             )
+        if self.unknown_usd and self.records[0].cost_usd == 0.0:
+            return "what is unknown is recorded as nothing"
         if not told_right(self.seen, self.entries):
             return f"the client was told {self.seen.cost_usd}"
         return None
+
+
+def _known_usd(record: UsageRecord) -> float:
+    return record.failed_cost_usd if record.cost_usd is None else record.cost_usd
 
 
 def questions(options: argparse.Namespace) -> list[Question]:
@@ -164,7 +177,7 @@ def measure(options: argparse.Namespace) -> list[Bill]:
 
 def show(bills: list[Bill]) -> None:
     """Sums by kind, then what is wrong."""
-    heads = ("requests", "told USD", "recorded", "charged", "wrong")
+    heads = ("requests", "told USD", "recorded", "charged", "unknown", "wrong")
     print(f"{'':44}" + "".join(f"{head:>12}" for head in heads))
     kinds = sorted({bill.kind for bill in bills})
     for kind in [*kinds, "all"]:
@@ -182,22 +195,24 @@ def show(bills: list[Bill]) -> None:
         print(f"  … and {len(wrong_bills) - _SHOWN} more")
 
 
-def _sums(bills: list[Bill]) -> tuple[float, float]:
-    """Recorded and charged."""
+def _sums(bills: list[Bill]) -> tuple[float, float, float]:
+    """Recorded; charged; and the part of it that nobody can ask for."""
     return (
         sum(bill.recorded_usd for bill in bills),
         sum(bill.charged_usd for bill in bills),
+        sum(bill.unknown_usd for bill in bills),
     )
 
 
 def _report(bills: list[Bill]) -> dict[str, object]:
-    recorded, charged = _sums(bills)
+    recorded, charged, unknown = _sums(bills)
     return {
         "requests": len(bills),
         "records": sum(len(bill.records) for bill in bills),
         "upstream_requests": sum(len(bill.entries) for bill in bills),
         "recorded_usd": recorded,
         "charged_usd": charged,
+        "unknown_usd": unknown,
         "wrong": [
             {"id": bill.question.id, "why": why, "seen": asdict(bill.seen)}
             for bill in bills
@@ -218,16 +233,19 @@ def main() -> None:
     options = parser.parse_args()
     bills = measure(options)
     show(bills)
-    recorded, charged = _sums(bills)
+    recorded, charged, unknown = _sums(bills)
     wrong = sum(bill.wrong() is not None for bill in bills)
+    n_unknown = sum(bill.unknown_usd > 0 for bill in bills)
+    difference = recorded - (charged - unknown)
     print(
-        f"\nrecorded {recorded:.6f} USD, charged {charged:.6f} USD, difference "
-        f"{recorded - charged:+.6f}; {wrong} of {len(bills)} requests wrong "
-        f"(load {load_average():.1f})"
+        f"\nrecorded {recorded:.6f} USD, charged {charged - unknown:.6f} USD, difference "
+        f"{difference:+.6f}; {wrong} of {len(bills)} requests wrong\n"
+        f"unknown: {n_unknown} requests, charged {unknown:.6f} USD (the id of an answer "
+        f"never came)\nload average {load_average():.1f}"
     )
     if options.json:
         options.json.write_text(json.dumps(_report(bills), indent=1) + "\n")
-    raise SystemExit(1 if wrong or abs(recorded - charged) > _CENT else 0)
+    raise SystemExit(1 if wrong or abs(difference) > _CENT else 0)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ def told_right(seen: Seen, entries: list[Entry]) -> bool:
     return told is None or any(abs(told - usd) < SAME_USD for usd in charged)
 
 
+def lost_usd(entries: list[Entry]) -> float:
+    """What was charged for answers whose id never came: nobody can ask for that."""
+    return sum(entry.charged_usd for entry in entries if not entry.named)
+
+
 @dataclass(frozen=True)
 class Result:
     """A row, what the client saw, what was recorded, and what is wrong with it."""
@@ -44,10 +49,14 @@ class Result:
         return self.records[0] if len(self.records) == 1 else None
 
     def settled(self) -> bool:
-        """Whether what is recorded is what was charged. Unknown = not charged."""
+        """Whether what is recorded is what was charged, as far as that can be known.
+
+        None stands for nothing: where something was charged it is wrong.
+        """
         if self.record is None:
             return False
-        return abs((self.record.cost_usd or 0.0) - self.charged_usd) < SAME_USD
+        known_usd = self.charged_usd - lost_usd(self.entries)
+        return abs((self.record.cost_usd or 0.0) - known_usd) < SAME_USD
 
     def wrong(self, *, timed: bool = True) -> list[str]:
         """Everything that is not as designed."""
@@ -87,6 +96,9 @@ class Result:
             found.append(f"recorded as {record.status}")
         if not self.settled():
             found.append(f"recorded {_usd(record.cost_usd)} of {self.charged_usd:.6f}")
+        lost = lost_usd(self.entries) > 0
+        if lost != self.row.expected.loses:
+            found.append(f"what was charged is {'unknown' if lost else 'known'}")
         if not told_right(self.seen, self.entries):
             found.append("the client was told another cost")
         return found
@@ -142,7 +154,7 @@ def _cells(result: Result) -> list[str]:
         _usd(seen.cost_usd),
         record.status if record else f"{len(result.records)} records",
         _usd(record.cost_usd if record else None),
-        f"{result.charged_usd:.6f}",
+        f"{result.charged_usd:.6f}" + _unknown(result),
         "; ".join(result.wrong()) or "as designed",
     ]
 
@@ -158,6 +170,11 @@ def _saw(result: Result) -> str:
     ends = {"error": f"error event {seen.code}", "left": "(hung up)"}
     what = ends.get(seen.ended, f"the stream just ends {seen.code or ''}")
     return f"{seen.tokens} tokens, {what}"
+
+
+def _unknown(result: Result) -> str:
+    lost = lost_usd(result.entries)
+    return f" ({lost:.6f} unknown)" if lost else ""
 
 
 def _usd(cost_usd: float | None) -> str:

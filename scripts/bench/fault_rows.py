@@ -23,12 +23,14 @@ class Expected:
     """`first`: answered in spite of the fault. `other`: answered by the other model.
     `retried`: by the same one, asked again; `recovered`: that, or the HTTP client has
     asked again by itself. `refused`: an HTTP error. `broken`: 200, then an error event.
-    `left`: the client hung up."""
+    `left`: the client hung up. `loses`: an answer is charged whose id never came, so
+    that its cost stays unknown."""
 
     end: End
     status: int = 200
     code: str | None = None
     retry_after_s: float | None = None
+    loses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +113,16 @@ def _expected(name: str, phase: Phase, mode: Mode, way: Way, protocol: str) -> E
     if name in _SLOW:
         status, code = 504, f"upstream_timeout{_limit(name, phase, mode)}"
     # After a GOAWAY httpx gives up all answers of its connection, also those that the
-    # server would complete.
+    # server completes and charges.
+    loses = name == "goaway" and phase is Phase.BEFORE
     if name in _HARMLESS or (name == "goaway" and protocol == "HTTP/1.1"):
         return Expected("first")
     if mode == "stream" and phase is Phase.AFTER:
         return Expected("broken", 200, code)
     if way == "auto" and name != "400":
-        return Expected("other")
+        return Expected("other", loses=loses)
     retry_after_s = float(RETRY_AFTER_S) if name.startswith("429") else None
-    return Expected("refused", status, code, retry_after_s)
+    return Expected("refused", status, code, retry_after_s, loses)
 
 
 def _limit(name: str, phase: Phase, mode: Mode) -> str:

@@ -171,5 +171,6 @@ class Player:
 
     async def _start(self, headers: dict[str, str]) -> None:
         self._entry.status = 200
+        self._entry.named = not self._exchange.gone_away
         named = {**headers, "x-generation-id": self._script.id}
         await self._exchange.start(200, named)

@@ -34,6 +34,10 @@ class Exchange(Protocol):
     request: Request
     protocol: str  # "HTTP/1.1" or "HTTP/2"
 
+    @property
+    def gone_away(self) -> bool:
+        """Whether a GOAWAY has been sent: not every client reads on after it."""
+
     async def start(self, status: int, headers: dict[str, str]) -> None:
         """The head of the answer; a body follows."""
 

@@ -72,6 +72,7 @@ class Http1Exchange:
     """Answers in chunked coding, unless the head states a length."""
 
     protocol = "HTTP/1.1"
+    gone_away = False  # there is no such thing
 
     def __init__(self, pipe: Pipe, request: Request) -> None:
         self.request = request

@@ -55,6 +55,7 @@ class Http2Connection:
         except ProtocolError:
             self.flush()
             self.pipe.close()
+            self.lost()
             return
         self.flush()
 
@@ -73,6 +74,11 @@ class Http2Connection:
         self._streams.pop(stream_id, None)
         if self._last is not None and not self._streams:
             self.pipe.close()
+
+    @property
+    def gone_away(self) -> bool:
+        """Whether a GOAWAY has been sent."""
+        return self._last is not None
 
     def go_away(self, last: int, code: ErrorCodes) -> None:
         """Past h2, which would let no stream go on."""
@@ -96,6 +102,8 @@ class Http2Connection:
             self._begin(event.stream_id)
         elif isinstance(event, events.StreamReset):
             self._cancel(self._streams.get(event.stream_id))
+        elif isinstance(event, events.ConnectionTerminated):
+            self.lost()  # h2 would let nothing more be sent
         elif isinstance(event, events.WindowUpdated | events.RemoteSettingsChanged):
             self.window.set()
 
@@ -133,6 +141,10 @@ class Http2Exchange:
         self.request = request
         self._connection = connection
         self._id = stream_id
+
+    @property
+    def gone_away(self) -> bool:
+        return self._connection.gone_away
 
     async def start(self, status: int, headers: dict[str, str]) -> None:
         fields = [(":status", str(status)), *headers.items()]

@@ -27,6 +27,7 @@ class Entry:
     completion_tokens: int = 0  # produced
     charged_usd: float = 0.0
     status: int | None = None  # sent; None = no head was sent
+    named: bool = False  # whether the head, which holds the id, found a reader
     outcome: Outcome | None = None  # None = still going on
     client_left_s: float | None = None  # after the request had arrived
     duration_s: float | None = None

@@ -1,0 +1,46 @@
+"""A database for one piece of work of a command."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from artifacts.errors import BadInput
+from deployments.store.errors import StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from deployments.store.database import Database
+
+_PATIENCE_S = 10.0
+
+T = TypeVar("T")
+
+
+def with_database(
+    url: str, password_env: str | None, work: Callable[["Database"], Awaitable[T]]
+) -> T:
+    """Do a piece of work; its tables are made or brought up to date before.
+
+    BadInput where the store refuses it; StoreUnavailable where there is no database.
+    """
+    password = os.environ.get(password_env) if password_env else None
+    if password_env and not password:
+        raise BadInput(f"--password-env: {password_env} is not set")
+
+    async def run() -> T:
+        # SQLAlchemy takes a while to import, and most commands need none.
+        from deployments.store.database import Database
+
+        database = Database(url, password=password)
+        try:
+            await database.open(patience_s=_PATIENCE_S)
+            return await work(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        raise BadInput(str(error)) from None

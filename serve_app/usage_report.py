@@ -1,0 +1,92 @@
+"""Sums of usage as people read them, and what another model would have cost."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from deployments.catalog import Price
+from deployments.store.usage_query import Dimension, UsageQuery, UsageRow
+
+_DIMENSIONS: tuple[Dimension, ...] = ("day", "model", "tenant", "key_id", "cost_tier")
+_NOTHING = UsageRow(0, 0, 0, None, None, None, None, 0, None, 0, 0, 0, 0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The model that savings are counted against; its price may be unknown."""
+
+    model: str
+    price: Price
+
+
+def usage_report(
+    query: UsageQuery, rows: Sequence[UsageRow], reference: Reference | None
+) -> dict[str, Any]:
+    """JSON of the rows and of their total. Unknown is null, never 0."""
+    return {
+        "object": "usage",
+        "start": query.start.isoformat(),
+        "end": query.end.isoformat(),
+        "timezone": query.timezone,
+        "by": list(query.by),
+        "reference_model": reference.model if reference else None,
+        "data": [_dimensions(row, query.by) | _figures(row, reference) for row in rows],
+        "total": _figures(total(rows), reference),
+    }
+
+
+def total(rows: Sequence[UsageRow]) -> UsageRow:
+    """All rows as one; a sum of which nothing is known stays unknown."""
+    summed = _NOTHING
+    names = [each.name for each in fields(UsageRow) if each.name not in _DIMENSIONS]
+    for row in rows:
+        added: dict[str, Any] = {
+            name: _add(getattr(summed, name), getattr(row, name)) for name in names
+        }
+        summed = replace(summed, **added)
+    return summed
+
+
+def _add(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def _dimensions(row: UsageRow, by: Sequence[Dimension]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(row, name) for name in by}
+    if row.day is not None:
+        values["day"] = row.day.isoformat()
+    return values
+
+
+def _figures(row: UsageRow, reference: Reference | None) -> dict[str, Any]:
+    values = asdict(row)
+    shown = {
+        name: value
+        for name, value in values.items()
+        if name not in _DIMENSIONS and not name.startswith("comparable")
+    }
+    return {**shown, "savings": _savings(row, reference)}
+
+
+def _savings(row: UsageRow, reference: Reference | None) -> dict[str, Any]:
+    """Of `requests`: those whose cost and tokens are known.
+
+    An estimate: another model would have answered with other tokens.
+    """
+    reference_usd = None
+    if reference is not None and row.comparable:
+        reference_usd = reference.price.cost_usd(
+            row.comparable_prompt_tokens, row.comparable_completion_tokens
+        )
+    saved_usd = None
+    if reference_usd is not None:
+        saved_usd = reference_usd - row.comparable_cost_usd
+    return {
+        "estimate": True,
+        "requests": row.comparable,
+        "cost_usd": row.comparable_cost_usd if row.comparable else None,
+        "reference_cost_usd": reference_usd,
+        "savings_usd": saved_usd,
+    }
