@@ -143,5 +143,5 @@ async def _translated() -> AsyncIterator[None]:
         raise Overloaded(f"The store: {error}", retry_after_s=5.0) from None
     except Missing as error:
         raise NotFound(f"{error}.", code="not_found") from None
-    except Refused as error:
+    except (Refused, ValueError) as error:
         raise InvalidRequest(f"{error}.", code="refused") from None

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 KEY = "sk-av-measurement"
+_START_S = 300.0  # the first start of all installs what is needed
+_STOP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,23 @@ class Served:
 
     def memory_bytes(self) -> tuple[int, int]:
         """Proportional set size of all its processes together, and their number."""
-        processes = [self.process, *self.process.children(recursive=True)]
-        sizes = [p.memory_full_info().pss for p in processes if p.is_running()]
+        sizes = [size for _, size in self._sizes()]
         return sum(sizes), len(sizes)
+
+    def memory_of_each(self) -> dict[str, int]:
+        """The same in bytes, by what the processes call themselves."""
+        found: dict[str, int] = {}
+        for name, size in self._sizes():
+            found[name] = found.get(name, 0) + size
+        return found
+
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        for process in [self.process, *self.process.children(recursive=True)]:
+            try:
+                size = process.memory_full_info().pss
+                yield Path(process.cmdline()[0]).name, size
+            except (psutil.Error, IndexError):
+                continue  # it has ended meanwhile
 
 
 @contextmanager
@@ -51,12 +68,21 @@ def served(
         try:
             yield _when_ready(process, log)
         finally:
-            process.terminate()
-            process.wait(60)
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Served:
-    while process.poll() is None:
+    until = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < until:
         text = log.read_text()
         for line in text.splitlines():
             if line.startswith("ready: "):
@@ -66,4 +92,5 @@ def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Served:
             process.wait(0.05)
         except subprocess.TimeoutExpired:
             continue
-    raise SystemExit(f"scripts/serve did not start:\n{log.read_text()[-2000:]}")
+    how = "ended" if process.poll() is not None else f"is not ready in {_START_S:g} s"
+    raise SystemExit(f"scripts/serve {how}:\n{log.read_text()[-2000:]}")

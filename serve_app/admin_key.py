@@ -19,7 +19,7 @@ class AdminKey:
         cls, variable: str | None, environment: Mapping[str, str] = os.environ
     ) -> "AdminKey | None":
         """The key in an environment variable; None where there is none."""
-        key = environment.get(variable or "")
+        key = environment.get(variable, "").strip() if variable else ""
         return cls(key) if key else None
 
     def check(self, authorization: str | None) -> None:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingError
+from serve_app.admin import Admin
 from serve_app.chat import Chat, parse_chat
 from serve_app.completion import Answered
 from serve_app.embeddings import Embeddings
@@ -35,11 +36,13 @@ def build_api(
     embeddings: Embeddings | None = None,
     *,
     usage: UsageSource | None = None,
+    admin: Admin | None = None,
     background: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> FastAPI:
     """The ASGI application of one Gateway; without an Embedder it has no embeddings.
 
-    `usage` is the Ledger: without one `/v1/usage` is not there.
+    `usage` is the Ledger: without one `/v1/usage` is not there. Nor is `/admin/v1`
+    without an `admin`.
     `background` runs from the application's start to its end.
     """
     app = FastAPI(
@@ -55,6 +58,8 @@ def build_api(
     paths = _Paths(gateway, embeddings)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
         app.include_router(_openai_routes(paths, prefix))
+    if admin is not None:
+        app.include_router(admin.router())
     app.add_api_route("/v1/usage", usage_path(gateway, usage), methods=["GET"])
     app.add_api_route("/healthz", paths.healthz, methods=["GET"])
     app.add_api_route("/readyz", paths.readyz, methods=["GET"])

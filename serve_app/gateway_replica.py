@@ -11,6 +11,8 @@ from starlette.types import ASGIApp
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.journal import Journal
 from deployments.ledger_handle import RemoteLedger
+from serve_app.admin import Admin
+from serve_app.admin_key import AdminKey
 from serve_app.api import build_api
 from serve_app.background import Background
 from serve_app.config import AppConfig
@@ -35,6 +37,9 @@ class GatewayReplica:
         directory = config.usage.journal
         journal = Journal(Path(directory).expanduser()) if directory else None
         remote = RemoteLedger(ledger) if ledger is not None else None
+        self._ledger = remote
+        admin_key = AdminKey.named(config.auth.admin_key_env)
+        self._admin = Admin(remote, admin_key) if remote and admin_key else None
         holdings = Holdings(journal.replica, remote) if journal and remote else None
         self._gateway = Gateway(config, RemoteRouter(router), ports, journal, holdings)
         self._background = (
@@ -58,7 +63,13 @@ class GatewayReplica:
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve in the replica: no app crosses a process boundary."""
         running = self._background.running if self._background else nullcontext
-        return build_api(self._gateway, self._embeddings, background=running)
+        return build_api(
+            self._gateway,
+            self._embeddings,
+            usage=self._ledger,
+            admin=self._admin,
+            background=running,
+        )
 
 
 def _port(name: str, handle: DeploymentHandle, config: AppConfig) -> BackendPort:

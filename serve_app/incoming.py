@@ -2,11 +2,15 @@
 
 import math
 import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 
 from deployments.errors import InvalidRequest, PayloadTooLarge
 from serve_app.planning import Asked
+
+_NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 
 
 def request_id(request: Request) -> str:
@@ -14,9 +18,12 @@ def request_id(request: Request) -> str:
     return request.headers.get("x-request-id") or f"req-{uuid.uuid4().hex}"
 
 
-def asked(request: Request) -> Asked:
-    """The path's cost tier and the header's α; InvalidRequest if that is none."""
-    tier: str | None = request.path_params.get("cost_tier")
+def asked(request: Request, hosts: Mapping[str, str] = _NO_HOSTS) -> Asked:
+    """The URL's cost tier and the header's α; InvalidRequest if that is none.
+
+    `hosts`: host name, in small letters and without port → the cost tier of its URLs.
+    """
+    tier = _tier(request, hosts)
     stated = request.headers.get("x-routing-alpha")
     if stated is None:
         return Asked(tier)
@@ -28,6 +35,15 @@ def asked(request: Request) -> Asked:
         message = "x-routing-alpha must be a number in [0, 1]."
         raise InvalidRequest(message, param="x-routing-alpha", code="invalid_value")
     return Asked(tier, alpha)
+
+
+def _tier(request: Request, hosts: Mapping[str, str]) -> str | None:
+    of_path: str | None = request.path_params.get("cost_tier")
+    of_host = hosts.get((request.url.hostname or "").lower()) if hosts else None
+    if None not in {of_path, of_host} and of_path != of_host:
+        message = f"The host is of the cost tier {of_host!r}, the path of {of_path!r}."
+        raise InvalidRequest(message, code="cost_tier_conflict")
+    return of_path or of_host
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -5,15 +5,13 @@ import asyncio
 import json
 import random
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from deployments.usage import UsageRecord
 from scripts.bench.asking import Question, Seen, ask
-from scripts.bench.fault_result import SAME_USD, lost_usd, told_right
+from scripts.bench.billing_result import Bill, report, show, sums
 from scripts.bench.upstream_graph import (
     MODELS,
     PRICES,
@@ -24,71 +22,12 @@ from scripts.bench.upstream_graph import (
     upstream_model,
 )
 from scripts.upstream.faults import KINDS
-from scripts.upstream.ledger import Entry
 from scripts.upstream.settings import Settings
 
 _CENT = 0.005
 _SETTLED_S = 20.0
 _TENANTS = 8
 _PACE = {"first_token_s": 0.02, "tokens_per_s": 300.0, "completion_tokens": 24}
-_SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Bill:
-    """One request: what its client saw, what was recorded, what was charged."""
-
-    question: Question
-    seen: Seen
-    records: list[UsageRecord]
-    entries: list[Entry]
-
-    @property
-    def charged_usd(self) -> float:
-        return sum(entry.charged_usd for entry in self.entries)
-
-    @property
-    def unknown_usd(self) -> float:
-        """The part of it that the gateway cannot learn."""
-        return lost_usd(self.entries)
-
-    @property
-    def recorded_usd(self) -> float:
-        """As far as it is known; None where something is known to be charged is wrong."""
-        return sum(map(_known_usd, self.records))
-
-    @property
-    def kind(self) -> str:
-        """A row of the table."""
-        mode = "stream" if self.question.body["stream"] else "unary"
-        fault = "fault" if "fault" in self.question.body["metadata"] else "no fault"
-        ends = {"error": "error", "left": "client left", "cut": "cut"}
-        end = ends.get(self.seen.ended, "answered")
-        if end == "answered" and self.seen.n_failures:
-            end = "answered after a failure"
-        return f"{mode}, {fault}, {end}"
-
-    def wrong(self) -> str | None:
-        """Why this request is not billed as it should be."""
-        if len(self.records) != 1:
-            return f"{len(self.records)} records"
-        known_usd, source = (
-            self.charged_usd - self.unknown_usd,
-            self.records[0].cost_source,
-        )
-        if abs(self.recorded_usd - known_usd) > SAME_USD:
-            return (
-                f"recorded {self.recorded_usd:.6f} ({source}), charged {known_usd:.6f}"
-            )
-        if self.unknown_usd and self.records[0].cost_usd == 0.0:
-            return "what is unknown is recorded as nothing"
-        if not told_right(self.seen, self.entries):
-            return f"the client was told {self.seen.cost_usd}"
-        return None
-
-
-def _known_usd(record: UsageRecord) -> float:
-    return record.failed_cost_usd if record.cost_usd is None else record.cost_usd
 
 
 def questions(options: argparse.Namespace) -> list[Question]:
@@ -175,52 +114,6 @@ def measure(options: argparse.Namespace) -> list[Bill]:
             time.sleep(1.0)
 
 
-def show(bills: list[Bill]) -> None:
-    """Sums by kind, then what is wrong."""
-    heads = ("requests", "told USD", "recorded", "charged", "unknown", "wrong")
-    print(f"{'':44}" + "".join(f"{head:>12}" for head in heads))
-    kinds = sorted({bill.kind for bill in bills})
-    for kind in [*kinds, "all"]:
-        of = [bill for bill in bills if kind in {bill.kind, "all"}]
-        told = sum(bill.seen.cost_usd or 0.0 for bill in of)
-        sums = (told, *_sums(of))
-        wrong = sum(bill.wrong() is not None for bill in of)
-        cells = "".join(f"{usd:12.6f}" for usd in sums)
-        print(f"{kind:44}{len(of):12}{cells}{wrong:12}")
-    wrong_bills = [bill for bill in bills if bill.wrong()]
-    for bill in wrong_bills[:_SHOWN]:
-        fault = bill.question.body["metadata"].get("fault", "")
-        print(f"  {bill.question.id} {bill.kind} {fault}: {bill.wrong()}")
-    if len(wrong_bills) > _SHOWN:
-        print(f"  … and {len(wrong_bills) - _SHOWN} more")
-
-
-def _sums(bills: list[Bill]) -> tuple[float, float, float]:
-    """Recorded; charged; and the part of it that nobody can ask for."""
-    return (
-        sum(bill.recorded_usd for bill in bills),
-        sum(bill.charged_usd for bill in bills),
-        sum(bill.unknown_usd for bill in bills),
-    )
-
-
-def _report(bills: list[Bill]) -> dict[str, object]:
-    recorded, charged, unknown = _sums(bills)
-    return {
-        "requests": len(bills),
-        "records": sum(len(bill.records) for bill in bills),
-        "upstream_requests": sum(len(bill.entries) for bill in bills),
-        "recorded_usd": recorded,
-        "charged_usd": charged,
-        "unknown_usd": unknown,
-        "wrong": [
-            {"id": bill.question.id, "why": why, "seen": asdict(bill.seen)}
-            for bill in bills
-            if (why := bill.wrong())
-        ],
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cost recorded against cost charged.")
     parser.add_argument("--requests", type=int, default=1000)
@@ -233,19 +126,20 @@ def main() -> None:
     options = parser.parse_args()
     bills = measure(options)
     show(bills)
-    recorded, charged, unknown = _sums(bills)
+    recorded, charged, unknown = sums(bills)
     wrong = sum(bill.wrong() is not None for bill in bills)
     n_unknown = sum(bill.unknown_usd > 0 for bill in bills)
-    difference = recorded - (charged - unknown)
+    known = charged - unknown
     print(
-        f"\nrecorded {recorded:.6f} USD, charged {charged - unknown:.6f} USD, difference "
-        f"{difference:+.6f}; {wrong} of {len(bills)} requests wrong\n"
-        f"unknown: {n_unknown} requests, charged {unknown:.6f} USD (the id of an answer "
-        f"never came)\nload average {load_average():.1f}"
+        f"\nrecorded {recorded:.6f} USD, charged {known:.6f} USD, difference "
+        f"{recorded - known:+.6f}; {wrong} of {len(bills)} requests wrong\n"
+        f"unknown: {n_unknown} requests, charged {unknown:.6f} USD "
+        "(an answer whose id never came)\n"
+        f"load average {load_average():.1f}"
     )
     if options.json:
-        options.json.write_text(json.dumps(_report(bills), indent=1) + "\n")
-    raise SystemExit(1 if wrong or abs(difference) > _CENT else 0)
+        options.json.write_text(json.dumps(report(bills), indent=1) + "\n")
+    raise SystemExit(1 if wrong or abs(recorded - known) > _CENT else 0)
 
 
 if __name__ == "__main__":

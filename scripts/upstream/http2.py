@@ -100,12 +100,17 @@ class Http2Connection:
                 stream.body.append(event.data)
         elif isinstance(event, events.StreamEnded):
             self._begin(event.stream_id)
-        elif isinstance(event, events.StreamReset):
-            self._cancel(self._streams.get(event.stream_id))
-        elif isinstance(event, events.ConnectionTerminated):
-            self.lost()  # h2 would let nothing more be sent
         elif isinstance(event, events.WindowUpdated | events.RemoteSettingsChanged):
             self.window.set()
+        else:
+            self._give_up(event)
+
+    def _give_up(self, event: events.Event) -> None:
+        """One answer, or all of them: after a GOAWAY h2 lets nothing be sent."""
+        if isinstance(event, events.StreamReset):
+            self._cancel(self._streams.get(event.stream_id))
+        elif isinstance(event, events.ConnectionTerminated):
+            self.lost()
 
     @staticmethod
     def _cancel(stream: _Stream | None) -> None:

@@ -25,7 +25,7 @@ def upstream() -> Upstream:
 @pytest.fixture
 async def client(upstream: Upstream) -> AsyncIterator[httpx.AsyncClient]:
     """HTTP/1.1; a `Bearer` key is sent with every request."""
-    async with _client(upstream, http2=False) as client:
+    async with client_of(upstream, http2=False) as client:
         yield client
 
 
@@ -34,14 +34,15 @@ async def each_client(
     request: pytest.FixtureRequest, upstream: Upstream
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The same; and HTTP/2 without TLS, by prior knowledge."""
-    async with _client(upstream, http2=request.param == "HTTP/2") as client:
+    async with client_of(upstream, http2=request.param == "HTTP/2") as client:
         yield client
 
 
 @asynccontextmanager
-async def _client(
+async def client_of(
     upstream: Upstream, *, http2: bool
 ) -> AsyncIterator[httpx.AsyncClient]:
+    """Of a listener that is open as long; HTTP/2 by prior knowledge."""
     listener = await Listener.open(upstream)
     headers = {"authorization": "Bearer key"}
     async with httpx.AsyncClient(

@@ -19,7 +19,7 @@ from scripts.upstream.faults import (
     parse_fault,
 )
 from scripts.upstream.settings import ModelSettings
-from tests.scripts.conftest import SETTINGS
+from tests.scripts.conftest import SETTINGS, client_of
 
 CHAT = "/api/v1/chat/completions"
 STATUSES = {
@@ -307,3 +307,23 @@ async def test_settings_can_be_changed_while_it_runs(client):
     plain = {"model": "m", "messages": []}
     assert (await client.post(CHAT, json=plain)).status_code == 402
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("phase", ["before", "after"])
+async def test_an_id_that_comes_after_a_goaway_finds_no_reader(phase, stream, upstream):
+    async with client_of(upstream, http2=True) as client:
+        with pytest.raises(BROKEN):
+            await client.post(CHAT, json=body(f"goaway,{phase}", stream=stream))
+
+        entry = await settled(upstream)
+    assert entry.named == (phase == "after")
+
+
+async def test_who_says_goaway_has_left(upstream):
+    async with client_of(upstream, http2=True) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await client.post(CHAT, json=body("hang,after", stream=True))
+
+    assert (await settled(upstream)).outcome == "client_left"

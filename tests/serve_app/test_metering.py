@@ -187,3 +187,28 @@ async def test_a_request_that_failed_has_cost_what_its_upstreams_charged():
     assert records[0].cost_usd is None
     assert records[1].cost_usd == 0.25
     assert records[1].cost_source == "upstream"
+
+
+async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
+    class SlowSecond(ScriptedBackend):
+        async def complete(self, request):
+            if request.model == "large":
+                await asyncio.sleep(3600)
+            return await super().complete(request)
+
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    records = Records()
+    backend = SlowSecond({"small": down})
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    task = asyncio.ensure_future(made.completions.complete(call_of(made)))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    await settled(records, 2)
+
+    corrected = records[1]
+    assert (corrected.status, corrected.model) == ("cancelled", None)
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
+    assert corrected.cost_source == "unknown"
