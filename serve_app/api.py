@@ -85,6 +85,10 @@ class _Paths:
         self._gateway = gateway
         self._embeddings = embeddings
 
+    @property
+    def _hosts(self) -> dict[str, str]:
+        return self._gateway.directory.settings.hosts
+
     async def chat(self, request: Request) -> Response:
         """OpenAI's chat completions; `model` may be `auto` or `auto:<cost_tier>`."""
         return await self._answer(request, parse_chat)
@@ -100,7 +104,7 @@ class _Paths:
     async def embeddings(self, request: Request) -> Response:
         """OpenAI's embeddings, by the encoder that routes."""
         tenant = self._tenant(request)
-        if tier := asked(request).cost_tier:
+        if tier := asked(request, self._hosts).cost_tier:
             self._gateway.directory.tier(tier, tenant, None)
         if self._embeddings is None:
             raise NotFound("There is no embedder here.", code="path_not_found")
@@ -115,12 +119,12 @@ class _Paths:
 
     async def models(self, request: Request) -> Response:
         """The models and cost tiers that this key may use."""
-        tenant, tier = self._tenant(request), asked(request).cost_tier
+        tenant, tier = self._tenant(request), asked(request, self._hosts).cost_tier
         return json_response(model_list(self._gateway.directory, tenant, tier))
 
     async def model(self, request: Request, model: str) -> Response:
         """One of them."""
-        tenant, tier = self._tenant(request), asked(request).cost_tier
+        tenant, tier = self._tenant(request), asked(request, self._hosts).cost_tier
         found = model_entry(self._gateway.directory, tenant, model, tier)
         return json_response(found)
 
@@ -143,7 +147,7 @@ class _Paths:
         tenant = self._tenant(request)
         limit = self._gateway.limits.max_body_bytes
         chat = parse(await read_body(request, limit))
-        return self._gateway.plan(tenant, chat, asked(request)), chat
+        return self._gateway.plan(tenant, chat, asked(request, self._hosts)), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
         plan, chat = await self._planned(request, parse)

@@ -37,10 +37,15 @@ class LiveSettings(_Frozen):
     cost_tiers: dict[str, CostTier]
     tenants: tuple[TenantConfig, ...]
     default_model: str = Field(description="answers when routing fails")
+    hosts: dict[str, str] = Field(
+        default={},
+        description="host name (lower case, no port) → the cost tier of its URLs",
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> "LiveSettings":
         known = set(self.catalog.ids)
+        _refuse_unknown("hosts", set(self.hosts.values()), set(self.cost_tiers))
         _refuse_unknown("default_model", {self.default_model}, known)
         for name, tier in self.cost_tiers.items():
             _refuse_unknown(f"cost_tiers.{name}.models", tier.models or set(), known)
