@@ -148,7 +148,7 @@ def _cells(result: Result) -> list[str]:
         row.phase.value,
         row.mode,
         row.way,
-        _saw(result),
+        saw(result),
         seen.fallbacks.partition(";")[0] or "–",
         f"{seen.took_s:.2f}",
         _usd(seen.cost_usd),
@@ -159,7 +159,8 @@ def _cells(result: Result) -> list[str]:
     ]
 
 
-def _saw(result: Result) -> str:
+def saw(result: Result) -> str:
+    """What the client saw, in words."""
     seen = result.seen
     if seen.ended == "whole":
         if seen.model != result.first:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from scripts.bench.asking import Question, Seen, ask
+from scripts.bench.fault_page import page
 from scripts.bench.fault_result import Result, result_json, show_results
 from scripts.bench.fault_rows import Row, rows
 from scripts.bench.upstream_graph import (
@@ -98,23 +99,25 @@ def main() -> None:
     parser.add_argument("--http", choices=("1", "2", "both"), default="both")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--json", type=Path, help="also write the rows here")
+    parser.add_argument("--markdown", type=Path, help="the rows as a page")
     options = parser.parse_args()
     protocols = {"1": ["HTTP/1.1"], "2": ["HTTP/2"], "both": ["HTTP/1.1", "HTTP/2"]}
-    every: list[dict[str, object]] = []
-    wrong = n_rows = 0
+    found: dict[str, list[Result]] = {}
     for protocol in protocols[options.http]:
         wanted = [row for row in rows(protocol) if options.only in row.label]
-        results = measure(protocol, wanted)
+        results = found[protocol] = measure(protocol, wanted)
         print(f"\nThe upstream speaks {protocol}\n")
         show_results(results)
-        every += result_json(protocol, results)
-        wrong += sum(bool(result.wrong()) for result in results)
-        n_rows += len(results)
+    every = [result for results in found.values() for result in results]
+    wrong, n_rows = sum(bool(result.wrong()) for result in every), len(every)
     print(
         f"\n{n_rows - wrong} of {n_rows} rows as designed (load {load_average():.1f})"
     )
     if options.json:
-        options.json.write_text(json.dumps(every, indent=1) + "\n")
+        rows_json = [row for item in found.items() for row in result_json(*item)]
+        options.json.write_text(json.dumps(rows_json, indent=1) + "\n")
+    if options.markdown:
+        options.markdown.write_text(page(found), encoding="utf-8")
     raise SystemExit(1 if wrong or not n_rows else 0)
 
 

@@ -1,5 +1,6 @@
 """The real graph with the fault upstream behind it: for checks of faults and bills."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,6 +96,8 @@ def upstream_graph(
     Each tenant has an upstream key of its own, and so circuit breakers of its own: one
     row's faults do not close a model to the next row.
     """
+    # That the upstream writes to a connection which the gateway has closed is no news.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     upstream = Upstream(settings or Settings(default=PRICES))
     with TemporaryDirectory() as name:
         directory = Path(name)

@@ -21,6 +21,19 @@ CHARGED = Settlement(Usage(7, 8, 15), 0.125, "upstream", "Test")
 class Records(list[UsageRecord]):
     """A sink."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = asyncio.Event()
+
+    def append(self, record: UsageRecord) -> None:
+        super().append(record)
+        self._changed.set()
+
+    async def are(self, n: int) -> None:
+        while len(self) < n:
+            self._changed.clear()
+            await self._changed.wait()
+
 
 class Hanging(ScriptedBackend):
     """Sends one event, then nothing more."""
@@ -52,8 +65,8 @@ async def streamed(backend: ScriptedBackend, records: Records) -> list[object]:
 
 
 async def settled(records: Records, n: int) -> None:
-    while len(records) < n:
-        await asyncio.sleep(0)
+    """Wait until there are so many."""
+    await asyncio.wait_for(records.are(n), timeout=10)
 
 
 async def test_an_answer_is_recorded_once_with_what_it_used():
