@@ -89,7 +89,9 @@ def write_script(
     finish = "length" if cut else "tool_calls" if tool else "stop"
     wanted = data.get("usage")
     options = data.get("stream_options")
-    asked = isinstance(wanted, dict) and wanted.get("include") is True
+    # The Responses API states usage and cost always; elsewhere they are asked for.
+    asked = "input" in data
+    asked |= isinstance(wanted, dict) and wanted.get("include") is True
     told = isinstance(options, dict) and options.get("include_usage") is True
     return Script(
         id=f"gen-{time.time_ns():x}-{digest.hex()}",
