@@ -97,6 +97,12 @@ class RatePool:
         if second in self.granted:
             self.granted[second] = max(0.0, self.granted[second] - amount)
 
+    def whole_at(self, now: float) -> float:
+        """When all of the capacity will be there again, if nobody asks before."""
+        self.available(now)
+        taken = [second for second, granted in self.granted.items() if granted]
+        return float(max(taken) + WINDOW_S + 1) if taken else now
+
     def more_at(self, need: float, now: float) -> float:
         """When there will be so much again, if nobody asks before."""
         missing = need - self.available(now)

@@ -31,6 +31,7 @@ class Ledger:
     ) -> None:
         self._database = database
         self._configured = {tenant.id: tenant for tenant in configured}
+        self._stored: dict[str, TenantConfig] = {}
         self._accounts = Accounts(database)
         self._usage = UsageStore(database)
         self._book = AllowanceBook(self._usage, LeaseBook(database))
@@ -43,7 +44,8 @@ class Ledger:
         await self._database.open()
         snapshot = await self._accounts.snapshot()
         self._version = snapshot.version
-        await self._book.start(self._all_tenants(snapshot))
+        self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
+        await self._book.start({**self._configured, **self._stored})
 
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""
@@ -54,11 +56,19 @@ class Ledger:
 
     async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
         """See LedgerLike."""
+        for ask in asks:
+            self._learn(ask.terms)
+        if all(ask.resource.kind != "budget" for ask in asks):
+            # Limits are in memory: they need not wait until usage is in SQL.
+            return [await self._book.lease(replica, ask) for ask in asks]
         async with _translated(), self._turn:
             return [await self._book.lease(replica, ask) for ask in asks]
 
     async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
         """See LedgerLike."""
+        self._book.heard_of(replica)
+        if not returns:
+            return
         async with _translated(), self._turn:
             for back in returns:
                 await self._book.give_back(replica, back)
@@ -126,12 +136,17 @@ class Ledger:
         snapshot = await self._accounts.snapshot()
         if snapshot.version != self._version:
             self._version = snapshot.version
-            self._book.know(self._all_tenants(snapshot))
+            self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
+            self._book.know({**self._configured, **self._stored})
         return snapshot
 
-    def _all_tenants(self, snapshot: Snapshot) -> dict[str, TenantConfig]:
-        stored = {tenant.id: tenant for tenant in snapshot.tenants}
-        return {**self._configured, **stored}
+    def _learn(self, terms: TenantConfig | None) -> None:
+        """A configured tenant may have been changed since, or be new."""
+        if terms is None or terms.id in self._stored:
+            return
+        if self._configured.get(terms.id) != terms:
+            self._configured[terms.id] = terms
+            self._book.know({**self._configured, **self._stored})
 
 
 @asynccontextmanager

@@ -28,18 +28,24 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A replica needs a lease of at least `need`."""
+    """A replica needs a lease of at least `need`.
+
+    `terms`: the tenant as the replica's configuration states it. They count where the
+    store has no such tenant.
+    """
 
     resource: Resource
     need: float
+    terms: TenantConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """`amount` is 0 where there is not so much; then `left` is what there is.
 
-    `resets_at` (unix time): when there is more again, None if that cannot be told.
-    `expires_at`: when the rest must be given back, None = as long as one likes.
+    `resets_at` (unix time): when there is so much again if nothing was granted, else
+    when all of it is there again; None if that cannot be told.
+    `good_for_s`: after that the rest must be given back, None = as long as one likes.
     `period` names what the lease is of: give it back under that.
     """
 
@@ -47,17 +53,22 @@ class Grant:
     capacity: float
     left: float
     resets_at: float | None
-    expires_at: float | None
+    good_for_s: float | None
     period: int
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A replica gives a part of its lease back."""
+    """A replica gives a part of its lease back.
+
+    `rest`: it holds nothing more of it, and all that it used has been reported. So
+    what was leased and never arrived is found.
+    """
 
     resource: Resource
     period: int
     amount: float
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ class LedgerLike(Protocol):
         """One grant for each; None where the resource has no limit."""
 
     async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
-        """Parts of leases that are not needed."""
+        """Parts of leases that are not needed; none of them: "I am alive"."""
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:
         """Take usage records into the store and count them against the budgets.

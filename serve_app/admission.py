@@ -7,13 +7,17 @@ where a lease at hand is enough, nothing waits at all.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from math import ceil
 
 from deployments.catalog import ModelSpec
-from deployments.errors import RateLimited, ServingError
+from deployments.errors import RateLimited
 from deployments.ledger_protocol import Kind, Resource
 from deployments.protocol import Settlement
-from serve_app.holdings import Holding, Holdings
+from deployments.tenancy import TenantConfig
+from deployments.usage import UsageRecord
+from serve_app.holding import Holding
+from serve_app.holdings import Holdings, Reservation
+from serve_app.limit_errors import insufficient_quota, limit_reached
 from serve_app.prompt_size import PromptSize
 from serve_app.tenants import Tenant
 
@@ -26,9 +30,10 @@ _LONGEST_ANSWER = 32_768
 class Ticket:
     """What one request has reserved."""
 
-    reserved: list[tuple[Resource, float]] = field(default_factory=list)
+    terms: TenantConfig | None = None  # of a tenant of the configuration
+    reserved: list[Reservation] = field(default_factory=list)
     budget: Resource | None = None
-    budget_usd: float = 0.0  # reserved for the model that is being asked
+    money: Reservation | None = None  # for the model that is being asked
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -52,10 +57,19 @@ class Admission:
         return "" if self._holdings is None else self._holdings.replica
 
     async def admit(
-        self, tenant: Tenant, prompt: PromptSize, output_tokens: int | None
+        self,
+        tenant: Tenant,
+        prompt: PromptSize,
+        output_tokens: int | None,
+        *,
+        configured: bool = False,
     ) -> Ticket:
-        """Reserve a request, its tokens and a place; RateLimited if there is none."""
-        ticket = Ticket()
+        """Reserve a request, its tokens and a place; RateLimited if there is none.
+
+        `configured`: the tenant is one of the configuration, which the Ledger may not
+        know as it is now.
+        """
+        ticket = Ticket(terms=tenant.config if configured else None)
         if self._holdings is None:
             return ticket
         tokens = 0.0
@@ -66,10 +80,10 @@ class Admission:
                     tokens = tokens or float(prompt.tokens + (output_tokens or 0))
                     amount = tokens
                 await self._take(ticket, resource, amount)
-        except ServingError:
+        except BaseException:  # the client may be gone, too
             self.leave(ticket, None)
             raise
-        if tenant.config is not None and tenant.config.max_budget is not None:
+        if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
         return ticket
 
@@ -77,51 +91,41 @@ class Admission:
         """Reserve what the next model may cost, in the place of the last one."""
         if ticket.budget is None or self._holdings is None:
             return True
-        self._free_budget(ticket, 0.0)
-        if not await self._holdings.reserve(ticket.budget, worst_usd):
-            return False
-        ticket.budget_usd = worst_usd
-        return True
+        self._settle_money(ticket, 0.0)
+        if worst_usd <= 0:
+            return True  # what is free is never over the budget
+        ticket.money = await self._holdings.reserve(
+            ticket.budget, worst_usd, ticket.terms
+        )
+        return ticket.money is not None
 
     def over_budget(self, ticket: Ticket) -> RateLimited:
         """What a client is told whose budget does not cover any model."""
         assert self._holdings is not None
         assert ticket.budget is not None
         holding = self._holdings.of(ticket.budget)
-        left = max(0.0, holding.left + holding.part.free)
-        whole = holding.capacity or 0.0
-        message = f"Of the budget of {whole:.2f} USD {left:.6f} are left"
-        message += f"{_until(holding)}: less than any model may cost."
-        return RateLimited(
-            message,
-            code="insufficient_quota",
-            error_type="insufficient_quota",
-            retry_after_s=self._wait_s(holding),
-        )
+        return insufficient_quota(holding, self._wait_s(holding))
 
     def leave(self, ticket: Ticket, settlement: Settlement | None) -> None:
         """The request has ended: settle what was reserved; None = nothing was used."""
         if self._holdings is None:
             return
         usage = settlement.usage if settlement else None
-        for resource, amount in ticket.reserved:
-            used = amount
-            if resource.kind == "parallel" or (
-                resource.kind == "tpm" and settlement is None
-            ):
+        for reservation in ticket.reserved:
+            used, kind = reservation.amount, reservation.resource.kind
+            if kind == "parallel" or (kind == "tpm" and settlement is None):
                 used = 0.0
-            elif resource.kind == "tpm" and usage is not None:
+            elif kind == "tpm" and usage is not None:
                 used = float(usage.total_tokens)
-            self._holdings.settle(resource, amount, used)
+            self._holdings.settle(reservation, used)
         ticket.reserved.clear()
-        cost_usd = settlement.cost_usd if settlement else 0.0
-        # What is unknown counts as the worst, as it does with the Ledger.
-        self._free_budget(ticket, ticket.budget_usd if cost_usd is None else cost_usd)
+        self._settle_money(ticket, settlement.cost_usd if settlement else 0.0)
 
-    def corrected(self, tenant_id: str, by_usd: float) -> None:
+    def corrected(self, record: UsageRecord, by_usd: float) -> None:
         """A record of this replica was corrected after its request had ended."""
         if self._holdings is not None:
-            self._holdings.settle(Resource("budget", tenant_id), 0.0, by_usd)
+            budget = Resource("budget", record.tenant)
+            self._holdings.correct(budget, record.at, by_usd)
 
     def worst_usd(
         self, spec: ModelSpec, prompt: PromptSize, output_tokens: int | None
@@ -131,27 +135,23 @@ class Admission:
         cost_usd = spec.price.cost_usd(prompt.tokens, longest)
         return self._unpriced_usd if cost_usd is None else cost_usd
 
-    def _free_budget(self, ticket: Ticket, used_usd: float) -> None:
-        if ticket.budget is not None and self._holdings is not None:
-            self._holdings.settle(ticket.budget, ticket.budget_usd, used_usd)
-            ticket.budget_usd = 0.0
+    def _settle_money(self, ticket: Ticket, used_usd: float | None) -> None:
+        """What is unknown (None) counts as the worst, as it does with the Ledger."""
+        money, ticket.money = ticket.money, None
+        if money is not None and self._holdings is not None:
+            used = money.amount if used_usd is None else used_usd
+            self._holdings.settle(money, used)
 
     async def _take(self, ticket: Ticket, resource: Resource, amount: float) -> None:
         assert self._holdings is not None
-        granted = await self._holdings.reserve(resource, amount)
+        reservation = await self._holdings.reserve(resource, amount, ticket.terms)
         holding = self._holdings.of(resource)
-        if holding.capacity is None:
-            return
-        if not granted:
-            raise _limited(resource, holding, amount, self._wait_s(holding))
-        ticket.reserved.append((resource, amount))
-        if name := _HEADERS.get(resource.kind):
-            remaining = max(0, int(holding.left + holding.part.free))
-            ticket.headers |= {
-                f"x-ratelimit-limit-{name}": f"{holding.capacity:.0f}",
-                f"x-ratelimit-remaining-{name}": str(remaining),
-                f"x-ratelimit-reset-{name}": "60s" if remaining == 0 else "1s",
-            }
+        if reservation is None:
+            raise limit_reached(resource, holding, amount, self._wait_s(holding))
+        ticket.reserved.append(reservation)
+        name = _HEADERS.get(resource.kind)
+        if name is not None and holding.capacity is not None:
+            _tell(ticket.headers, name, holding, self._clock())
 
     def _wait_s(self, holding: Holding) -> float | None:
         if holding.resets_at is None:
@@ -174,23 +174,19 @@ def _limits_of(tenant: Tenant) -> list[Resource]:
     return found
 
 
-def _limited(
-    resource: Resource, holding: Holding, amount: float, wait_s: float | None
-) -> RateLimited:
-    whose = "this key" if resource.key_id else "this tenant"
-    what = {
-        "rpm": "requests per minute",
-        "tpm": "tokens per minute",
-        "parallel": "requests at a time",
-    }[resource.kind]
-    message = f"The limit of {whose} is reached: {holding.capacity:.0f} {what}."
-    if resource.kind == "tpm" and amount > (holding.capacity or 0):
-        message += f" This request alone asks for up to {amount:.0f}."
-    return RateLimited(message, retry_after_s=wait_s)
+def _tell(headers: dict[str, str], name: str, holding: Holding, now: float) -> None:
+    """Of a key's and its tenant's limit the one of which less is left."""
+    remaining = max(0, int(holding.left + holding.part.free))
+    told = headers.get(f"x-ratelimit-remaining-{name}")
+    if told is not None and int(told) <= remaining:
+        return
+    whole_in_s = max(0.0, (holding.resets_at or now) - now)
+    headers[f"x-ratelimit-limit-{name}"] = f"{holding.capacity:.0f}"
+    headers[f"x-ratelimit-remaining-{name}"] = str(remaining)
+    headers[f"x-ratelimit-reset-{name}"] = duration(whole_in_s)
 
 
-def _until(holding: Holding) -> str:
-    if holding.resets_at is None:
-        return ""
-    when = datetime.fromtimestamp(holding.resets_at, UTC)
-    return f" until {when:%Y-%m-%d %H:%M} UTC"
+def duration(seconds: float) -> str:
+    """As OpenAI writes it: `1s`, `1m1s`, `6m0s`; whole seconds, rounded up."""
+    minutes, left = divmod(ceil(seconds), 60)
+    return f"{minutes}m{left}s" if minutes else f"{left}s"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -26,7 +27,10 @@ class Background:
         self._gateway = gateway
         self._ledger = ledger
         self._holdings = holdings
+        self._journal = journal
         self._shipper = Shipper(journal.directory, journal, ledger)
+        self._reported_until = 0.0
+        self._mark = (0.0, 0)  # a time, and how many records there were by then
         self._failing: set[str] = set()
 
     @asynccontextmanager
@@ -35,7 +39,7 @@ class Background:
         self._shipper.start()
         loops = [
             asyncio.create_task(self._repeat("accounts", self._refresh)),
-            asyncio.create_task(self._repeat("leases", self._holdings.give_back_idle)),
+            asyncio.create_task(self._repeat("leases", self._give_back)),
         ]
         try:
             yield
@@ -43,6 +47,7 @@ class Background:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            # Ships what is left and closes us with the Ledger: that ends our leases.
             await self._shipper.stop()
 
     async def _refresh(self) -> None:
@@ -50,6 +55,13 @@ class Background:
         snapshot = await self._ledger.snapshot(known)
         if snapshot is not None:
             self._gateway.take(snapshot)
+
+    async def _give_back(self) -> None:
+        at, appended = self._mark
+        if self._journal.appended - self._shipper.pending >= appended:
+            self._reported_until = at
+            self._mark = time.time(), self._journal.appended
+        await self._holdings.give_back_idle(self._reported_until)
 
     async def _repeat(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         """Again and again; a failure is said once, until it is over."""

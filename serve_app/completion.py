@@ -5,8 +5,8 @@ Knows nothing of HTTP and nothing of Ray.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -76,26 +76,14 @@ class Completions:
     async def complete(self, call: Call) -> tuple[Answer, Answered]:
         """A whole answer; raises the last model's error if all that were tried fail."""
         run = await self._begin(call)
-        try:
+        with _recorded(run):
             return await _first_answer(run)
-        except ServingError as error:
-            run.given_up(error)
-            raise
-        except asyncio.CancelledError:
-            run.cancelled()
-            raise
 
     async def start_stream(self, call: Call) -> Started:
         """A stream from the first model that begins to answer."""
         run = await self._begin(call)
-        try:
+        with _recorded(run):
             return await _first_stream(run)
-        except ServingError as error:
-            run.given_up(error)
-            raise
-        except asyncio.CancelledError:
-            run.cancelled()
-            raise
 
     async def _begin(self, call: Call) -> Run:
         meter = Meter(
@@ -126,6 +114,22 @@ class Completions:
             self._chooser,
             self._admission,
         )
+
+
+@contextmanager
+def _recorded(run: Run) -> Iterator[None]:
+    """Whatever ends the run early is recorded, and what it holds is free again."""
+    try:
+        yield
+    except ServingError as error:
+        run.given_up(error)
+        raise
+    except asyncio.CancelledError:
+        run.cancelled()
+        raise
+    except Exception:
+        run.given_up(ServingError("An error of ours."))
+        raise
 
 
 async def _first_answer(run: Run) -> tuple[Answer, Answered]:
@@ -165,6 +169,8 @@ async def _first_stream(run: Run) -> Started:
             items = _paced(first, frames, patience, port)
             asked = port, request
             followed = _followed(run, asked, received, items)
+            # From here on it ends with a record, though nobody may come to read it.
+            await anext(followed)
             return Started(_answered(run, port, request), followed, received)
 
 
@@ -174,10 +180,14 @@ async def _followed(
     received: Received,
     items: Frames,
 ) -> Frames:
-    """A stream passed on, and its end recorded, whatever it is."""
+    """A stream passed on, and its end recorded, whatever it is.
+
+    The first item is empty: a generator that was never begun cannot be closed.
+    """
     finished = False
     try:
         async with aclosing(items):  # type: ignore[type-var]
+            yield b""
             async for item in items:
                 if isinstance(item, Settlement):
                     run.finished(*asked, item)
@@ -187,6 +197,9 @@ async def _followed(
                 yield item
     except ServingError as error:
         run.broke_off(*asked, received, error)
+        raise
+    except Exception:
+        run.broke_off(*asked, received, ServingError("An error of ours."))
         raise
     except (asyncio.CancelledError, GeneratorExit):
         if not finished:

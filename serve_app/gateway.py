@@ -42,6 +42,7 @@ class Gateway:
         self._router = router
         self._backends = backends
         self._directory = Directory(config)
+        self._configured = frozenset(tenant.id for tenant in config.tenants)
         self._route = Coalescer[RouteQuery, RoutingDecision | ServingError](
             self._route_batch
         )
@@ -91,6 +92,7 @@ class Gateway:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
         self._directory = Directory(settings, snapshot=self._directory.snapshot)
+        self._configured = frozenset(tenant.id for tenant in settings.tenants)
 
     def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
         """What may answer this request."""
@@ -99,8 +101,12 @@ class Gateway:
 
     async def admit(self, plan: Plan, chat: Chat) -> Ticket:
         """Reserve what a request draws on; RateLimited if there is none left."""
-        output_tokens = chat.request.output_tokens
-        return await self._admission.admit(plan.tenant, plan.prompt, output_tokens)
+        return await self._admission.admit(
+            plan.tenant,
+            plan.prompt,
+            chat.request.output_tokens,
+            configured=plan.tenant.id in self._configured,
+        )
 
     async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
         """The decision without the answer, and why."""

@@ -47,7 +47,7 @@ class Meter:
         request_id: str,
         *,
         replica: str = "",
-        on_correction: Callable[[str, float], None] | None = None,
+        on_correction: Callable[[UsageRecord, float], None] | None = None,
     ) -> None:
         self._sink = sink
         self._on_correction = on_correction
@@ -99,7 +99,9 @@ class Meter:
 
     def failed(self, error: ServingError, failures: Sequence[Failure]) -> None:
         """No model has answered: nothing was received."""
-        self._write("failed", failures, None, error=error.code or error.error_type)
+        # What was reserved is free again: it is not held against the budget.
+        code = error.code or error.error_type
+        self._write("failed", failures, None, error=code, reserved_usd=0.0)
 
     def broke_off(
         self,
@@ -152,7 +154,7 @@ class Meter:
         if record != self._record:
             if self._on_correction is not None:
                 more_usd = charged_usd(record) - charged_usd(self._record)
-                self._on_correction(record.tenant, more_usd)
+                self._on_correction(record, more_usd)
             self._append(replace(record, revision=1))
 
     def _append(self, record: UsageRecord) -> None:

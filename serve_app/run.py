@@ -153,6 +153,7 @@ class Run:
                 raise
             spec = call.directory.specs[attempt.model]
             worst_usd = self.admission.worst_usd(spec, call.plan.prompt, output_tokens)
+            self.meter.reserved(0.0)
             if await self.admission.afford(call.ticket, worst_usd):
                 self.meter.reserved(worst_usd)
                 return attempt

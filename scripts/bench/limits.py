@@ -1,0 +1,128 @@
+"""Offers more requests than a limit allows, evenly, and counts those let in."""
+
+import argparse
+import asyncio
+import json
+import os
+import ssl
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from scripts.bench.limits_graph import KEY, limits_graph
+
+_WINDOW_S = 60.0
+_TOLERANCE = 0.02
+_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@dataclass
+class Tally:
+    """When requests were let in, in seconds from the start."""
+
+    accepted_at: list[float] = field(default_factory=list)
+    offered: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    headers: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    load_average: float = 0.0
+
+    def in_window(self, start: float) -> int:
+        """Let in from `start` on, in 60 s."""
+        return sum(start <= at < start + _WINDOW_S for at in self.accepted_at)
+
+    @property
+    def most(self) -> int:
+        """In any 60 s."""
+        return max(map(self.in_window, self.accepted_at), default=0)
+
+
+async def _one(client: httpx.AsyncClient, url: str, start: float, tally: Tally) -> None:
+    # When it was sent: a window is told by what a client does, not by the answer's end.
+    at = time.monotonic() - start
+    message = {"role": "user", "content": "How much is that?"}
+    body = {"messages": [message], "max_tokens": 5, "model": "gpt-4o-mini-2024-07-18"}
+    try:
+        response = await client.post(f"{url}/v1/chat/completions", json=body)
+    except httpx.HTTPError as error:
+        tally.statuses[type(error).__name__] += 1
+        return
+    tally.statuses[str(response.status_code)] += 1
+    if response.status_code == httpx.codes.OK:
+        tally.accepted_at.append(at)
+        tally.headers = {
+            name: value
+            for name, value in response.headers.items()
+            if name.startswith("x-ratelimit")
+        }
+    elif response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        message_said = response.json()["error"]["message"]
+        after = response.headers.get("retry-after")
+        tally.refusal = f"{message_said} Retry-After: {after}"
+
+
+async def _offer(url: str, options: argparse.Namespace) -> Tally:
+    tally = Tally(load_average=os.getloadavg()[0])
+    headers = {"authorization": f"Bearer {KEY}"}
+    most = httpx.Limits(max_connections=100)
+    async with (
+        httpx.AsyncClient(
+            timeout=60, verify=_TLS, headers=headers, limits=most
+        ) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        start = time.monotonic()
+        for number in range(round(options.rate * options.seconds)):
+            due = start + number / options.rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            group.create_task(_one(client, url, start, tally))
+            tally.offered += 1
+    return tally
+
+
+def wrong(tally: Tally, rpm: int) -> list[str]:
+    """What should not be so; empty if all is well."""
+    found = []
+    if abs(first := tally.in_window(0.0) - rpm) > _TOLERANCE * rpm:
+        found.append(f"{first:+d} of {rpm} in the first minute")
+    if tally.most > (1 + _TOLERANCE) * rpm:
+        found.append(f"{tally.most} in the fullest minute")
+    return found
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="scripts/bench/limits")
+    parser.add_argument("--replicas", type=int, default=4)
+    parser.add_argument("--rpm", type=int, default=600)
+    parser.add_argument("--rate", type=float, default=30.0, help="offered each second")
+    parser.add_argument("--seconds", type=float, default=70.0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    terms = {"rpm_limit": options.rpm}
+    pace = {"first_token_s": 0.01, "tokens_per_s": 2000}
+    with limits_graph(terms, replicas=options.replicas, simulator=pace) as graph:
+        tally = asyncio.run(_offer(graph.served.url, options))
+    print(
+        f"rpm_limit {options.rpm}, {options.replicas} Gateway replicas, "
+        f"{tally.offered} requests offered in {options.seconds:g} s"
+    )
+    for start in range(0, max(1, round(options.seconds - _WINDOW_S) + 1), 2):
+        until = start + _WINDOW_S
+        print(f"  accepted {start:3d} s - {until:3.0f} s: {tally.in_window(start)}")
+    print(f"most in any 60 s: {tally.most}; answers: {dict(tally.statuses)}")
+    print(f"headers of the last accepted: {tally.headers}")
+    print(f"last refusal: {tally.refusal}")
+    for what in wrong(tally, options.rpm):
+        print(f"WRONG: {what}")
+    print(f"load average at the start {tally.load_average:.1f}")
+    if options.json:
+        options.json.write_text(json.dumps(vars(tally)), encoding="utf-8")
+    raise SystemExit(1 if wrong(tally, options.rpm) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""A Ledger without SQL: the real book, whose spend and leases are in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from deployments.allowance_book import AllowanceBook
+from deployments.errors import Overloaded
+from deployments.ledger_protocol import Ask, Grant, Resource, Return
+from deployments.store.usage_query import Spend
+from deployments.tenancy import TenantConfig
+
+START = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
+
+
+class Clock:
+    """Time that only a test moves."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class NoSpend:
+    """Nobody has spent anything yet."""
+
+    async def spend_of(self, tenant_id: str, start: datetime, end: datetime) -> Spend:
+        return Spend()
+
+
+class MemoryLeases:
+    """A LeaseBook that a test can look into."""
+
+    def __init__(self) -> None:
+        self.open: dict[tuple[str, str, int], float] = {}
+
+    async def all(self) -> list[tuple[str, str, int, float]]:
+        return [(*key, amount) for key, amount in self.open.items()]
+
+    async def put(
+        self, replica: str, tenant: str, period: int, amount_usd: float
+    ) -> None:
+        self.open.pop((replica, tenant, period), None)
+        if amount_usd > 0:
+            self.open[replica, tenant, period] = amount_usd
+
+
+class FakeLedger:
+    """Leases as the Ledger does; it can be away, or answer only when told to."""
+
+    def __init__(self, clock: Clock, *tenants: TenantConfig) -> None:
+        self.leases = MemoryLeases()
+        self.book = AllowanceBook(NoSpend(), self.leases, clock)
+        self.book.know({tenant.id: tenant for tenant in tenants})
+        self.away = False
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.asked = asyncio.Event()
+        self.asks: list[Ask] = []
+        self.returns: list[Return] = []
+
+    async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
+        self.asks += asks
+        self.asked.set()
+        await self._reached()
+        return [await self.book.lease(replica, ask) for ask in asks]
+
+    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+        self.returns += returns
+        await self._reached()
+        self.book.heard_of(replica)
+        for back in returns:
+            await self.book.give_back(replica, back)
+
+    def leased(self, resource: Resource) -> float:
+        """What all replicas together hold of a budget."""
+        return sum(
+            amount
+            for (_, tenant, _), amount in self.leases.open.items()
+            if tenant == resource.tenant
+        )
+
+    async def _reached(self) -> None:
+        if self.away:
+            raise Overloaded("no Ledger")
+        await self.may_answer.wait()

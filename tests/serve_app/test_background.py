@@ -1,0 +1,86 @@
+"""What a replica does beside answering: with a real journal, Ledger and database."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deployments.journal import Journal
+from deployments.journal_files import replicas
+from deployments.ledger import Ledger
+from deployments.ledger_protocol import Resource
+from deployments.store.database import Database
+from serve_app import background as module
+from serve_app.background import Background
+from serve_app.holdings import Holdings
+from tests.deployments.store.made import record, tenant
+from tests.fakes import gateway
+
+BUDGET = Resource("budget", "t")
+
+
+class World:
+    """One replica's background, and the Ledger that it follows."""
+
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        self.folder = folder / "journal"
+        self.ledger = ledger
+        self.gateway = gateway()
+        self.journal = Journal(self.folder)
+        self.holdings = Holdings(self.journal.replica, ledger)
+        self.background = Background(self.gateway, ledger, self.journal, self.holdings)
+
+    async def spend(self, usd: float) -> None:
+        """A request that reserves a dollar."""
+        reservation = await self.holdings.reserve(BUDGET, 1.0)
+        assert reservation is not None
+        self.holdings.settle(reservation, usd)
+        made = record(f"use-{usd}", cost_usd=usd, replica=self.journal.replica)
+        self.journal.append(replace(made, at=time.time()))
+
+
+@pytest.fixture
+async def world(tmp_path, monkeypatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(module, "_EVERY_S", 0.01)
+    database = Database(f"sqlite:///{tmp_path / 'db'}")
+    ledger = Ledger(database, [tenant(max_budget=8.0)])
+    await ledger.open()
+    yield World(tmp_path, ledger)
+    await database.close()
+
+
+async def test_a_replica_that_ends_leaves_no_lease_and_no_record(world):
+    async with world.background.running():
+        await world.spend(0.25)
+
+    state = await world.ledger.budget("t")
+    assert (state.spend, state.leased) == (0.25, 0.0)
+    assert replicas(world.folder) == []
+
+
+async def test_tenants_of_the_store_are_known_soon_after_a_change(world):
+    async with world.background.running():
+        await world.ledger.put_tenant(tenant("new"))
+        async with asyncio.timeout(20):
+            while world.gateway.accounts_version == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    snapshot = world.gateway.directory.snapshot
+    assert [each.id for each in snapshot.tenants] == ["new"]
+
+
+async def test_what_a_dead_replica_held_is_free_when_its_records_are_found(
+    world, tmp_path
+):
+    dead = World(tmp_path, world.ledger)
+    await dead.spend(0.5)
+    dead.journal.close()  # its lock goes, its files stay: as if it had been killed
+
+    async with world.background.running(), asyncio.timeout(20):
+        while (await world.ledger.budget("t")).leased:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    assert (await world.ledger.budget("t")).spend == 0.5
