@@ -14,7 +14,7 @@
     └── UpstreamTimeout     504 upstream_timeout
 
 They cross process boundaries whole, and are rendered in one place
-(`serve_app.responses`). Messages never hold a prompt or a key.
+(`serve_app.http.responses`). Messages never hold a prompt or a key.
 """
 
 from typing import Any

@@ -15,10 +15,10 @@ from ray.serve.handle import DeploymentHandle
 from artifacts.encoder import EncoderSpec, load_encoder
 from artifacts.location import directory_of
 from artifacts.store import ENCODER, load, load_manifest
-from deployments.embedder import Embedder, EmbedderConfig
-from deployments.encoder_tokens import EncoderTokens
+from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
+from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
+from deployments.backends.sse import gathered
 from deployments.handles import RemoteEmbedder
-from deployments.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.protocol import (
     Answer,
     Backend,
@@ -28,9 +28,9 @@ from deployments.protocol import (
     Routes,
     Settlement,
 )
-from deployments.router import Router
-from deployments.simulator import SimulatorBackend, SimulatorConfig
-from deployments.sse import gathered
+from deployments.routing.embedder import Embedder, EmbedderConfig
+from deployments.routing.encoder_tokens import EncoderTokens
+from deployments.routing.router import Router
 
 # How long answer bytes gather before they cross a handle, after the first ones.
 _GATHER_S = 0.025

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serve_app
-from deployments.vllm_config import VLLMConfig
+from deployments.backends.vllm_config import VLLMConfig
 from serve_app.config_file import app_config
-from serve_app.serve_config import read_config
+from serve_app.launching.serve_config import read_config
 
 CATALOGS = Path(serve_app.__path__[0]) / "catalogs"
 GIB = 2**30

@@ -8,15 +8,15 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from deployments.backends.vllm_deployment import build_vllm_backend
 from deployments.catalog import ModelSpec
-from deployments.ledger_replica import LedgerReplica
+from deployments.limits.ledger_replica import LedgerReplica
 from deployments.replicas import (
     EmbedderReplica,
     OpenRouterReplica,
     RouterReplica,
     SimulatorReplica,
 )
-from deployments.vllm_deployment import build_vllm_backend
 from serve_app.config import VLLM, AppConfig, artifact_location
 from serve_app.gateway_replica import GatewayReplica
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from deployments.errors import ServingError
-from deployments.journal import Journal
-from deployments.ledger_protocol import LedgerLike
-from deployments.shipper import Shipper
+from deployments.limits.ledger_protocol import LedgerLike
+from deployments.usage.journal import Journal
+from deployments.usage.shipper import Shipper
+from serve_app.access.holdings import Holdings
 from serve_app.gateway import Gateway
-from serve_app.holdings import Holdings
 
 logger = logging.getLogger(__name__)
 

@@ -9,18 +9,18 @@ import typer
 
 from artifacts.errors import BadInput
 from deployments.store.errors import StoreUnavailable
-from serve_app import (
-    commands_artifact,
-    commands_diff,
-    commands_evaluate,
-    commands_extend,
-    commands_import,
-    commands_keys,
-    commands_serve,
-    commands_tenants,
-    commands_usage,
+from serve_app.commands import (
+    artifact,
+    diff,
+    evaluate,
+    extend,
+    importing,
+    keys,
+    serve,
+    tenants,
+    usage,
 )
-from serve_app.local_cluster import LaunchError
+from serve_app.launching.local_cluster import LaunchError
 
 
 def build_cli() -> typer.Typer:
@@ -34,21 +34,21 @@ def build_cli() -> typer.Typer:
         rich_markup_mode=None,  # a usage error is a line, not a drawing
     )
     for command in (
-        commands_serve.serve,
-        commands_artifact.fit,
-        commands_evaluate.evaluate,
-        commands_artifact.inspect,
-        commands_artifact.route,
-        commands_extend.add_model,
-        commands_extend.remove_model,
-        commands_extend.reprice,
-        commands_diff.diff,
+        serve.serve,
+        artifact.fit,
+        evaluate.evaluate,
+        artifact.inspect,
+        artifact.route,
+        extend.add_model,
+        extend.remove_model,
+        extend.reprice,
+        diff.diff,
     ):
         cli.command()(command)
-    cli.command("import")(commands_import.import_records)
-    cli.add_typer(commands_tenants.tenants_commands(), name="tenants")
-    cli.add_typer(commands_keys.keys_commands(), name="keys")
-    cli.add_typer(commands_usage.usage_commands(), name="usage")
+    cli.command("import")(importing.import_records)
+    cli.add_typer(tenants.tenants_commands(), name="tenants")
+    cli.add_typer(keys.keys_commands(), name="keys")
+    cli.add_typer(usage.usage_commands(), name="usage")
     return cli
 
 

@@ -7,19 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import artifacts
 from artifacts.location import directory_of, is_remote
-from deployments.breaker import BreakerConfig
+from deployments.backends.breaker import BreakerConfig
+from deployments.backends.openrouter import OpenRouterConfig, UpstreamConfig
+from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
+from deployments.backends.simulator import SimulatorConfig
+from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
-from deployments.embedder import EmbedderConfig
-from deployments.openrouter import OpenRouterConfig, UpstreamConfig
 from deployments.protocol import Surface
-from deployments.simulator import SURFACES as SIMULATED_SURFACES
-from deployments.simulator import SimulatorConfig
+from deployments.routing.embedder import EmbedderConfig
 from deployments.tenancy import CostTier as CostTier
 from deployments.tenancy import KeyConfig as KeyConfig
 from deployments.tenancy import TenantConfig as TenantConfig
-from deployments.vllm import SURFACES as VLLM_SURFACES
-from serve_app.attempts import RetryPolicy
-from serve_app.conversation_memory import ConversationConfig
+from serve_app.answering.attempts import RetryPolicy
+from serve_app.answering.conversation_memory import ConversationConfig
 
 BUNDLED_ARTIFACT = "default"
 _BACKENDS = ("openrouter", "simulator", "vllm")

@@ -5,23 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artifacts.policy import RoutingDecision
-from deployments.breaker import Breakers
+from deployments.backends.breaker import Breakers
 from deployments.catalog import ModelSpec
-from deployments.coalescing import Coalescer
 from deployments.errors import ServingError
 from deployments.protocol import RouteQuery, RouterLike, decided
+from deployments.routing.coalescing import Coalescer
 from deployments.store.snapshot import Snapshot
-from serve_app.admission import Admission, Ticket
-from serve_app.chat import Chat
-from serve_app.choosing import Chooser
-from serve_app.completion import Completions
+from serve_app.access.admission import Admission, Ticket
+from serve_app.access.holdings import Holdings
+from serve_app.access.tenants import Directory, Tenant
+from serve_app.answering.chat import Chat
+from serve_app.answering.choosing import Chooser
+from serve_app.answering.completion import Completions
+from serve_app.answering.metering import Sink
+from serve_app.answering.planning import Asked, Plan, make_plan
+from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig, LiveSettings
-from serve_app.holdings import Holdings
-from serve_app.metering import Sink
-from serve_app.planning import Asked, Plan, make_plan
-from serve_app.route_report import route_report
-from serve_app.run import BackendPort
-from serve_app.tenants import Directory, Tenant
+from serve_app.http.route_report import route_report
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
 _PROBE = "ready?"

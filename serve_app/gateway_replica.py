@@ -9,17 +9,17 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
-from deployments.journal import Journal
-from deployments.ledger_handle import RemoteLedger
-from serve_app.admin import Admin
-from serve_app.admin_key import AdminKey
-from serve_app.api import build_api
+from deployments.limits.ledger_handle import RemoteLedger
+from deployments.usage.journal import Journal
+from serve_app.access.holdings import Holdings
+from serve_app.answering.run import BackendPort
 from serve_app.background import Background
 from serve_app.config import AppConfig
-from serve_app.embeddings import Embeddings
 from serve_app.gateway import Gateway
-from serve_app.holdings import Holdings
-from serve_app.run import BackendPort
+from serve_app.http.admin import Admin
+from serve_app.http.admin_key import AdminKey
+from serve_app.http.api import build_api
+from serve_app.http.embeddings import Embeddings
 
 
 class GatewayReplica:

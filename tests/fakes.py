@@ -18,10 +18,10 @@ from deployments.protocol import (
     Settlement,
     Usage,
 )
+from serve_app.answering.metering import Sink
+from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
-from serve_app.metering import Sink
-from serve_app.run import BackendPort
 
 SETTLEMENT = Settlement(Usage(2, 3, 5), 0.25, "upstream", "Test")
 FIRST_EVENT = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployments.store.column_types import NANO, to_count, to_nano, to_text, to_usd
 from deployments.store.usage_query import Charge
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 
 Row = Mapping[Any, Any]  # by column name
 

@@ -12,7 +12,7 @@ from deployments.store.usage_ingest import take_rows
 from deployments.store.usage_query import Spend, Taken, UsageQuery, UsageRow
 from deployments.store.usage_rows import quarter_of, record_of, row_of
 from deployments.store.usage_sql import condition, read_rows
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 
 # Longer than any budget's period: what is spent in one can always be told.
 _SPEND_KEPT = timedelta(days=62)

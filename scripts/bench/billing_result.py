@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 from scripts.bench.asking import Question, Seen
 from scripts.bench.fault_result import SAME_USD, lost_usd, told_right
 from scripts.upstream.ledger import Entry

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 from scripts.bench.asking import Seen
 from scripts.bench.fault_rows import Row
 from scripts.bench.upstream_graph import MODELS, TIMEOUTS

@@ -14,7 +14,7 @@ import psutil
 import yaml
 
 from scripts.served import ROOT, Served, served
-from serve_app.tenants import key_sha256
+from serve_app.access.tenants import key_sha256
 from tests.postgresql import PostgresServer
 
 TENANT = "limited"

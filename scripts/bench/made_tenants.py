@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from deployments.tenancy import CostTier, TenantConfig, key_sha256
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 
 MODELS = [f"model-{n:02d}" for n in range(12)]
 TIERS = {"economy": CostTier(alpha=0.2), "quality": CostTier(alpha=0.9)}

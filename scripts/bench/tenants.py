@@ -34,8 +34,8 @@ from scripts.bench.made_tenants import (
     made_tenants,
     secret,
 )
+from serve_app.access.tenants import Directory
 from serve_app.config import LiveSettings
-from serve_app.tenants import Directory
 from tests.postgresql import postgresql_server
 
 BATCHES = 5

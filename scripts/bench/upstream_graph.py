@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 import yaml
 
-from deployments.journal import read_journal
-from deployments.usage import UsageRecord
+from deployments.usage.journal import read_journal
+from deployments.usage.record import UsageRecord
 from scripts.served import ROOT, Served, served
 from scripts.upstream.api import Upstream
 from scripts.upstream.ledger import Entry
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
 from scripts.upstream.tls import make_authority
-from serve_app.tenants import key_sha256
+from serve_app.access.tenants import key_sha256
 
 TIMEOUTS = {
     "connect_s": 1.0,

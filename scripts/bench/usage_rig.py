@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from deployments.errors import Overloaded
-from deployments.journal import Journal
-from deployments.journal_files import replicas
-from deployments.shipper import Shipper
 from deployments.store.database import Database
 from deployments.store.usage_store import UsageStore
-from deployments.usage import UsageRecord
+from deployments.usage.journal import Journal
+from deployments.usage.journal_files import replicas
+from deployments.usage.record import UsageRecord
+from deployments.usage.shipper import Shipper
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 COST_USD, CORRECTED_USD = 0.000001, 0.000003

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from deployments.backends.vllm_deployment import deployment_name
 from deployments.protocol import BackendRequest, Settlement
-from deployments.vllm_deployment import deployment_name
 from scripts.bench.vllm_server import START_S, own_server
 from scripts.tiny_model import make_tiny_model
 from scripts.tiny_served import (
@@ -161,7 +161,7 @@ def run(options: argparse.Namespace, directory: Path) -> list[dict[str, Any]]:
     model = make_tiny_model(directory / "model")
     os.environ[KEY_ENV] = KEY
     with own_server(model, free_port(), directory / "log") as own:
-        from serve_app.launch import local_cluster
+        from serve_app.launching.launch import local_cluster
 
         with local_cluster(tiny_application(model, free_port())) as cluster:
             cluster.wait_until_ready(START_S)

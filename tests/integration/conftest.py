@@ -18,7 +18,7 @@ from scripts.upstream.api import Upstream
 from scripts.upstream.ledger import Entry
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import Settings
-from serve_app.commands_serve import LOCAL_CONFIG
+from serve_app.commands.serve import LOCAL_CONFIG
 
 KEY = "sk-av-integration"
 UPSTREAM_KEY = "sk-or-secret"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artifacts.records import RecordReader
-from serve_app.commands_serve import LOCAL_CONFIG
+from serve_app.commands.serve import LOCAL_CONFIG
 from tests.integration.conftest import KEY, SIMULATED
 
 pytestmark = pytest.mark.integration

@@ -12,14 +12,14 @@ import httpx
 import psutil
 import pytest
 
-from serve_app.ports import is_free
+from serve_app.launching.ports import is_free
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from serve_app.launch import serve_until_signal
-from serve_app.local_cluster import LaunchError
+from serve_app.launching.launch import serve_until_signal
+from serve_app.launching.local_cluster import LaunchError
 
 def on_ready(cluster):
     print(cluster.url, flush=True)

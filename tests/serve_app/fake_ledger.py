@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from deployments.allowance_book import AllowanceBook
 from deployments.errors import Overloaded
-from deployments.ledger_protocol import Ask, Grant, Resource, Return
+from deployments.limits.allowance_book import AllowanceBook
+from deployments.limits.ledger_protocol import Ask, Grant, Resource, Return
 from deployments.store.usage_query import Spend
 from deployments.tenancy import TenantConfig
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deployments.journal import Journal
-from deployments.journal_files import replicas
-from deployments.ledger import Ledger
-from deployments.ledger_protocol import Resource
+from deployments.limits.ledger import Ledger
+from deployments.limits.ledger_protocol import Resource
 from deployments.store.database import Database
+from deployments.usage.journal import Journal
+from deployments.usage.journal_files import replicas
 from serve_app import background as module
+from serve_app.access.holdings import Holdings
 from serve_app.background import Background
-from serve_app.holdings import Holdings
 from tests.deployments.store.made import record, tenant
 from tests.fakes import gateway
 

@@ -6,10 +6,10 @@ import pytest
 
 import serve_app
 from artifacts.paper.published import load_published
-from serve_app.catalog_prices import catalog_prices
+from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.config import AppConfig
 from serve_app.config_file import app_config
-from serve_app.serve_config import read_config
+from serve_app.launching.serve_config import read_config
 
 PAPER = Path(serve_app.__path__[0]) / "catalogs/paper.yaml"
 

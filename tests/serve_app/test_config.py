@@ -4,10 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from artifacts.errors import BadInput
-from serve_app.commands_serve import LOCAL_CONFIG
+from serve_app.commands.serve import LOCAL_CONFIG
 from serve_app.config import LiveSettings
 from serve_app.config_file import app_config as read_app_config
-from serve_app.serve_config import read_config
+from serve_app.launching.serve_config import read_config
 from tests.fakes import CATALOG, app_config, gateway
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deployments.vllm_deployment import deployment_name
+from deployments.backends.vllm_deployment import deployment_name
 from scripts.tiny_served import APPLICATION, KEY_ENV, MODEL, tiny_application
 
 START_S = 300
@@ -44,7 +44,7 @@ class Served:
 def served(tiny_model: Path) -> Iterator[Served]:
     """The whole graph with the tiny model, on Ray started from this process."""
     # Not before here: Ray reads its settings when it is imported, and it warns.
-    from serve_app.launch import local_cluster
+    from serve_app.launching.launch import local_cluster
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

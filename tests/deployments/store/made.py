@@ -7,7 +7,7 @@ from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import TenantConfig
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ import sys
 
 
 def test_a_snapshot_and_a_query_come_without_sqlalchemy():
-    modules = "serve_app.tenants", "deployments.store.snapshot"
+    modules = "serve_app.access.tenants", "deployments.store.snapshot"
     modules += "deployments.store.errors", "deployments.store.usage_query"
     code = f"import sys, {', '.join(modules)}; print('sqlalchemy' in sys.modules)"
 

@@ -12,7 +12,7 @@ from deployments.store.errors import Refused
 from deployments.store.tables import usage_records
 from deployments.store.usage_query import Charge, Spend, Taken, UsageQuery
 from deployments.store.usage_store import UsageStore
-from deployments.usage import UsageRecord
+from deployments.usage.record import UsageRecord
 from tests.deployments.store.made import JULY, JUNE, MAY, record
 
 ALL = UsageQuery(MAY, JULY)

@@ -1,0 +1,1 @@
+"""Where answers come from: OpenAI-like upstreams, local vLLM, the simulator."""

@@ -1,0 +1,119 @@
+"""What a streamed chat completion says, read without parsing what passes through."""
+
+import re
+from typing import Any
+
+import orjson
+
+from deployments.backends.sse import DONE, EventSplitter, event
+from deployments.backends.upstream_errors import reported_error
+from deployments.errors import UpstreamError
+from deployments.protocol import Usage
+
+_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+
+
+def usage_of(data: dict[str, Any]) -> Usage | None:
+    """OpenAI's `usage` object, or None where it is missing or not usable."""
+    usage = data.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not isinstance(prompt, int) or not isinstance(completion, int):
+        return None
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+        cached_tokens=_detail(usage, "prompt_tokens_details", "cached_tokens"),
+        reasoning_tokens=_detail(
+            usage, "completion_tokens_details", "reasoning_tokens"
+        ),
+    )
+
+
+def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:
+    details = usage.get(group)
+    value = details.get(name) if isinstance(details, dict) else None
+    return value if isinstance(value, int) else None
+
+
+def cost_of(data: dict[str, Any]) -> float | None:
+    """`usage.cost` in USD, as OpenRouter states what it charged; None if unsaid."""
+    usage = data.get("usage")
+    cost = usage.get("cost") if isinstance(usage, dict) else None
+    if isinstance(cost, bool) or not isinstance(cost, int | float):
+        return None
+    return float(cost)
+
+
+class ChatStream:
+    """Follows one upstream SSE stream of chat (or text) completion chunks.
+
+    `feed` returns the events to pass on. Usage-only events and `[DONE]` are taken out:
+    the gateway ends the stream itself. Events are written anew only where something in
+    them is ours to change; the others pass through as they came.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._ours = b'"model":' + orjson.dumps(model)
+        self._theirs: bytes | None = None
+        self._splitter = EventSplitter()
+        self.usage: Usage | None = None
+        self.cost_usd: float | None = None
+        self.provider: str | None = None
+        self.n_events = 0
+        self.done = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Events to pass on; ServingError for an error event or nonsense."""
+        try:
+            events = self._splitter.feed(chunk)
+        except ValueError as error:
+            raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
+        self.n_events += len(events)
+        return b"".join(map(self._passed_on, events))
+
+    def finish(self) -> None:
+        """UpstreamError if the stream ended without saying so."""
+        if not self.done:
+            raise UpstreamError("The upstream's stream ended before it was complete.")
+
+    def _passed_on(self, data: bytes) -> bytes:
+        if data == DONE:
+            self.done = True
+        if self.done:
+            return b""
+        # Parsing costs about a microsecond; half an event would cost the client more.
+        chunk = _json_object(data)
+        if chunk.get("error"):
+            raise reported_error(chunk["error"])
+        if self._theirs is None or chunk.get("usage") or b"\n" in data:
+            return self._rewritten(data, chunk)
+        return event(data.replace(self._theirs, self._ours, 1))
+
+    def _rewritten(self, data: bytes, chunk: dict[str, Any]) -> bytes:
+        found = _MODEL.search(data)
+        # Inside a JSON string the quotes would be escaped, so this is a real key.
+        self._theirs = found.group() if found else self._ours
+        if isinstance(chunk.get("provider"), str):
+            self.provider = chunk["provider"]
+        usage = usage_of(chunk)
+        if usage is not None:
+            self.usage, self.cost_usd = usage, cost_of(chunk)
+            if not chunk.get("choices"):
+                return b""
+            del chunk["usage"]
+        chunk["model"] = self._model
+        return event(orjson.dumps(chunk))
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise UpstreamError("The upstream sent an event that is not JSON.") from None
+    if not isinstance(value, dict):
+        raise UpstreamError("The upstream sent an event that is not an object.")
+    return value

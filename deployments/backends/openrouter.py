@@ -1,0 +1,179 @@
+"""OpenRouter, or any other upstream that speaks OpenAI's HTTP."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import orjson
+
+from deployments.backends.chat_stream import ChatStream, cost_of, usage_of
+from deployments.backends.generation import settlement_of_generation
+from deployments.backends.patience import Patience
+from deployments.backends.responses_stream import (
+    ResponsesStream,
+    response_failure,
+    usage_of_response,
+)
+from deployments.backends.upstream import UpstreamClient
+from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
+from deployments.backends.upstream_errors import reported_error
+from deployments.errors import InvalidRequest, ServingError, UpstreamError
+from deployments.protocol import Answer, BackendRequest, Settlement, Usage
+
+__all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig", "settle"]
+
+_DRAIN_S = 0.05
+_GENERATION_TIMEOUT_S = 5.0
+
+
+class OpenRouterBackend:
+    """Passes requests on, and reads what they used and cost.
+
+    `environment` holds the tenants' own keys by the names that requests carry.
+    """
+
+    def __init__(
+        self,
+        config: UpstreamConfig,
+        api_key: str | None,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._config = config
+        self._api_key = api_key
+        self._environment = environment
+        self._client = UpstreamClient(
+            config.base_url,
+            headers=config.headers,
+            http2=config.http2,
+            transport=transport,
+        )
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        """The whole answer, its `model` replaced by the public id."""
+        self._check(request)
+        key = self._key(request)
+        answer = await self._client.post(
+            request.surface, request.body, request.timeouts, key
+        )
+        data = _answer_object(answer, request)
+        data["model"] = request.model
+        provider = data.get("provider")
+        responses = request.surface == "responses"
+        settlement = settle(
+            request,
+            usage_of_response(data) if responses else usage_of(data),
+            cost_of(data),
+            provider if isinstance(provider, str) else None,
+        )
+        generation = data.get("id") if isinstance(data.get("id"), str) else None
+        settlement = replace(settlement, generation_id=generation)
+        return Answer(orjson.dumps(data), settlement)
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        """Events as they arrive, then the settlement."""
+        self._check(request)
+        follows = ResponsesStream if request.surface == "responses" else ChatStream
+        answer = follows(request.model)
+        patience = Patience(request.timeouts)
+        opening = self._client.open_stream(
+            request.surface, request.body, request.timeouts, self._key(request)
+        )
+        async with AsyncExitStack() as stack:
+            async with patience.waiting():
+                opened = await stack.enter_async_context(opening)
+            chunks = opened.chunks
+            while not answer.done:
+                async with patience.waiting(opened.generation_id):
+                    chunk = await anext(chunks, b"")
+                if not chunk:
+                    break
+                events = answer.feed(chunk)
+                patience.saw(answer.n_events)
+                if events:
+                    yield events
+            if answer.done:
+                await _drain(chunks)
+        answer.finish()
+        settled = settle(request, answer.usage, answer.cost_usd, answer.provider)
+        yield replace(settled, generation_id=opened.generation_id)
+
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        """What OpenRouter charged for an answer that broke off; None if not known."""
+        if not self._config.generation_costs:
+            return None
+        found = await self._client.get(
+            "generation",
+            {"id": generation_id},
+            self._key(request),
+            _GENERATION_TIMEOUT_S,
+        )
+        return None if found is None else settlement_of_generation(found)
+
+    def _check(self, request: BackendRequest) -> None:
+        if request.surface not in self._config.surfaces:
+            what = f"The upstream of {request.model!r} has no /v1/{request.surface}."
+            raise InvalidRequest(what, param="model", code="unsupported_endpoint")
+
+    def _key(self, request: BackendRequest) -> str | None:
+        if request.secret is None:
+            return self._api_key
+        key = self._environment.get(request.secret)
+        if not key:
+            # Never the operator's key instead: the tenant would not be billed.
+            what = "The tenant's own key for this upstream is not set."
+            raise UpstreamError(what, code="tenant_key_missing")
+        return key
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read to the end of the body, which frees the connection for the next request.
+
+    It should be there already; an upstream that dawdles loses the connection instead.
+    """
+    with suppress(TimeoutError, ServingError):
+        async with asyncio.timeout(_DRAIN_S):
+            async for _ in chunks:
+                pass
+
+
+def settle(
+    request: BackendRequest,
+    usage: Usage | None,
+    cost_usd: float | None,
+    provider: str | None,
+) -> Settlement:
+    """The upstream's own figure wins; else the price table; else unknown."""
+    if cost_usd is not None:
+        return Settlement(usage, cost_usd, "upstream", provider)
+    if usage is not None:
+        cost_usd = request.price.cost_usd(
+            usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0
+        )
+    source = "unknown" if cost_usd is None else "price_table"
+    return Settlement(usage, cost_usd, source, provider)  # type: ignore[arg-type]
+
+
+def _answer_object(body: bytes, request: BackendRequest) -> dict[str, Any]:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise UpstreamError("The upstream's answer is not JSON.") from None
+    if not isinstance(data, dict):
+        raise UpstreamError("The upstream's answer is not an object.")
+    error = data.get("error")
+    if request.surface == "responses":
+        if error or data.get("status") == "failed":
+            raise response_failure(error)
+    elif error:
+        raise reported_error(error)
+    return data

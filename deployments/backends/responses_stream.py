@@ -1,0 +1,132 @@
+"""What an answer of the Responses API says, whole or as a stream of named events."""
+
+import re
+from typing import Any
+
+import orjson
+
+from deployments.backends.chat_stream import cost_of, usage_of
+from deployments.backends.sse import DONE, EventSplitter
+from deployments.backends.upstream_errors import error_of, reported_error
+from deployments.errors import ServingError, UpstreamError
+from deployments.protocol import Usage
+
+# Told before the model has said anything: the client gets them with its first words, so
+# that another model can still answer if this one fails.
+_PREAMBLE = {"response.created", "response.queued", "response.in_progress"}
+_ENDS = {"response.completed", "response.incomplete"}
+_FAILURES = {"error", "response.failed"}
+_NAME = re.compile(r"[a-z0-9_.]+")
+
+_CHAT_NAMES = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "input_tokens_details": "prompt_tokens_details",
+    "output_tokens_details": "completion_tokens_details",
+}
+# What the API's own error codes mean as an HTTP status.
+_STATUSES = {"rate_limit_exceeded": 429, "server_error": 500}
+_REFUSALS = ("invalid_", "image_", "unsupported_")
+
+
+def usage_of_response(data: dict[str, Any]) -> Usage | None:
+    """The response's `usage`, or None where it is missing or not usable."""
+    usage = data.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    renamed = {theirs: usage.get(name) for name, theirs in _CHAT_NAMES.items()}
+    return usage_of({"usage": renamed})
+
+
+def response_failure(error: Any) -> ServingError:
+    """The error that an `error` object of this API stands for."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str):
+        if code in _STATUSES:
+            return error_of(_STATUSES[code])
+        if code.startswith(_REFUSALS):
+            return error_of(400)
+    return reported_error(error)
+
+
+def named_event(name: str, data: bytes) -> bytes:
+    """One event on the wire with its name; neither holds a line end."""
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+
+
+class ResponsesStream:
+    """Follows one upstream SSE stream of the Responses API.
+
+    `feed` returns the events to pass on, named by their `type`. The stream is complete
+    with `response.completed` or `response.incomplete`, with or without `[DONE]`.
+    `n_events` counts what the model has said, not what announces it.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._splitter = EventSplitter()
+        self._held = b""
+        self.usage: Usage | None = None
+        self.cost_usd: float | None = None
+        self.provider: str | None = None
+        self.n_events = 0
+        self.done = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Events to pass on; ServingError for a failed answer or nonsense."""
+        try:
+            events = self._splitter.feed(chunk)
+        except ValueError as error:
+            raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
+        return b"".join(map(self._passed_on, events))
+
+    def finish(self) -> None:
+        """UpstreamError if the stream ended without saying so."""
+        if not self.done:
+            raise UpstreamError("The upstream's stream ended before it was complete.")
+
+    def _passed_on(self, data: bytes) -> bytes:
+        if self.done:
+            return b""
+        if data == DONE:
+            self.finish()
+        event = _json_object(data)
+        if error := event.get("error"):
+            raise response_failure(error)
+        name = event.get("type")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UpstreamError("The upstream sent an event that has no type.")
+        if name in _FAILURES:
+            response = event.get("response")
+            inside = response.get("error") if isinstance(response, dict) else event
+            raise response_failure(inside)
+        written = named_event(name, self._written(data, event))
+        if name in _PREAMBLE and not self.n_events:
+            self._held += written
+            return b""
+        self.n_events += 1
+        self.done = name in _ENDS
+        held, self._held = self._held, b""
+        return held + written
+
+    def _written(self, data: bytes, event: dict[str, Any]) -> bytes:
+        response = event.get("response")
+        if not isinstance(response, dict):
+            # A line end would end the event, so such data is written anew.
+            return orjson.dumps(event) if b"\n" in data else data
+        response["model"] = self._model
+        if usage := usage_of_response(response):
+            self.usage, self.cost_usd = usage, cost_of(response)
+        if isinstance(response.get("provider"), str):
+            self.provider = response["provider"]
+        return orjson.dumps(event)
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise UpstreamError("The upstream sent an event that is not JSON.") from None
+    if not isinstance(value, dict):
+        raise UpstreamError("The upstream sent an event that is not an object.")
+    return value

@@ -1,0 +1,161 @@
+"""HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import httpcore
+import httpx
+from h2.exceptions import H2Error
+
+from deployments.backends.http2_reset import reset_streams_closed_early
+from deployments.backends.patience import too_slow
+from deployments.backends.upstream_errors import status_error
+from deployments.catalog import Timeouts
+from deployments.errors import ServingError, UpstreamError, UpstreamTimeout
+
+_MAX_ANSWER_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """A stream whose headers have arrived."""
+
+    chunks: AsyncIterator[bytes]
+    generation_id: str | None
+
+
+class UpstreamClient:
+    """Posts JSON to one base URL; what goes wrong becomes a ServingError."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        http2: bool = False,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        if http2:
+            reset_streams_closed_early()
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers={**headers, "content-type": "application/json"},
+            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
+            http2=http2,
+            transport=transport,
+            # A redirect would carry the key to another host.
+            follow_redirects=False,
+        )
+
+    async def get(
+        self, path: str, params: Mapping[str, str], key: str | None, timeout_s: float
+    ) -> bytes | None:
+        """The answer to a GET; None if the upstream knows nothing there."""
+        timeouts = Timeouts(total_s=timeout_s)
+        request = self._client.build_request("GET", path, params=dict(params))
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._answering(request, timeouts, key) as response,
+            ):
+                return await response.aread()
+        except (UpstreamError, TimeoutError):
+            return None
+
+    async def post(
+        self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
+    ) -> bytes:
+        """The whole answer to a POST."""
+        request = self._client.build_request("POST", path, content=body)
+        until = asyncio.get_running_loop().time() + timeouts.total_s
+        async with self._answering(request, timeouts, key) as response:
+            try:
+                async with asyncio.timeout_at(until):
+                    return await _bounded(response)
+            except TimeoutError:
+                raise too_slow("total_s", timeouts.total_s) from None
+
+    @asynccontextmanager
+    async def open_stream(
+        self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
+    ) -> AsyncIterator["OpenStream"]:
+        """The answer as it arrives; leaving the block closes it."""
+        request = self._client.build_request("POST", path, content=body)
+        async with self._answering(request, timeouts, key) as response:
+            kind = response.headers.get("content-type", "")
+            if not kind.startswith("text/event-stream"):
+                raise UpstreamError("The upstream did not answer with an event stream.")
+            yield OpenStream(response.aiter_bytes(), _generation_id(response))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _answering(
+        self, request: httpx.Request, timeouts: Timeouts, key: str | None
+    ) -> AsyncIterator[httpx.Response]:
+        # Waiting for bytes is timed where events are known: see Patience.
+        limits = httpx.Timeout(
+            timeouts.total_s, connect=timeouts.connect_s, pool=timeouts.connect_s
+        )
+        request.extensions["timeout"] = limits.as_dict()
+        if key is not None:
+            request.headers["authorization"] = f"Bearer {key}"
+        with _translated():
+            response = await self._client.send(request, stream=True)
+        try:
+            with _identified(response), _translated():
+                if response.status_code != httpx.codes.OK:
+                    raise status_error(response)
+                yield response
+        finally:
+            await response.aclose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise UpstreamTimeout("The upstream did not answer in time.") from None
+    # These escape httpx while a body is read: h2's own errors, those of the socket, and
+    # httpcore's for an answer that a GOAWAY disowns.
+    except (
+        httpx.HTTPError,
+        httpcore.ConnectionNotAvailable,
+        H2Error,
+        OSError,
+    ) as error:
+        kind = type(error).__name__
+        what = f"The connection to the upstream failed ({kind})."
+        raise UpstreamError(what) from None
+
+
+@contextmanager
+def _identified(response: httpx.Response) -> Iterator[None]:
+    """Whatever fails from here on may have been charged: say under which id."""
+    try:
+        yield
+    except ServingError as error:
+        error.generation_id = _generation_id(response)
+        raise
+
+
+def _generation_id(response: httpx.Response) -> str | None:
+    """OpenRouter's id of the answer, which comes with the headers."""
+    value: str | None = response.headers.get("x-generation-id")
+    return value
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > _MAX_ANSWER_BYTES:
+            raise UpstreamError("The upstream's answer is too large.")
+        parts.append(part)
+    return b"".join(parts)

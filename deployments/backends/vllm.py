@@ -1,0 +1,169 @@
+"""Completions of a vLLM engine as a Backend.
+
+Knows neither Ray nor vLLM: the engine is whatever answers a body in vLLM's words.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import orjson
+
+from deployments.backends.chat_stream import ChatStream, usage_of
+from deployments.backends.openrouter import settle
+from deployments.backends.patience import Patience
+from deployments.backends.upstream_errors import error_of
+from deployments.errors import (
+    InvalidRequest,
+    Overloaded,
+    ServingError,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from deployments.protocol import Answer, BackendRequest, Settlement, Surface
+
+PROVIDER = "vllm"
+SURFACES: frozenset[Surface] = frozenset({"chat/completions", "completions"})
+
+# Not for clients: these reach other machines, load files, run in the template engine,
+# or overtake other tenants.
+_REFUSED = (
+    "kv_transfer_params",
+    "ec_transfer_params",
+    "chat_template",
+    "media_io_kwargs",
+    "mm_processor_kwargs",
+    "priority",
+    "vllm_xargs",
+)
+# Taken out in silence: a gateway's dialect, or what `_body` sets.
+_DROPPED = ("usage", "cache_salt", "session_id", "stream_options")
+
+
+class ChatEngine(Protocol):
+    """Answers OpenAI's bodies in vLLM's dialect."""
+
+    def answers(
+        self, surface: Surface, body: dict[str, Any]
+    ) -> AsyncIterator[str | dict[str, Any]]:
+        """Whole SSE events if `body["stream"]`, else one object.
+
+        In the place of either, `{"error": {...}}`: vLLM's own refusal. Raises
+        ServingError for a body that the engine cannot read, or when the engine dies.
+        Closing the iterator aborts the request.
+        """
+
+
+class VLLMBackend:
+    """Passes requests to an engine, and reads what they used."""
+
+    def __init__(
+        self, engine: ChatEngine, *, served_model: str, max_model_len: int
+    ) -> None:
+        self._engine = engine
+        self._served_model = served_model
+        self._max_model_len = max_model_len
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        """The whole answer, its `model` replaced by the public id."""
+        body = self._body(request, stream=False)
+        total_s = request.timeouts.total_s
+        answers = self._engine.answers(request.surface, body)
+        async with aclosing(answers):  # type: ignore[type-var]
+            try:
+                async with asyncio.timeout(total_s):
+                    answer = await anext(answers, None)
+            except TimeoutError:
+                what = f"The engine did not answer in time (total_s = {total_s:g})."
+                raise UpstreamTimeout(what, code="upstream_timeout_total") from None
+        if not isinstance(answer, dict):
+            raise UpstreamError("The engine's answer is not an object.")
+        self._raise_refusal(answer)
+        # vLLM names what it has no value for; OpenAI leaves such fields out.
+        answer = {name: value for name, value in answer.items() if value is not None}
+        answer["model"] = request.model
+        settlement = settle(request, usage_of(answer), None, PROVIDER)
+        return Answer(orjson.dumps(answer), settlement)
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        """Events as they arrive, then the settlement; closing it aborts the request."""
+        body = self._body(request, stream=True)
+        chat = ChatStream(request.model)
+        patience = Patience(request.timeouts)
+        answers = self._engine.answers(request.surface, body)
+        # vLLM tells the role right before the first token: they go together, or the
+        # token would wait for the next frame.
+        held, n_held = b"", 1 if request.surface == "chat/completions" else 0
+        async with aclosing(answers):  # type: ignore[type-var]
+            while not chat.done:
+                try:
+                    async with asyncio.timeout_at(patience.until):
+                        answer = await anext(answers, None)
+                except TimeoutError:
+                    raise patience.over() from None
+                if answer is None:
+                    break
+                if isinstance(answer, dict):
+                    self._raise_refusal(answer)
+                    raise UpstreamError("The engine did not stream its answer.")
+                held += chat.feed(answer.encode())
+                patience.saw(chat.n_events)
+                if held and chat.n_events > n_held:
+                    yield held
+                    held = b""
+        chat.finish()
+        yield settle(request, chat.usage, None, PROVIDER)
+
+    async def settle(
+        self, request: BackendRequest, generation_id: str
+    ) -> Settlement | None:
+        """None: an aborted request leaves no record in the engine."""
+        return None
+
+    def _body(self, request: BackendRequest, *, stream: bool) -> dict[str, Any]:
+        if request.surface not in SURFACES:
+            what = f"The engine of {request.model!r} has no /v1/{request.surface}."
+            raise InvalidRequest(what, param="model", code="unsupported_endpoint")
+        body: dict[str, Any] = orjson.loads(request.body)
+        for name in _REFUSED:
+            if body.get(name) is not None:
+                what = f"{name} is not open to clients of a local model."
+                raise InvalidRequest(what, param=name, code="invalid_value")
+        for name in _DROPPED:
+            body.pop(name, None)
+        body |= {
+            "model": self._served_model,
+            "request_id": request.request_id,
+            "stream": stream,
+        }
+        return body | {"stream_options": {"include_usage": True}} if stream else body
+
+    def _raise_refusal(self, answer: dict[str, Any]) -> None:
+        if error := answer.get("error"):
+            raise refusal(error, max_model_len=self._max_model_len)
+
+
+def refusal(error: dict[str, Any], *, max_model_len: int) -> ServingError:
+    """vLLM's error object in our words; its message may quote the prompt, so no."""
+    code, param = error.get("code"), error.get("param")
+    said = str(error.get("message", ""))
+    if param in {"input_tokens", "input_text"} or "maximum context length" in said:
+        return InvalidRequest(
+            f"This model's maximum context length is {max_model_len} tokens; the "
+            "prompt and the requested answer together are longer.",
+            param="messages",
+            code="context_length_exceeded",
+        )
+    if param in {"max_tokens", "max_completion_tokens"}:
+        what = f"{param} does not fit: the model holds {max_model_len} tokens in all."
+        return InvalidRequest(what, param=param, code="invalid_value")
+    if code == 503:
+        what = "The engine takes no more requests now."
+        return Overloaded(what, retry_after_s=1.0)
+    translated = error_of(code if isinstance(code, int) else 500)
+    if isinstance(translated, InvalidRequest) and isinstance(param, str):
+        translated.param = param
+    return translated

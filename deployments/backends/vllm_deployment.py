@@ -1,0 +1,84 @@
+"""Builds the `VLLMBackend:<model>` deployment of a local model with `ray.serve.llm`."""
+
+from typing import TYPE_CHECKING, Any
+
+from deployments.backends.vllm_config import VLLMConfig
+
+if TYPE_CHECKING:
+    from ray.serve import Application
+
+_ENVIRONMENT = {
+    "RAYLLM_ENABLE_REQUEST_PROMPT_LOGS": "0",  # Ray's library logs prompts otherwise
+    "VLLM_NO_USAGE_STATS": "1",
+}
+
+
+def deployment_name(model: str) -> str:
+    """The Ray deployment that serves a model; it becomes part of a file name."""
+    return f"VLLMBackend:{model.replace('/', '--')}"
+
+
+def llm_options(upstream_model: str, config: VLLMConfig) -> dict[str, Any]:
+    """The arguments of Ray's LLMConfig for one model."""
+    options: dict[str, Any] = {
+        "model_loading_config": {
+            "model_id": upstream_model,
+            "model_source": config.source or upstream_model,
+        },
+        "accelerator_config": {"kind": config.device},
+        "accelerator_type": config.accelerator_type,
+        "engine_kwargs": _engine(config),
+        "deployment_config": {
+            "autoscaling_config": config.autoscaling.model_dump(),
+            "max_ongoing_requests": config.max_ongoing_requests,
+            # A request that is being answered may take minutes.
+            "graceful_shutdown_timeout_s": 120,
+        },
+        "runtime_env": {"env_vars": _ENVIRONMENT | config.environment},
+        # Ray's batching would hold back the first token too: ours does not.
+        "experimental_configs": {"stream_batching_interval_ms": 0},
+    }
+    if config.device == "gpu":
+        options["placement_group_config"] = {
+            "bundle_per_worker": {"GPU": 1, "CPU": 1},
+            "strategy": config.placement_strategy,
+        }
+    return options
+
+
+def _engine(config: VLLMConfig) -> dict[str, Any]:
+    engine = {
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "pipeline_parallel_size": config.pipeline_parallel_size,
+        "max_model_len": config.max_model_len,
+        "enable_log_requests": False,
+        # With `auto`, one unusual grammar moves the engine to another backend for good.
+        "structured_outputs_config": {"backend": "xgrammar"},
+    }
+    if config.reasoning_parser:
+        engine["reasoning_parser"] = config.reasoning_parser
+    if config.tool_parser:
+        engine |= {
+            "enable_auto_tool_choice": True,
+            "tool_call_parser": config.tool_parser,
+        }
+    return engine | config.engine
+
+
+def build_vllm_backend(
+    model: str, upstream_model: str, config: VLLMConfig
+) -> "Application":
+    """The deployment of `model`, ready to be bound; its handle is a Backend's.
+
+    Call it in a process that has vLLM and belongs to a Ray cluster.
+    """
+    from ray.serve.llm import LLMConfig, build_llm_deployment
+
+    from deployments.backends.vllm_replica import VLLMReplica
+
+    return build_llm_deployment(
+        LLMConfig(**llm_options(upstream_model, config)),
+        deployment_cls=VLLMReplica,
+        bind_kwargs={"gather_ms": config.stream_batching_interval_ms},
+        override_serve_options={"name": deployment_name(model)},
+    )

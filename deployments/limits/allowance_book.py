@@ -1,0 +1,125 @@
+"""The Ledger's side of allowances: which there are, how large, and who holds leases.
+
+Where a limit and not a budget is leased, nothing waits for SQL. Limits are in memory
+only. So after a new start of the Ledger, replicas may hold places for parallel requests
+of the old one beside those of the new one, until their requests end.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from deployments.errors import NotFound
+from deployments.limits.allowances import Pool
+from deployments.limits.budget_book import BudgetBook, LeaseBook, SpendLike
+from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Resource, Return
+from deployments.limits.rate_book import RateBook
+from deployments.store.usage_query import Charge
+from deployments.tenancy import Limits, TenantConfig
+
+_RATES = ("rpm", "tpm")
+_FOREVER = 0
+# A replica that was not heard of for so long has no requests under way.
+_SILENT_S = 60.0
+
+
+class AllowanceBook:
+    """All pools, made as they are asked for."""
+
+    def __init__(
+        self,
+        usage: SpendLike,
+        leases: LeaseBook,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._tenants: dict[str, TenantConfig] = {}
+        self._budgets = BudgetBook(usage, leases)
+        self._rates = RateBook()
+        self._places: dict[Resource, Pool] = {}
+        self._heard: dict[str, float] = {}  # when, by the replica
+
+    async def start(self, tenants: Mapping[str, TenantConfig]) -> None:
+        """Take up what an earlier Ledger has handed out."""
+        self.know(tenants)
+        await self._budgets.start()
+
+    def know(self, tenants: Mapping[str, TenantConfig]) -> None:
+        """Limits and budgets are those of these tenants, by id, from now on."""
+        self._tenants = dict(tenants)
+        self._budgets.know(self._tenants)
+
+    async def lease(self, replica: str, ask: Ask) -> Grant | None:
+        """A slice; None if the resource has no limit."""
+        resource, now = ask.resource, self._clock()
+        tenant = self._tenants.get(resource.tenant)
+        if tenant is None:
+            return None
+        self._heard[replica] = now
+        if resource.kind == "budget":
+            if tenant.max_budget is None:
+                return None
+            return await self._budgets.lease(replica, tenant, ask.need, now)
+        limit = _limit(tenant, resource)
+        if limit is None:
+            return None
+        if resource.kind in _RATES:
+            return self._rates.lease(replica, ask, limit, now)
+        pool = self._places.setdefault(resource, Pool(limit))
+        pool.capacity = limit
+        amount = pool.lease(replica, ask.need)
+        return Grant(amount, limit, pool.available, None, None, _FOREVER)
+
+    async def give_back(self, replica: str, back: Return) -> None:
+        """A part of a lease is not needed."""
+        if back.resource.kind == "budget":
+            await self._budgets.give_back(replica, back)
+        elif back.resource.kind in _RATES:
+            self._rates.give_back(back)
+        elif pool := self._places.get(back.resource):
+            if back.rest:
+                pool.forget(replica)
+            else:
+                pool.give_back(replica, back.amount)
+
+    def heard_of(self, replica: str) -> None:
+        """It is alive. Of those that are silent, no request can be under way."""
+        now = self._clock()
+        self._heard[replica] = now
+        self._rates.forget_unused(now)
+        for name, at in list(self._heard.items()):
+            if now - at > _SILENT_S:
+                del self._heard[name]
+                self._free_places(name)
+
+    async def charge(self, charges: Sequence[Charge]) -> None:
+        """Usage was taken into the store: it is consumed, and leased no longer."""
+        await self._budgets.charge(charges)
+
+    async def close_replica(self, replica: str) -> None:
+        """End all leases of a replica that is gone."""
+        self._free_places(replica)
+        await self._budgets.close_replica(replica)
+
+    async def budget(self, tenant_id: str) -> BudgetState:
+        """As it is now."""
+        tenant = self._tenants.get(tenant_id)
+        if tenant is None:
+            message = f"There is no tenant {tenant_id!r}."
+            raise NotFound(message, code="tenant_not_found")
+        return await self._budgets.state(tenant, self._clock())
+
+    def _free_places(self, replica: str) -> None:
+        for pool in self._places.values():
+            pool.forget(replica)
+
+
+def _limit(tenant: TenantConfig, resource: Resource) -> float | None:
+    limits: Limits = tenant
+    if resource.key_id is not None:
+        found = (key for key in tenant.keys if key.key_id == resource.key_id)
+        limits = next(found, Limits())
+    return {
+        "rpm": limits.rpm_limit,
+        "tpm": limits.tpm_limit,
+        "parallel": limits.max_parallel_requests,
+    }[resource.kind]

@@ -1,0 +1,162 @@
+"""The Ledger: budgets, limits, usage and accounts, one for all Gateway replicas."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from deployments.errors import InvalidRequest, NotFound, Overloaded
+from deployments.limits.allowance_book import AllowanceBook
+from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.store.accounts import Accounts
+from deployments.store.database import Database
+from deployments.store.errors import Missing, Refused, StoreUnavailable
+from deployments.store.lease_book import LeaseBook
+from deployments.store.snapshot import Change, IssuedKey, Snapshot
+from deployments.store.usage_query import UsageQuery, UsageRow
+from deployments.store.usage_store import UsageStore
+from deployments.tenancy import KeyTerms, TenantConfig
+from deployments.usage.record import UsageRecord
+
+
+class Ledger:
+    """See LedgerLike. One at a time: it keeps in memory what it has handed out.
+
+    `configured` are tenants that the configuration states; of those that the store
+    names, too, the store's count.
+    """
+
+    def __init__(
+        self, database: Database, configured: Sequence[TenantConfig] = ()
+    ) -> None:
+        self._database = database
+        self._configured = {tenant.id: tenant for tenant in configured}
+        self._stored: dict[str, TenantConfig] = {}
+        self._accounts = Accounts(database)
+        self._usage = UsageStore(database)
+        self._book = AllowanceBook(self._usage, LeaseBook(database))
+        # Pools are read and changed between waits for SQL: one call at a time.
+        self._turn = asyncio.Lock()
+        self._version = 0
+
+    async def open(self) -> None:
+        """Wait for the database; StoreUnavailable if it does not come."""
+        await self._database.open()
+        snapshot = await self._accounts.snapshot()
+        self._version = snapshot.version
+        self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
+        await self._book.start({**self._configured, **self._stored})
+
+    async def snapshot(self, known_version: int) -> Snapshot | None:
+        """See LedgerLike."""
+        async with _translated():
+            if await self._accounts.version() == known_version:
+                return None
+            return await self._read()
+
+    async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
+        """See LedgerLike."""
+        for ask in asks:
+            self._learn(ask.terms)
+        if all(ask.resource.kind != "budget" for ask in asks):
+            # Limits are in memory: they need not wait until usage is in SQL.
+            return [await self._book.lease(replica, ask) for ask in asks]
+        async with _translated(), self._turn:
+            return [await self._book.lease(replica, ask) for ask in asks]
+
+    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+        """See LedgerLike."""
+        self._book.heard_of(replica)
+        if not returns:
+            return
+        async with _translated(), self._turn:
+            for back in returns:
+                await self._book.give_back(replica, back)
+
+    async def ingest(self, records: Sequence[UsageRecord]) -> int:
+        """See LedgerLike."""
+        async with _translated(), self._turn:
+            taken = await self._usage.take(records)
+            await self._book.charge(taken.charges)
+            return taken.count
+
+    async def close_replica(self, replica: str) -> None:
+        """See LedgerLike."""
+        async with _translated(), self._turn:
+            await self._book.close_replica(replica)
+
+    async def budget(self, tenant: str) -> BudgetState:
+        """See LedgerLike."""
+        async with _translated(), self._turn:
+            return await self._book.budget(tenant)
+
+    async def usage(self, query: UsageQuery) -> list[UsageRow]:
+        """See LedgerLike."""
+        async with _translated():
+            return await self._usage.rows(query)
+
+    async def tenants(self) -> list[TenantConfig]:
+        """See LedgerLike."""
+        async with _translated():
+            return list((await self._read()).tenants)
+
+    async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._accounts.put_tenant(tenant)
+
+    async def delete_tenant(self, tenant_id: str) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._accounts.delete_tenant(tenant_id)
+
+    async def issue_key(self, tenant_id: str, terms: KeyTerms) -> IssuedKey:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._accounts.issue_key(tenant_id, terms)
+
+    async def rotate_key(self, key_id: str, grace_s: float) -> IssuedKey:
+        """See LedgerLike."""
+        async with self._changing():
+            grace = timedelta(seconds=grace_s)
+            return await self._accounts.rotate_key(key_id, grace=grace)
+
+    async def revoke_key(self, key_id: str) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._accounts.revoke_key(key_id)
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        async with _translated():
+            yield
+            await self._read()
+
+    async def _read(self) -> Snapshot:
+        snapshot = await self._accounts.snapshot()
+        if snapshot.version != self._version:
+            self._version = snapshot.version
+            self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
+            self._book.know({**self._configured, **self._stored})
+        return snapshot
+
+    def _learn(self, terms: TenantConfig | None) -> None:
+        """A configured tenant may have been changed since, or be new."""
+        if terms is None or terms.id in self._stored:
+            return
+        if self._configured.get(terms.id) != terms:
+            self._configured[terms.id] = terms
+            self._book.know({**self._configured, **self._stored})
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """What the store raises, as what a client is told."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise Overloaded(f"The store: {error}", retry_after_s=5.0) from None
+    except Missing as error:
+        raise NotFound(f"{error}.", code="not_found") from None
+    except (Refused, ValueError) as error:
+        raise InvalidRequest(f"{error}.", code="refused") from None

@@ -1,0 +1,133 @@
+"""What crosses between a Gateway replica and the Ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from deployments.store.snapshot import Change, IssuedKey, Snapshot
+from deployments.store.usage_query import UsageQuery, UsageRow
+from deployments.tenancy import KeyTerms, TenantConfig
+from deployments.usage.record import UsageRecord
+
+Kind = Literal["budget", "rpm", "tpm", "parallel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An allowance: of a tenant, or of one of its keys (`key_id`).
+
+    `budget` is in USD for the tenant's period, `rpm` and `tpm` in requests and tokens
+    in any minute, `parallel` in requests that are under way.
+    """
+
+    kind: Kind
+    tenant: str
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A replica needs a lease of at least `need`.
+
+    `terms`: the tenant as the replica's configuration states it. They count where the
+    store has no such tenant.
+    """
+
+    resource: Resource
+    need: float
+    terms: TenantConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """`amount` is 0 where there is not so much; then `left` is what there is.
+
+    `resets_at` (unix time): when there is so much again if nothing was granted, else
+    when all of it is there again; None if that cannot be told.
+    `good_for_s`: after that the rest must be given back, None = as long as one likes.
+    `period` names what the lease is of: give it back under that.
+    """
+
+    amount: float
+    capacity: float
+    left: float
+    resets_at: float | None
+    good_for_s: float | None
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A replica gives a part of its lease back.
+
+    `rest`: it holds nothing more of it, and all that it used has been reported. So
+    what was leased and never arrived is found.
+    """
+
+    resource: Resource
+    period: int
+    amount: float
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A tenant's budget as the Ledger knows it; USD. `max_budget` None = no limit."""
+
+    tenant: str
+    spend: float
+    leased: float
+    max_budget: float | None
+    soft_budget: float | None
+    start: datetime
+    end: datetime
+
+
+class LedgerLike(Protocol):
+    """Budgets, limits, usage and accounts: one for all replicas.
+
+    Every method may raise ServingError; `Overloaded` where the store is down.
+    """
+
+    async def snapshot(self, known_version: int) -> Snapshot | None:
+        """The accounts; None if they are still of that version."""
+
+    async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
+        """One grant for each; None where the resource has no limit."""
+
+    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+        """Parts of leases that are not needed; none of them: "I am alive"."""
+
+    async def ingest(self, records: Sequence[UsageRecord]) -> int:
+        """Take usage records into the store and count them against the budgets.
+
+        How many were new. Again is no harm: ids and revisions tell.
+        """
+
+    async def close_replica(self, replica: str) -> None:
+        """All records of a replica that is gone have been taken: end its leases."""
+
+    async def budget(self, tenant: str) -> BudgetState:
+        """How much of its budget a tenant has used; NotFound if there is none."""
+
+    async def usage(self, query: UsageQuery) -> list[UsageRow]:
+        """Sums of usage records."""
+
+    async def tenants(self) -> list[TenantConfig]:
+        """All of them."""
+
+    async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
+        """Create or replace one; InvalidRequest if it contradicts what is stored."""
+
+    async def delete_tenant(self, tenant_id: str) -> list[Change]:
+        """NotFound if there is none."""
+
+    async def issue_key(self, tenant_id: str, terms: KeyTerms) -> IssuedKey:
+        """A new key, its secret in it this once."""
+
+    async def rotate_key(self, key_id: str, grace_s: float) -> IssuedKey:
+        """A new key on the same terms; the old one ends after `grace_s`."""
+
+    async def revoke_key(self, key_id: str) -> list[Change]:
+        """It opens nothing from now on."""

@@ -1,0 +1,50 @@
+"""What Ray runs of the Ledger: one replica."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from deployments.errors import Overloaded
+from deployments.limits.ledger import Ledger
+from deployments.limits.ledger_protocol import LedgerLike
+from deployments.store.database import Database
+from deployments.store.errors import StoreUnavailable
+from deployments.tenancy import TenantConfig
+
+_METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_"))
+
+
+class LedgerReplica:
+    """A Ledger on the database at `url`, its password in the variable named."""
+
+    def __init__(
+        self,
+        url: str,
+        password_env: str | None,
+        configured: Sequence[TenantConfig],
+    ) -> None:
+        password = os.environ[password_env] if password_env else None
+        self._ledger = Ledger(Database(url, password=password), configured)
+        self._opening = asyncio.Lock()
+        self._is_open = False
+
+    async def check_health(self) -> None:
+        """Serve calls it from the start: the database is opened by the first call."""
+        await self._open()
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """A method of LedgerLike."""
+        if method not in _METHODS:
+            raise ValueError(f"the Ledger has no method {method!r}")
+        await self._open()
+        return await getattr(self._ledger, method)(*arguments)
+
+    async def _open(self) -> None:
+        async with self._opening:
+            if not self._is_open:
+                try:
+                    await self._ledger.open()
+                except StoreUnavailable as error:
+                    raise Overloaded(f"The store: {error}", retry_after_s=5) from None
+                self._is_open = True

@@ -1,0 +1,43 @@
+"""The Ledger's side of limits by the minute. It never waits for anything."""
+
+from deployments.limits.allowances import RatePool
+from deployments.limits.ledger_protocol import Ask, Grant, Resource, Return
+
+_SLICE_S = 1.0  # how long a slice of a rate is good
+_LATELY_S = 10.0
+
+
+class RateBook:
+    """The pools of requests and tokens per minute, made as they are asked for.
+
+    They live in memory only: a Ledger that is started anew begins a new minute, so in
+    that one minute up to twice as much may be used.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[Resource, RatePool] = {}
+        self._asked: dict[Resource, dict[str, float]] = {}  # when, by the replica
+
+    def lease(self, replica: str, ask: Ask, capacity: float, now: float) -> Grant:
+        """A slice of a limit."""
+        pool = self._pools.setdefault(ask.resource, RatePool(capacity))
+        pool.capacity = capacity
+        asked = self._asked.setdefault(ask.resource, {})
+        asked[replica] = now
+        lately = sum(now - at < _LATELY_S for at in asked.values())
+        amount = pool.lease(ask.need, now, lately)
+        resets_at = pool.whole_at(now) if amount else pool.more_at(ask.need, now)
+        left = pool.available(now)
+        return Grant(amount, capacity, left, resets_at, _SLICE_S, int(now))
+
+    def give_back(self, back: Return) -> None:
+        """A part of a slice was not used."""
+        if pool := self._pools.get(back.resource):
+            pool.give_back(back.period, back.amount)
+
+    def forget_unused(self, now: float) -> None:
+        """Pools of which nothing is handed out need not be kept."""
+        for resource, pool in list(self._pools.items()):
+            if pool.whole_at(now) <= now:
+                del self._pools[resource]
+                del self._asked[resource]

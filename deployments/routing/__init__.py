@@ -1,0 +1,1 @@
+"""The decision path: texts to vectors, vectors to decisions."""

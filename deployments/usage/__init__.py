@@ -1,0 +1,1 @@
+"""Usage records: what they are, the local journal, and its way into SQL."""

@@ -1,0 +1,192 @@
+"""Letting a request in: limits first, then a reservation of what it may cost at worst.
+
+Requests, tokens and parallel requests are reserved once, when the request comes; money
+for each model that is asked, because each has its price. Nothing here waits for SQL;
+where a lease at hand is enough, nothing waits at all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import ceil
+
+from deployments.catalog import ModelSpec
+from deployments.errors import RateLimited
+from deployments.limits.ledger_protocol import Kind, Resource
+from deployments.protocol import Settlement
+from deployments.tenancy import TenantConfig
+from deployments.usage.record import UsageRecord
+from serve_app.access.holding import Holding
+from serve_app.access.holdings import Holdings, Reservation
+from serve_app.access.limit_errors import insufficient_quota, limit_reached
+from serve_app.access.tenants import Tenant
+from serve_app.answering.prompt_size import PromptSize
+
+_HEADERS: dict[Kind, str] = {"rpm": "requests", "tpm": "tokens"}
+# Of an answer whose length neither request nor catalog bounds.
+_LONGEST_ANSWER = 32_768
+
+
+@dataclass(slots=True)
+class Ticket:
+    """What one request has reserved."""
+
+    terms: TenantConfig | None = None  # of a tenant of the configuration
+    reserved: list[Reservation] = field(default_factory=list)
+    budget: Resource | None = None
+    money: Reservation | None = None  # for the model that is being asked
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Admission:
+    """Admits the requests of one replica; `holdings` None: there are no limits."""
+
+    def __init__(
+        self,
+        holdings: Holdings | None,
+        *,
+        unpriced_usd: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._holdings = holdings
+        self._unpriced_usd = unpriced_usd
+        self._clock = clock
+
+    @property
+    def replica(self) -> str:
+        """Who holds the leases, as usage records name him; "" if there are none."""
+        return "" if self._holdings is None else self._holdings.replica
+
+    async def admit(
+        self,
+        tenant: Tenant,
+        prompt: PromptSize,
+        output_tokens: int | None,
+        *,
+        configured: bool = False,
+    ) -> Ticket:
+        """Reserve a request, its tokens and a place; RateLimited if there is none.
+
+        `configured`: the tenant is one of the configuration, which the Ledger may not
+        know as it is now.
+        """
+        ticket = Ticket(terms=tenant.config if configured else None)
+        if self._holdings is None:
+            return ticket
+        tokens = 0.0
+        try:
+            for resource in _limits_of(tenant):
+                amount = 1.0
+                if resource.kind == "tpm":
+                    tokens = tokens or float(prompt.tokens + (output_tokens or 0))
+                    amount = tokens
+                await self._take(ticket, resource, amount)
+        except BaseException:  # the client may be gone, too
+            self.leave(ticket, None)
+            raise
+        if tenant.config.max_budget is not None:
+            ticket.budget = Resource("budget", tenant.id)
+        return ticket
+
+    async def afford(self, ticket: Ticket, worst_usd: float) -> bool:
+        """Reserve what the next model may cost, in the place of the last one."""
+        if ticket.budget is None or self._holdings is None:
+            return True
+        self._settle_money(ticket, 0.0)
+        if worst_usd <= 0:
+            return True  # what is free is never over the budget
+        ticket.money = await self._holdings.reserve(
+            ticket.budget, worst_usd, ticket.terms
+        )
+        return ticket.money is not None
+
+    def over_budget(self, ticket: Ticket) -> RateLimited:
+        """What a client is told whose budget does not cover any model."""
+        assert self._holdings is not None
+        assert ticket.budget is not None
+        holding = self._holdings.of(ticket.budget)
+        return insufficient_quota(holding, self._wait_s(holding))
+
+    def leave(self, ticket: Ticket, settlement: Settlement | None) -> None:
+        """The request has ended: settle what was reserved; None = nothing was used."""
+        if self._holdings is None:
+            return
+        usage = settlement.usage if settlement else None
+        for reservation in ticket.reserved:
+            used, kind = reservation.amount, reservation.resource.kind
+            if kind == "parallel" or (kind == "tpm" and settlement is None):
+                used = 0.0
+            elif kind == "tpm" and usage is not None:
+                used = float(usage.total_tokens)
+            self._holdings.settle(reservation, used)
+        ticket.reserved.clear()
+        self._settle_money(ticket, settlement.cost_usd if settlement else 0.0)
+
+    def corrected(self, record: UsageRecord, by_usd: float) -> None:
+        """A record of this replica was corrected after its request had ended."""
+        if self._holdings is not None:
+            budget = Resource("budget", record.tenant)
+            self._holdings.correct(budget, record.at, by_usd)
+
+    def worst_usd(
+        self, spec: ModelSpec, prompt: PromptSize, output_tokens: int | None
+    ) -> float:
+        """What an answer of a model may cost at worst."""
+        longest = output_tokens or spec.max_output_tokens or _LONGEST_ANSWER
+        cost_usd = spec.price.cost_usd(prompt.tokens, longest)
+        return self._unpriced_usd if cost_usd is None else cost_usd
+
+    def _settle_money(self, ticket: Ticket, used_usd: float | None) -> None:
+        """What is unknown (None) counts as the worst, as it does with the Ledger."""
+        money, ticket.money = ticket.money, None
+        if money is not None and self._holdings is not None:
+            used = money.amount if used_usd is None else used_usd
+            self._holdings.settle(money, used)
+
+    async def _take(self, ticket: Ticket, resource: Resource, amount: float) -> None:
+        assert self._holdings is not None
+        reservation = await self._holdings.reserve(resource, amount, ticket.terms)
+        holding = self._holdings.of(resource)
+        if reservation is None:
+            raise limit_reached(resource, holding, amount, self._wait_s(holding))
+        ticket.reserved.append(reservation)
+        name = _HEADERS.get(resource.kind)
+        if name is not None and holding.capacity is not None:
+            _tell(ticket.headers, name, holding, self._clock())
+
+    def _wait_s(self, holding: Holding) -> float | None:
+        if holding.resets_at is None:
+            return 1.0
+        return max(1.0, holding.resets_at - self._clock())
+
+
+def _limits_of(tenant: Tenant) -> list[Resource]:
+    """The allowances that a request of this key draws on."""
+    found: list[Resource] = []
+    for limits, key_id in ((tenant.config, None), (tenant.key, tenant.key_id)):
+        if limits is None:
+            continue
+        if limits.rpm_limit is not None:
+            found.append(Resource("rpm", tenant.id, key_id))
+        if limits.tpm_limit is not None:
+            found.append(Resource("tpm", tenant.id, key_id))
+        if limits.max_parallel_requests is not None:
+            found.append(Resource("parallel", tenant.id, key_id))
+    return found
+
+
+def _tell(headers: dict[str, str], name: str, holding: Holding, now: float) -> None:
+    """Of a key's and its tenant's limit the one of which less is left."""
+    remaining = max(0, int(holding.left + holding.part.free))
+    told = headers.get(f"x-ratelimit-remaining-{name}")
+    if told is not None and int(told) <= remaining:
+        return
+    whole_in_s = max(0.0, (holding.resets_at or now) - now)
+    headers[f"x-ratelimit-limit-{name}"] = f"{holding.capacity:.0f}"
+    headers[f"x-ratelimit-remaining-{name}"] = str(remaining)
+    headers[f"x-ratelimit-reset-{name}"] = duration(whole_in_s)
+
+
+def duration(seconds: float) -> str:
+    """As OpenAI writes it: `1s`, `1m1s`, `6m0s`; whole seconds, rounded up."""
+    minutes, left = divmod(ceil(seconds), 60)
+    return f"{minutes}m{left}s" if minutes else f"{left}s"

@@ -1,0 +1,139 @@
+"""What a replica holds of one allowance. It waits for nothing and asks nobody."""
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+from deployments.limits.allowances import RatePool, Slice
+from deployments.limits.ledger_protocol import Grant, Resource, Return
+
+RATES = ("rpm", "tpm")
+# Nothing is asked for again so soon after it was refused.
+_REFUSED_S = 0.1
+_MANY = 1_000_000
+_ROUNDING = 1e-9
+
+
+@dataclass(slots=True)
+class Holding:
+    """The replica's slice of one resource, and what is known of the whole.
+
+    What was reserved of a period that is over is given back under that period.
+    """
+
+    resource: Resource
+    part: Slice = field(default_factory=Slice)
+    period: int = 0
+    expires_at: float | None = None
+    capacity: float | None = None  # None: no limit, as far as is known
+    left: float = 0.0  # with the Ledger, when it was last asked
+    resets_at: float | None = None
+    late: dict[int, float] = field(default_factory=dict)  # unused, of other periods
+    settled_at: float = 0.0
+    unsure: bool = False  # the Ledger may think that more is held
+    busy: "asyncio.Task[Grant | None] | asyncio.Task[None] | None" = None
+    busy_since: float = 0.0  # the loop's clock
+    _refused: tuple[float, float] = (math.inf, 0.0)  # from which amount on, until when
+    _alone: RatePool | None = None  # kept here while the Ledger is away
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing of it would be missed."""
+        part = self.part
+        used = (
+            max(abs(part.free), part.reserved) > _ROUNDING or self.late or self.unsure
+        )
+        return not used and self._alone is None
+
+    def is_good(self, now: float) -> bool:
+        """Whether the lease has not expired."""
+        return self.expires_at is None or now < self.expires_at
+
+    def draw(self, amount: float, now: float) -> bool:
+        """Reserve, if there is enough at hand."""
+        good = self.is_good(now) and self.capacity is not None
+        return good and self.part.reserve(amount, now)
+
+    def draw_alone(self, amount: float, now: float) -> bool:
+        """The Ledger is away: a limit by the minute is kept here, by itself."""
+        if self.resource.kind not in RATES or self.capacity is None:
+            return False
+        self._alone = self._alone or RatePool(self.capacity)
+        # As one of very many it gets what it needs and no slice.
+        return self._alone.lease(amount, now, _MANY) > 0
+
+    def is_refused(self, amount: float, now: float) -> bool:
+        """So much was refused a moment ago."""
+        from_amount, until = self._refused
+        return now < until and amount >= from_amount
+
+    def need(self, amount: float, now: float) -> float:
+        """What to ask for. A slice of a rate is replaced, not added to."""
+        if self.resource.kind in RATES or not self.is_good(now):
+            return amount
+        return amount - self.part.free
+
+    def take(
+        self, grant: Grant | None, need: float, now: float, asked_at: float
+    ) -> None:
+        """What the Ledger has answered; None: there is no limit."""
+        self._alone = None
+        if grant is None:
+            self.capacity = None
+            return
+        self.capacity, self.left = grant.capacity, grant.left
+        self.resets_at = grant.resets_at
+        if grant.amount <= 0:
+            owed = min(0.0, self.part.free)
+            self._refused = need + owed, now + _REFUSED_S
+            return
+        if grant.period != self.period:
+            self._begin(grant.period)
+        if grant.good_for_s is not None:
+            # A budget's lease may not outlive its period, however late it comes.
+            since = now if self.resource.kind in RATES else asked_at
+            self.expires_at = since + grant.good_for_s
+        self.part.add(grant.amount)
+
+    def settle(self, reserved: float, used: float, period: int, now: float) -> None:
+        """A request has ended that had reserved of this period."""
+        self.settled_at = now
+        self._refused = math.inf, 0.0
+        if period == self.period:
+            self.part.settle(reserved, used)
+            self.unsure |= self.part.free < 0
+        elif reserved > used:
+            self.late[period] = self.late.get(period, 0.0) + reserved - used
+        elif self.resource.kind in RATES:
+            self.part.free -= used - reserved
+
+    def surplus(self, now: float, idle_s: float, reported: float) -> list[Return]:
+        """What to give back. `reported`: what was settled before is with the Ledger."""
+        found = [
+            Return(self.resource, period, amount)
+            for period, amount in self.late.items()
+        ]
+        self.late.clear()
+        quiet = self._is_quiet(now, idle_s, reported)
+        amount = self.part.idle(now, idle_s if self.is_good(now) else 0.0)
+        if amount > 0 or (self.unsure and quiet):
+            found.append(Return(self.resource, self.period, amount, rest=quiet))
+            if quiet:
+                self.unsure = False
+                self.part = Slice(touched=self.part.touched)
+        return found
+
+    def _is_quiet(self, now: float, idle_s: float, reported: float) -> bool:
+        """Nothing is under way, and nothing that was used is still to be reported."""
+        part = self.part
+        still = part.reserved <= _ROUNDING and now - part.touched >= idle_s
+        return still and self.settled_at < reported and self.resource.kind not in RATES
+
+    def _begin(self, period: int) -> None:
+        old = self.part
+        if old.free > 0:
+            self.late[self.period] = self.late.get(self.period, 0.0) + old.free
+        # Tokens that were used beyond a reservation are still owed.
+        owed = min(0.0, old.free) if self.resource.kind in RATES else 0.0
+        self.part = Slice(free=owed, touched=old.touched)
+        self.period = period

@@ -1,0 +1,166 @@
+"""A replica's leases: what it holds of each allowance, and where it gets more."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployments.errors import Overloaded, ServingError
+from deployments.limits.ledger_protocol import Ask, Grant, LedgerLike, Resource, Return
+from deployments.tenancy import TenantConfig
+from serve_app.access.holding import Holding
+
+# A lease that nobody drew on for so long goes back to the Ledger.
+_IDLE_S = 2.0
+# A Ledger that does not answer within this is away.
+_PATIENCE_S = 2.0
+_UNUSED_S = 120.0
+_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """So much of what was held of a resource, and of which of its periods.
+
+    `period` None: there is no limit to count it against.
+    """
+
+    resource: Resource
+    amount: float
+    period: int | None
+
+
+class Holdings:
+    """All leases of one replica."""
+
+    def __init__(
+        self, replica: str, ledger: LedgerLike, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.replica = replica
+        self._ledger = ledger
+        self._clock = clock
+        self._held: dict[Resource, Holding] = {}
+
+    def of(self, resource: Resource) -> Holding:
+        """What is held of a resource."""
+        if resource not in self._held:
+            self._held[resource] = Holding(resource)
+        return self._held[resource]
+
+    async def reserve(
+        self, resource: Resource, amount: float, terms: TenantConfig | None = None
+    ) -> Reservation | None:
+        """Set `amount` aside, asking the Ledger if need be; None if there is none.
+
+        While the Ledger is away, limits by the minute are kept by each replica for
+        itself; ServingError where another allowance is needed that is not at hand.
+        """
+        try:
+            return await self._reserve(resource, amount, terms)
+        except ServingError:
+            if self.of(resource).draw_alone(amount, self._clock()):
+                return Reservation(resource, amount, None)
+            raise
+
+    async def _reserve(
+        self, resource: Resource, amount: float, terms: TenantConfig | None
+    ) -> Reservation | None:
+        holding = self.of(resource)
+        for _ in range(_TRIES):
+            now = self._clock()
+            if holding.draw(amount, now):
+                return Reservation(resource, amount, holding.period)
+            if holding.is_refused(amount, now):
+                return None
+            mine = holding.busy is None
+            if mine:
+                self._begin(holding, Ask(resource, holding.need(amount, now), terms))
+            grant = await _answer(holding)
+            if mine and grant is None:
+                return Reservation(resource, amount, None)
+            if mine and grant is not None and grant.amount <= 0:
+                return None
+        raise Overloaded("Too many ask for the same allowance.", retry_after_s=1.0)
+
+    def settle(self, reservation: Reservation, used: float) -> None:
+        """A request has ended; `used` is what it really took."""
+        if reservation.period is not None:
+            holding = self.of(reservation.resource)
+            amount, period = reservation.amount, reservation.period
+            holding.settle(amount, used, period, self._clock())
+
+    def correct(self, resource: Resource, at: float, by: float) -> None:
+        """What a request took that came at `at` is known better: `by` more."""
+        holding = self.of(resource)
+        if holding.period <= at and holding.is_good(self._clock()):
+            holding.settle(0.0, by, holding.period, self._clock())
+
+    async def give_back_idle(self, reported_until: float = 0.0) -> None:
+        """What nobody drew on lately, or is no longer good; called every second.
+
+        `reported_until`: what was settled before has reached the Ledger.
+        """
+        now = self._clock()
+        returns: list[Return] = []
+        giving: list[Holding] = []
+        for resource, holding in list(self._held.items()):
+            if holding.busy is not None:
+                continue
+            if holding.is_empty and now - holding.part.touched > _UNUSED_S:
+                del self._held[resource]
+            elif found := holding.surplus(now, _IDLE_S, reported_until):
+                returns += found
+                giving.append(holding)
+        # Whoever asks for more of these meanwhile must not overtake.
+        task = asyncio.create_task(self._give_back(giving, returns))
+        for holding in giving:
+            holding.busy, holding.busy_since = task, time.monotonic()
+        task.add_done_callback(_seen)
+        await asyncio.shield(task)
+
+    async def _give_back(self, giving: list[Holding], returns: list[Return]) -> None:
+        try:
+            await self._ledger.give_back(self.replica, returns)
+        except ServingError:
+            for holding in giving:
+                holding.unsure = True
+            raise
+        finally:
+            for holding in giving:
+                holding.busy = None
+
+    def _begin(self, holding: Holding, ask: Ask) -> None:
+        # A task of its own: whoever waits for it may go away, the lease must not.
+        task = asyncio.create_task(self._ask(holding, ask))
+        task.add_done_callback(_seen)
+        holding.busy, holding.busy_since = task, time.monotonic()
+
+    async def _ask(self, holding: Holding, ask: Ask) -> Grant | None:
+        asked_at = self._clock()
+        try:
+            (grant,) = await self._ledger.lease(self.replica, [ask])
+            holding.take(grant, ask.need, self._clock(), asked_at)
+            return grant
+        except ServingError:
+            holding.unsure = True
+            raise
+        finally:
+            holding.busy = None
+
+
+async def _answer(holding: Holding) -> Grant | None:
+    """What the Ledger says to the call that is under way; Overloaded if it is away."""
+    assert holding.busy is not None
+    left_s = holding.busy_since + _PATIENCE_S - time.monotonic()
+    try:
+        async with asyncio.timeout(max(0.0, left_s)):
+            return await asyncio.shield(holding.busy)
+    except TimeoutError:
+        what = "The Ledger does not answer."
+        raise Overloaded(what, retry_after_s=1.0) from None
+
+
+def _seen(task: "asyncio.Task[Grant | None] | asyncio.Task[None]") -> None:
+    """Whoever waited may be gone: an error that nobody reads is no fault."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,1 @@
+"""How one request is answered: candidates, choice, attempts, records; without HTTP."""

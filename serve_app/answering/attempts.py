@@ -1,0 +1,224 @@
+"""Which model is tried next, and when it is given up: a state machine without I/O.
+
+    ready ──next()──→ trying ──began()──→ answering ──→ over
+      ↑                  │                (after the first byte nothing is tried again)
+      └────failed()──────┘
+
+A model that fails in a way that another may not is followed by the next of the ranking,
+at most `max_fallbacks` times. Where there is only one model, it is asked again instead,
+at most `max_retries` times, after a growing pause or as long as the upstream said.
+Models whose breaker is open are passed over, and so are those that cost more than what
+is left of the request's budget. Nothing is begun when the time is over.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.backends.breaker import Breakers, Clock
+from deployments.errors import (
+    Overloaded,
+    RateLimited,
+    ServingError,
+    UpstreamError,
+    UpstreamTimeout,
+)
+
+
+class RetryPolicy(BaseModel):
+    """How hard to try before an error reaches the client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_fallbacks: int = Field(
+        default=2, ge=0, description="other models tried after the first has failed"
+    )
+    max_retries: int = Field(
+        default=2, ge=0, description="tries of the same model, if it is the only one"
+    )
+    backoff_s: float = Field(
+        default=0.25, ge=0, description="pause before a retry; doubles, ± half of it"
+    )
+    max_wait_s: float = Field(
+        default=5.0, ge=0, description="a longer Retry-After goes to the client instead"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What to do next: ask `model`, after a pause."""
+
+    model: str
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A model that was tried, or passed over, and why."""
+
+    model: str
+    reason: str  # an error's code, or "breaker_open", "over_budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the request may still use. `cost_usd`: expected, of each model; None =
+    unknown, which never counts as too dear."""
+
+    deadline: float
+    budget_left_usd: float | None = None
+    cost_usd: Mapping[str, float | None] = field(default_factory=dict)
+
+    def affords(self, model: str) -> bool:
+        """Whether the budget is enough for what the model is expected to cost."""
+        cost_usd = self.cost_usd.get(model)
+        if self.budget_left_usd is None or cost_usd is None:
+            return True
+        return cost_usd <= self.budget_left_usd
+
+
+class Attempts:
+    """One request's way through its models, best first."""
+
+    def __init__(  # noqa: PLR0913  (what it decides by)
+        self,
+        models: Sequence[str],
+        policy: RetryPolicy,
+        breakers: Breakers,
+        bounds: Bounds,
+        *,
+        key_of: Callable[[str], str] = str,
+        clock: Clock = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._models = tuple(models)
+        self._left = list(models)
+        self._policy = policy
+        self._breakers = breakers
+        self._bounds = bounds
+        self._key_of = key_of
+        self._clock = clock
+        self._jitter = jitter
+        self._error: ServingError | None = None
+        self._current: str | None = None
+        self._tries = 0
+        self._over = False
+        self.failures: list[Failure] = []
+
+    @property
+    def tried(self) -> bool:
+        """Whether any model has been asked."""
+        return self._error is not None
+
+    @property
+    def time_left_s(self) -> float:
+        """Seconds until the request's deadline."""
+        return self._bounds.deadline - self._clock()
+
+    def next(self) -> Attempt:
+        """The next attempt; raises what the client is to be told if there is none."""
+        if self._over:
+            raise AssertionError("an answer has begun: nothing is tried again")
+        if self._error is not None and not self._error.retryable:
+            raise self._error
+        if self.time_left_s <= 0:
+            raise self._error or UpstreamTimeout("The request's time is over.")
+        if self._error is not None and len(self._models) == 1:
+            return self._retry(self._error)
+        if self._error is not None and self._tries > self._policy.max_fallbacks:
+            raise self._error
+        return self._fallback()
+
+    def over_budget(self) -> None:
+        """The model that was to be asked costs more than what is left: pass it over."""
+        model = self._current
+        assert model is not None, "nothing is being tried"
+        self._breakers.of(self._key_of(model)).abandoned()
+        self.failures.append(Failure(model, "over_budget"))
+        self._tries -= 1
+        self._current = None
+
+    def failed(self, error: ServingError) -> None:
+        """The current attempt failed before its first byte."""
+        model = self._current
+        assert model is not None, "nothing is being tried"
+        error.model = model
+        self.failures.append(Failure(model, error.code or error.error_type))
+        self._judge(model, error)
+        self._error = error
+        self._current = None
+
+    def began(self) -> None:
+        """The first byte of an answer is here."""
+        self._over = True
+
+    def finished(self) -> None:
+        """The answer is complete."""
+        if self._current is not None:
+            self._breakers.of(self._key_of(self._current)).succeeded()
+        self._over, self._current = True, None
+
+    def broke(self, error: ServingError) -> None:
+        """The answer failed after its first byte."""
+        if self._current is not None:
+            self._judge(self._current, error)
+        self._over, self._current = True, None
+
+    def abandoned(self) -> None:
+        """The client is gone, which says nothing about the model."""
+        if self._current is not None:
+            self._breakers.of(self._key_of(self._current)).abandoned()
+        self._over, self._current = True, None
+
+    def _fallback(self) -> Attempt:
+        waits: list[float] = []
+        while self._left:
+            model = self._left.pop(0)
+            breaker = self._breakers.of(self._key_of(model))
+            if not self._bounds.affords(model):
+                self.failures.append(Failure(model, "over_budget"))
+            elif not breaker.admit():
+                self.failures.append(Failure(model, "breaker_open"))
+                waits.append(breaker.wait_s)
+            else:
+                return self._try(model)
+        if self._error is not None:
+            raise self._error
+        if waits:
+            what = "All models that may answer have failed too often lately."
+            raise Overloaded(what, code="breaker_open", retry_after_s=min(waits))
+        raise _over_budget()
+
+    def _retry(self, error: ServingError) -> Attempt:
+        model = self._models[0]
+        pause = self._policy.backoff_s * 2 ** (self._tries - 1)
+        wait_s = pause * (0.5 + self._jitter())
+        breaker = self._breakers.of(self._key_of(model))
+        if breaker.wait_s > wait_s:
+            wait_s += breaker.wait_s  # not all who wait at the same moment
+        patient = wait_s <= min(self._policy.max_wait_s, self.time_left_s)
+        if not error.passes or not patient or self._tries > self._policy.max_retries:
+            raise error
+        if breaker.state != "closed" and breaker.wait_s == 0 and not breaker.admit():
+            raise error
+        return self._try(model, wait_s)
+
+    def _try(self, model: str, wait_s: float = 0.0) -> Attempt:
+        self._current = model
+        self._tries += 1
+        return Attempt(model, wait_s)
+
+    def _judge(self, model: str, error: ServingError) -> None:
+        breaker = self._breakers.of(self._key_of(model))
+        if isinstance(error, RateLimited | UpstreamError | Overloaded):
+            breaker.failed(error.retry_after_s)
+        else:
+            breaker.abandoned()
+
+
+def _over_budget() -> ServingError:
+    what = "What is left of the budget is less than the answer is expected to cost."
+    return RateLimited(what, code="insufficient_quota")

@@ -1,0 +1,107 @@
+"""Which models are to be tried for a request, in which order, and why."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from artifacts.policy import RoutingDecision
+from deployments.catalog import ModelSpec
+from deployments.errors import InvalidRequest, ServingError
+from deployments.protocol import RequestTerms, RouteQuery
+from serve_app.access.tenants import Directory
+from serve_app.answering.chat import Chat
+from serve_app.answering.conversation import conversation_key, first_text, routing_text
+from serve_app.answering.conversation_memory import (
+    ConversationConfig,
+    ConversationMemory,
+)
+from serve_app.answering.planning import Plan
+
+logger = logging.getLogger(__name__)
+
+Cause = Literal["routed", "requested", "fallback"]
+Decide = Callable[[RouteQuery], Awaitable[RoutingDecision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which models are to be tried, in order, and why."""
+
+    models: tuple[str, ...]
+    cause: Cause
+    decision: RoutingDecision | None
+    conversation: str | None = None  # its key, if it is one
+
+
+class Chooser:
+    """Asks the router; routing that fails never fails the request."""
+
+    def __init__(
+        self, decide: Decide, *, timeout_s: float, conversations: ConversationConfig
+    ) -> None:
+        self._decide = decide
+        self._timeout_s = timeout_s
+        self._keep_together = conversations.keep_together
+        self._memory = ConversationMemory(conversations)
+
+    async def choose(self, plan: Plan, chat: Chat, directory: Directory) -> Choice:
+        """The models to try; InvalidRequest if none is within `max_cost_usd`."""
+        key = conversation_key(plan.tenant.id, chat.request)
+        if plan.fixed_model is not None and chat.request.routing.max_cost_usd is None:
+            return Choice((plan.fixed_model,), "requested", None, key)
+        query = self.query(plan, chat, directory)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                decision = await self._decide(query)
+        except InvalidRequest:
+            raise
+        except (TimeoutError, ServingError, RuntimeError) as error:
+            logger.warning("routing failed (%s): default model", type(error).__name__)
+            return Choice(_default_first(plan), "fallback", None, key)
+        cause: Cause = "routed" if plan.fixed_model is None else "requested"
+        return Choice(decision.ranking, cause, decision, key)
+
+    def query(self, plan: Plan, chat: Chat, directory: Directory) -> RouteQuery:
+        """What the router is asked."""
+        text = routing_text(chat.request.messages)
+        fixed = plan.fixed_model
+        candidates = plan.candidates if fixed is None else (fixed,)
+        specs = [directory.specs[model] for model in candidates]
+        terms = self._terms(plan, chat, specs)
+        return RouteQuery(text, plan.alpha, candidates, terms)
+
+    def answered(self, choice: Choice, model: str) -> None:
+        """`model` has answered: the conversation is in its provider's cache now."""
+        if choice.conversation is not None:
+            self._memory.answered(choice.conversation, model)
+
+    def _terms(
+        self, plan: Plan, chat: Chat, specs: list[ModelSpec]
+    ) -> RequestTerms | None:
+        """None for most requests: they neither cap their cost nor go on."""
+        limit = chat.request.routing.max_cost_usd
+        key = conversation_key(plan.tenant.id, chat.request)
+        home = self._memory.model_of(key) if key and self._keep_together else None
+        first = None
+        if key and self._keep_together and home is None:
+            first = first_text(chat.request)
+        saves = any(spec.price.cache_discount_usd for spec in specs)
+        moves = saves and (home is not None or first is not None)
+        if limit is None and not moves:
+            return None
+        return RequestTerms(
+            prompt_tokens=plan.prompt.tokens,
+            prices=tuple(spec.price for spec in specs),
+            max_cost_usd=limit,
+            home=home,
+            first_text=first,
+        )
+
+
+def _default_first(plan: Plan) -> tuple[str, ...]:
+    default = plan.tenant.default_model
+    if default in plan.candidates:
+        return (default, *(m for m in plan.candidates if m != default))
+    return plan.candidates

@@ -1,0 +1,200 @@
+"""The usage record of one request, from its arrival to its end, written once.
+
+An answer that breaks off has no usage of its own. What was received is recorded at
+once, as an estimate; if the upstream can tell later what it charged, for this answer or
+for a model that failed before, the record is written again with that.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from artifacts.policy import RoutingDecision
+from deployments.errors import ServingError
+from deployments.protocol import Settlement
+from deployments.usage.record import (
+    Status,
+    UsageRecord,
+    charged_usd,
+    settled_fields,
+)
+from serve_app.answering.attempts import Failure
+from serve_app.answering.chat import Chat
+from serve_app.answering.planning import Plan
+
+logger = logging.getLogger(__name__)
+
+# OpenRouter knows the cost of a generation a moment after it has ended.
+_ASK_AFTER_S = (0.5, 2.0, 8.0)
+
+Ask = Callable[[], Awaitable[Settlement | None]]
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def append(self, record: UsageRecord) -> None:
+        """Keep one record; OSError if that cannot be."""
+
+
+class Meter:
+    """Collects what becomes the record of one request."""
+
+    def __init__(  # noqa: PLR0913  (its collaborators, and what it is of)
+        self,
+        sink: Sink | None,
+        plan: Plan,
+        chat: Chat,
+        request_id: str,
+        *,
+        replica: str = "",
+        on_correction: Callable[[UsageRecord, float], None] | None = None,
+    ) -> None:
+        self._sink = sink
+        self._on_correction = on_correction
+        self._start = time.perf_counter()
+        self._done = False
+        self._fields: dict[str, Any] = {}
+        self._owed: list[Ask] = []
+        self._record = UsageRecord(
+            id=f"use-{uuid.uuid4().hex}",
+            request_id=request_id,
+            replica=replica,
+            at=time.time(),
+            tenant=plan.tenant.id,
+            key_id=plan.tenant.key_id,
+            cost_tier=plan.cost_tier,
+            alpha=plan.alpha,
+            surface=chat.surface,
+            stream=chat.request.stream,
+            requested_model=chat.request.model,
+            status="failed",
+            latency_s=0.0,
+        )
+
+    def chosen(self, cause: str, decision: RoutingDecision | None) -> None:
+        """Why the models are tried that are tried."""
+        self._fields["cause"] = cause
+        if decision is not None:
+            self._fields["artifact_id"] = decision.artifact_id
+            self._fields["clusters"] = decision.clusters
+
+    def reserved(self, worst_usd: float) -> None:
+        """What the model that is asked next may cost at worst."""
+        self._fields["reserved_usd"] = worst_usd
+
+    def began(self, model: str, backend: str) -> None:
+        """The first byte of the answer of a model is here."""
+        self._fields |= {"model": model, "backend": backend}
+        self._fields["first_byte_s"] = time.perf_counter() - self._start
+
+    def owes(self, ask: Ask) -> None:
+        """A model has failed, but its upstream may have charged for it."""
+        self._owed.append(ask)
+
+    def answered(
+        self, settlement: Settlement, failures: Sequence[Failure], ask: Ask | None
+    ) -> None:
+        """The answer is complete; `ask` where the upstream did not say what it cost."""
+        self._write("answered", failures, ask, **settled_fields(settlement))
+
+    def failed(self, error: ServingError, failures: Sequence[Failure]) -> None:
+        """No model has answered: nothing was received."""
+        # What was reserved is free again: it is not held against the budget.
+        code = error.code or error.error_type
+        self._write("failed", failures, None, error=code, reserved_usd=0.0)
+
+    def broke_off(
+        self,
+        failures: Sequence[Failure],
+        received: Settlement,
+        *,
+        error: str | None,
+        ask: Ask | None,
+    ) -> None:
+        """The answer ended too early: the client is gone, or the upstream failed."""
+        status: Status = "cancelled" if error is None else "failed"
+        fields = settled_fields(received)
+        self._write(status, failures, ask, error=error, **fields)
+
+    def _write(
+        self,
+        status: Status,
+        failures: Sequence[Failure],
+        ask: Ask | None,
+        **fields: Any,
+    ) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._record = replace(
+            self._record,
+            status=status,
+            latency_s=time.perf_counter() - self._start,
+            failures=tuple(f"{failure.model}={failure.reason}" for failure in failures),
+            **{**self._fields, **fields},
+        )
+        self._append(self._record)
+        if self._sink is not None and (ask is not None or self._owed):
+            task = asyncio.get_running_loop().create_task(self._correct(ask))
+            _corrections.add(task)
+            task.add_done_callback(_corrections.discard)
+
+    async def _correct(self, ask: Ask | None) -> None:
+        """Write the record again with what the upstream charged in the end."""
+        own, *failed = await asyncio.gather(
+            _asked(ask), *(_asked(owed) for owed in self._owed)
+        )
+        record = self._record
+        if own is not None:
+            record = replace(record, **settled_fields(own))
+        charged = [settled.cost_usd for settled in failed if settled is not None]
+        wasted_usd = sum(cost for cost in charged if cost is not None)
+        if wasted_usd:
+            record = _with_wasted(record, wasted_usd)
+        if record != self._record:
+            if self._on_correction is not None:
+                more_usd = charged_usd(record) - charged_usd(self._record)
+                self._on_correction(record, more_usd)
+            self._append(replace(record, revision=1))
+
+    def _append(self, record: UsageRecord) -> None:
+        if self._sink is None:
+            return
+        try:
+            self._sink.append(record)
+        except OSError as error:
+            what = "usage record %s could not be written: %s"
+            logger.critical(what, record.id, error.strerror or error)
+
+
+def _with_wasted(record: UsageRecord, wasted_usd: float) -> UsageRecord:
+    """What models that failed have cost is added, unless the rest is unknown."""
+    if record.status == "failed" and record.model is None:  # nobody else was asked
+        record = replace(record, cost_usd=0.0, cost_source="upstream")
+    cost_usd = None if record.cost_usd is None else record.cost_usd + wasted_usd
+    return replace(record, cost_usd=cost_usd, failed_cost_usd=wasted_usd)
+
+
+async def _asked(ask: Ask | None) -> Settlement | None:
+    """The settlement, asked for until there is one, or too often."""
+    if ask is None:
+        return None
+    for pause_s in _ASK_AFTER_S:
+        await asyncio.sleep(pause_s)
+        try:
+            settlement = await ask()
+        except ServingError:
+            continue
+        if settlement is not None:
+            return settlement
+    logger.warning("an upstream does not say what an answer that failed has cost")
+    return None
+
+
+# Tasks are held here: the loop itself keeps only weak references to them.
+_corrections: set[asyncio.Task[None]] = set()

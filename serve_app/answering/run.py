@@ -1,0 +1,183 @@
+"""One request's way from model to model: what is asked of whom, what is recorded."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from deployments.catalog import Timeouts
+from deployments.errors import ServingError
+from deployments.protocol import Backend, BackendRequest, Settlement
+from serve_app.access.admission import Admission, Ticket
+from serve_app.access.tenants import Directory
+from serve_app.answering.attempts import Attempt, Attempts
+from serve_app.answering.chat import Chat
+from serve_app.answering.choosing import Choice, Chooser
+from serve_app.answering.metering import Ask, Meter
+from serve_app.answering.planning import Plan
+from serve_app.answering.received import Received
+
+logger = logging.getLogger(__name__)
+
+# The least time that an attempt is given, once it is begun at all.
+_LEAST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPort:
+    """A backend, and what its requests carry where the client says nothing."""
+
+    name: str
+    backend: Backend
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    tells_costs: bool = False  # of answers that failed, when asked later
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: how it is to be answered, and by whose settings."""
+
+    plan: Plan
+    chat: Chat
+    directory: Directory
+    request_id: str
+    ticket: Ticket = field(default_factory=Ticket)
+
+
+BackendOf = Callable[[str], BackendPort]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What accompanies a call from its first model to the end of its answer."""
+
+    call: Call
+    choice: Choice
+    attempts: Attempts
+    meter: Meter
+    backend_of: BackendOf
+    chooser: Chooser
+    admission: Admission
+
+    async def next(self) -> tuple[BackendPort, BackendRequest]:
+        """Whom to ask what, after the pause that is due; raises if it is given up."""
+        attempt = await self._affordable()
+        if attempt.wait_s:
+            await asyncio.sleep(attempt.wait_s)
+        call = self.call
+        spec = call.directory.specs[attempt.model]
+        port = self.backend_of(attempt.model)
+        defaults = {**port.defaults, **spec.request_defaults}
+        return port, BackendRequest(
+            request_id=call.request_id,
+            model=attempt.model,
+            upstream_model=spec.upstream_model,
+            body=call.chat.upstream_body(spec.upstream_model, defaults),
+            price=spec.price,
+            timeouts=self._in_time(spec.timeouts),
+            surface=call.chat.surface,
+            secret=call.plan.tenant.byok.get(port.name),
+        )
+
+    def failed(
+        self, port: BackendPort, request: BackendRequest, error: ServingError
+    ) -> None:
+        """The model that was asked failed before its first byte."""
+        self.attempts.failed(error)
+        if ask := _ask(port, request, error.generation_id):
+            self.meter.owes(ask)
+        logger.warning("model %s failed: %s", error.model, error.code)
+
+    def began(self, port: BackendPort, request: BackendRequest) -> None:
+        """The first byte of an answer is here."""
+        self.attempts.began()
+        self.chooser.answered(self.choice, request.model)
+        self.meter.began(request.model, port.name)
+
+    def finished(
+        self, port: BackendPort, request: BackendRequest, settlement: Settlement
+    ) -> None:
+        """The answer is complete."""
+        self.attempts.finished()
+        said = settlement.cost_source == "upstream"
+        ask = None if said else _ask(port, request, settlement.generation_id)
+        self.admission.leave(self.call.ticket, settlement)
+        self.meter.answered(settlement, self.attempts.failures, ask)
+
+    def given_up(self, error: ServingError) -> None:
+        """No model has answered."""
+        self.admission.leave(self.call.ticket, None)
+        self.meter.failed(error, self.attempts.failures)
+
+    def cancelled(self) -> None:
+        """The client went away before the first byte."""
+        self.attempts.abandoned()
+        nothing = Settlement(None, None, "unknown")
+        self.admission.leave(self.call.ticket, nothing)
+        self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=None)
+
+    def broke_off(
+        self,
+        port: BackendPort,
+        request: BackendRequest,
+        received: Received,
+        error: ServingError | None,
+    ) -> None:
+        """The answer ended early: by an error, or (None) because the client is gone."""
+        if error is None:
+            self.attempts.abandoned()
+        else:
+            self.attempts.broke(error)
+        so_far = received.estimate(request.price, self.call.plan.prompt)
+        self.admission.leave(self.call.ticket, so_far)
+        self.meter.broke_off(
+            self.attempts.failures,
+            so_far,
+            error=None if error is None else error.code or error.error_type,
+            ask=_ask(port, request, received.generation_id),
+        )
+
+    async def _affordable(self) -> Attempt:
+        """The next attempt that the budget covers, whatever it costs at worst."""
+        call = self.call
+        output_tokens = call.chat.request.output_tokens
+        refused = False
+        while True:
+            try:
+                attempt = self.attempts.next()
+            except ServingError:
+                if refused and not self.attempts.tried:
+                    raise self.admission.over_budget(call.ticket) from None
+                raise
+            spec = call.directory.specs[attempt.model]
+            worst_usd = self.admission.worst_usd(spec, call.plan.prompt, output_tokens)
+            self.meter.reserved(0.0)
+            if await self.admission.afford(call.ticket, worst_usd):
+                self.meter.reserved(worst_usd)
+                return attempt
+            refused = True
+            self.attempts.over_budget()
+
+    def _in_time(self, timeouts: Timeouts) -> Timeouts:
+        """An attempt may not take longer than what is left of the request's time."""
+        left_s = max(_LEAST_S, self.attempts.time_left_s)
+        if timeouts.total_s <= left_s:
+            return timeouts
+        return timeouts.model_copy(update={"total_s": left_s})
+
+
+def _ask(
+    port: BackendPort, request: BackendRequest, generation_id: str | None
+) -> Ask | None:
+    """How to learn later what an answer was charged; None if nobody could tell."""
+    if generation_id is None or not port.tells_costs:
+        return None
+    return partial(port.backend.settle, request, generation_id)
+
+
+def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
+    """What a breaker is kept for: a model; a tenant's own key has limits of its own."""
+    secret = call.plan.tenant.byok.get(backend_of(model).name)
+    return model if secret is None else f"{model} {secret}"

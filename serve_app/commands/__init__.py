@@ -1,0 +1,1 @@
+"""The commands of `avengers`, and what they read and print."""

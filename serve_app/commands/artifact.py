@@ -1,0 +1,176 @@
+"""`avengers fit`, `inspect` and `route`: artifacts from the command line."""
+
+import json
+import os
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from artifacts.calibrated import CalibratedPolicy
+from artifacts.clustering import KMeans
+from artifacts.embedding import embed
+from artifacts.encoder import Encoder, load_encoder
+from artifacts.evaluation.judging import judge
+from artifacts.fit import FitConfig, Fitted, fit_artifact
+from artifacts.location import check_destination, is_remote, save_at
+from artifacts.onnx_encoder import read_spec
+from artifacts.policy import PaperPolicy
+from artifacts.records import RecordReader
+from artifacts.remote import shown
+from artifacts.store import ENCODER, load
+from serve_app.commands.artifact_tables import (
+    print_decision,
+    print_metrics,
+    print_models,
+    summary,
+)
+from serve_app.commands.catalog_prices import catalog_prices
+from serve_app.commands.selection import with_models
+from serve_app.commands.terminal import progress_bar
+from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+
+
+class PolicyName(StrEnum):
+    """The policies that an artifact can be fitted for."""
+
+    PAPER = "paper"
+    CALIBRATED = "calibrated"
+
+
+_POLICIES: dict[PolicyName, type[PaperPolicy] | type[CalibratedPolicy]] = {
+    PolicyName.PAPER: PaperPolicy,
+    PolicyName.CALIBRATED: CalibratedPolicy,
+}
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def fit(  # noqa: PLR0913  (the options of a command)
+    records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="Artifact directory, or s3://, gs://, …")
+    ],
+    encoder: Annotated[
+        Path | None, typer.Option(help="Encoder directory; default: the bundled one.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Only these models, comma-separated.")
+    ] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Serve configuration whose prices are noted.")
+    ] = None,
+    clusters: Annotated[int, typer.Option(min=1, help="k of k-means.")] = 60,
+    policy: Annotated[
+        Literal["calibrated", "paper"], typer.Option(help="How to decide.")
+    ] = "calibrated",
+    nearest: Annotated[
+        int | None, typer.Option(min=1, help="Clusters a query asks; policy's default.")
+    ] = None,
+    train_fraction: Annotated[float, typer.Option(min=0.01, max=0.99)] = 0.7,
+    seed: int = 0,
+    ood_quantile: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.5,
+            help="Queries less like the training queries than this share of them were "
+            "are routed by the global profile, and marked; 0: none.",
+        ),
+    ] = 0.01,
+    allow_gaps: Annotated[
+        bool, typer.Option(help="Accept lines that lack some of the models.")
+    ] = False,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
+    ] = None,
+) -> None:
+    """Fit a routing artifact on labelled records."""
+    check_destination(out)
+    prices = catalog_prices(catalog)
+    dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
+    dataset = with_models(dataset, models)
+    files = encoder or artifact_directory(BUNDLED_ARTIFACT) / ENCODER
+    text_encoder = _encoder(files)
+    with progress_bar("embedding") as progress:
+        vectors = embed(
+            dataset.queries,
+            text_encoder,
+            progress,
+            folder=embeddings,
+            threads=os.cpu_count() or 1,
+        )
+    config = FitConfig(
+        kmeans=KMeans(n_clusters=clusters, seed=seed),
+        policy=_policy(policy, nearest),
+        train_fraction=train_fraction,
+        out_of_distribution_quantile=ood_quantile,
+        prices=prices,
+        sources=tuple(path.name for path in records),
+    )
+    fitted = _judged(fit_artifact(dataset, vectors, text_encoder.spec, config))
+    save_at(fitted.artifact, out, encoder_directory=files)
+    typer.echo(f"wrote {shown(out) if is_remote(out) else out}")
+    print_metrics(fitted.artifact.manifest)
+
+
+def inspect(
+    artifact: Annotated[
+        str, typer.Argument(help="Directory or address, or 'default': the bundled.")
+    ] = BUNDLED_ARTIFACT,
+    as_json: _Json = False,
+) -> None:
+    """Verify an artifact and say what is in it."""
+    loaded = load(artifact_directory(artifact))
+    manifest = loaded.manifest
+    if as_json:
+        typer.echo(manifest.model_dump_json(indent=2))
+        return
+    typer.echo(summary(manifest))
+    print_models(loaded)
+    print_metrics(manifest)
+
+
+def route(
+    text: Annotated[str, typer.Argument(help="The query.")],
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, help="0 = cheapest, 1 = best answers.")
+    ] = 0.5,
+    artifact: Annotated[
+        str, typer.Option(help="Directory or address, or 'default': the bundled.")
+    ] = BUNDLED_ARTIFACT,
+    as_json: _Json = False,
+) -> None:
+    """Decide for one query, without a server and without an answer."""
+    directory = artifact_directory(artifact)
+    loaded = load(directory)
+    encoder = load_encoder(loaded.manifest.encoder, directory / ENCODER)
+    decision = loaded.choose(encoder.encode([text])[0], alpha)
+    if as_json:
+        typer.echo(json.dumps({"model": decision.model, **asdict(decision)}, indent=2))
+        return
+    print_decision(decision)
+
+
+def _policy(
+    kind: Literal["calibrated", "paper"], nearest: int | None
+) -> PaperPolicy | CalibratedPolicy:
+    chosen = PaperPolicy() if kind == "paper" else CalibratedPolicy()
+    if nearest is None:
+        return chosen
+    return chosen.model_copy(update={"n_nearest_clusters": nearest})
+
+
+def _encoder(directory: Path) -> Encoder:
+    return load_encoder(read_spec(directory), directory)
+
+
+def _judged(fitted: Fitted) -> Fitted:
+    """With the held-out metrics in the manifest, if any row was held out."""
+    if len(fitted.test) == 0:
+        return fitted
+    result = judge(fitted.artifact, fitted.test, fitted.test_vectors)
+    return fitted.with_metrics({k: dict(v) for k, v in result.metrics.items()})

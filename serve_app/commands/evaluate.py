@@ -1,0 +1,186 @@
+"""`avengers evaluate`: what routing would have cost and scored, on unseen queries."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from artifacts.atomic import check_replaceable, replacing_directory
+from artifacts.clustering import KMeans, Vectors
+from artifacts.dataset import RoutingDataset
+from artifacts.embedding import embed
+from artifacts.encoder import load_encoder
+from artifacts.errors import BadInput
+from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, judge
+from artifacts.evaluation.judging import evaluate as run_evaluation
+from artifacts.evaluation.report import METRICS, focus_of, write_report
+from artifacts.evaluation.results import EvaluationResult
+from artifacts.evaluation.summary import REFERENCE, Summary, summaries
+from artifacts.onnx_encoder import read_spec
+from artifacts.paper.published import Published, load_published
+from artifacts.records import RecordReader
+from artifacts.store import ENCODER, load
+from serve_app.commands.catalog_prices import catalog_prices
+from serve_app.commands.selection import with_models
+from serve_app.commands.terminal import SHOWN, print_table, progress_bar
+from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+
+
+def evaluate(  # noqa: PLR0913  (the options of a command)
+    records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Report directory.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Random 70/30 splits.")] = 10,
+    artifact: Annotated[
+        str | None,
+        typer.Option(help="Judge this artifact on all records, fit nothing."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Only these models, comma-separated.")
+    ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="Serve configuration: its prices fill in missing costs."),
+    ] = None,
+    clusters: Annotated[int, typer.Option(min=1, help="k of k-means.")] = 60,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; default: a core each. No figure changes."),
+    ] = None,
+    published: Annotated[
+        Literal["paper"] | None,
+        typer.Option(help="Draw the points that the paper published beside ours."),
+    ] = None,
+    allow_gaps: Annotated[
+        bool, typer.Option(help="Accept lines that lack some of the models.")
+    ] = False,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
+    ] = None,
+) -> None:
+    """Judge routing on queries it has not seen, beside the baselines.
+
+    Without --artifact, every method is fitted on 70 % of each collection and judged on
+    the rest, once for each seed.
+
+    With --artifact, the records must be new to the artifact. The very records that it
+    was fitted on are refused. An artifact keeps no queries, so records that overlap
+    with them in part cannot be recognised: leave those out yourself, or the figures
+    flatter.
+    """
+    check_replaceable(out, METRICS)
+    prices = catalog_prices(catalog)
+    dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
+    dataset = with_models(dataset, models)
+    if artifact is None:
+        config = EvaluationConfig(
+            seeds=tuple(range(seeds)),
+            kmeans=KMeans(n_clusters=clusters),
+            n_processes=min(workers or _cores(), seeds),
+        )
+        judged = _fitted_and_judged(dataset, config, embeddings)
+    else:
+        judged = _judged(dataset, artifact_directory(artifact), embeddings)
+    _write(judged, out, load_published(published) if published else None)
+    _print(judged.result)
+    typer.echo(f"wrote {out}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """What was judged on what; `vectors` are the rows of `dataset`."""
+
+    result: EvaluationResult
+    dataset: RoutingDataset
+    vectors: Vectors
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _vectors(dataset: RoutingDataset, encoder: Path, folder: Path | None) -> Vectors:
+    text_encoder = load_encoder(read_spec(encoder), encoder)
+    with progress_bar("embedding") as progress:
+        return embed(
+            dataset.queries, text_encoder, progress, folder=folder, threads=_cores()
+        )
+
+
+def _fitted_and_judged(
+    dataset: RoutingDataset, config: EvaluationConfig, embeddings: Path | None
+) -> _Judged:
+    encoder = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
+    vectors = _vectors(dataset, encoder, embeddings)
+    with progress_bar("splits") as progress:
+        result = run_evaluation(dataset, vectors, config, progress)
+    return _Judged(result, dataset, vectors)
+
+
+def _judged(
+    dataset: RoutingDataset, directory: Path, embeddings: Path | None
+) -> _Judged:
+    artifact = load(directory)
+    if dataset.digest == artifact.manifest.provenance.digest:
+        raise BadInput(
+            f"{directory}: it was fitted on these very records; judge it on others"
+        )
+    vectors = _vectors(dataset, directory / ENCODER, embeddings)
+    split = judge(artifact, dataset, vectors)
+    result = EvaluationResult(artifact.models, ALPHAS, (split,))
+    return _Judged(result, dataset, vectors)
+
+
+def _write(judged: _Judged, out: Path, published: Published | None) -> None:
+    with replacing_directory(out, METRICS) as staging:
+        if find_spec("matplotlib") is None:
+            typer.echo("no figures: matplotlib is in the train extra", err=True)
+        else:
+            _draw(judged, staging, published)
+        write_report(judged.result, staging)
+
+
+def _draw(judged: _Judged, directory: Path, published: Published | None) -> None:
+    """All figures; the clusters are those of the first split, or the artifact's."""
+    from artifacts.evaluation.cluster_map import plot_cluster_map
+    from artifacts.evaluation.plots import write_figures
+
+    result = judged.result
+    focus, curves = focus_of(result), result.splits[0].curves
+    methods = [focus, *({REFERENCE} & curves.keys() - {focus})]
+    write_figures(result, directory, methods, published)
+    plot_cluster_map(
+        judged.dataset,
+        judged.vectors,
+        result.splits[0].centroids,
+        directory / "clusters.png",
+    )
+
+
+def _print(result: EvaluationResult) -> None:
+    rows = [
+        (method, *(_figure(figures, name) for name in SHOWN))
+        for method, figures in summaries(result).items()
+    ]
+    print_table(
+        f"Held-out queries, {len(result.splits)} seeds: mean ± sd",
+        ("method", *SHOWN.values()),
+        rows,
+    )
+
+
+def _figure(figures: Mapping[str, Summary], name: str) -> str:
+    """Parts of 1 as %; AIQ is × 100 by definition."""
+    mean, sd = figures[name].mean, figures[name].sd
+    if mean is None:
+        return "–"
+    factor, unit = (1, "") if name.startswith("aiq") else (100, " %")
+    spread = "" if sd is None else f" ± {factor * sd:.1f}"
+    return f"{factor * mean:.1f}{spread}{unit}"

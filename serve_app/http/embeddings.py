@@ -1,0 +1,186 @@
+"""`POST /v1/embeddings`: the vectors that routing sees, in OpenAI's shape.
+
+A text is embedded as routing embeds a request, so with the encoder's query prompt if it
+has one (Qwen3-Embedding has, MiniLM has not). Nothing is charged and no usage record is
+written: the encoder is ours.
+"""
+
+import asyncio
+import base64
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from artifacts.encoder import EncoderSpec
+from deployments.errors import (
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    RoutingUnavailable,
+    UpstreamTimeout,
+)
+from serve_app.answering.chat import AUTO, invalid_field, parse_json
+
+MAX_INPUTS = 2048  # OpenAI's own limit
+# Of one text: over the window of any encoder, but soon counted.
+_MAX_CHARACTERS = 2**20
+# Routing waits for at most one such piece of each Gateway replica (about 1,000 tokens
+# of English), and not for 2,048 texts.
+_PIECE_CHARACTERS = 4096
+_PIECE_TEXTS = 32
+
+
+class TextEncoder(Protocol):
+    """What we ask of the Embedder."""
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts."""
+
+    async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
+        """Tokens of each text; whether the encoder itself would count the same."""
+
+    async def spec(self) -> EncoderSpec:
+        """Which encoder it is; it never changes."""
+
+
+class EmbeddingRequest(BaseModel):
+    """OpenAI's request; token arrays are refused, as their vocabulary is not ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    model: str = AUTO
+    input: Any
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(default=None, ge=1)
+    user: str | None = None
+
+    @field_validator("input")
+    @classmethod
+    def _is_texts(cls, value: Any) -> Any:
+        texts = value if isinstance(value, list) else [value]
+        if not texts or len(texts) > MAX_INPUTS:
+            raise _wrong(f"it must be 1 to {MAX_INPUTS} texts")
+        if any(isinstance(text, int | list) for text in texts):
+            raise _wrong("token arrays are not supported, as every encoder has its own")
+        if not all(isinstance(text, str) for text in texts):
+            raise _wrong("it must be a text or a list of texts")
+        if not all(texts):
+            raise _wrong("an empty text has no meaning to embed")
+        return value
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts to embed, in order."""
+        return self.input if isinstance(self.input, list) else [self.input]
+
+
+class Embeddings:
+    """Answers embedding requests; several share the Embedder piece by piece."""
+
+    def __init__(self, encoder: TextEncoder, *, timeout_s: float) -> None:
+        self._encoder = encoder
+        self._timeout_s = timeout_s
+        self._spec: EncoderSpec | None = None
+        # In turns: the Embedder answers in order, and routing must not wait for long.
+        self._turn = asyncio.Semaphore(1)
+
+    async def answer(self, body: bytes) -> bytes:
+        """The answer as JSON; a ServingError says what is wrong or not to be had."""
+        try:
+            request = EmbeddingRequest.model_validate(parse_json(body))
+        except ValidationError as error:
+            raise invalid_field(error) from None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._answer(request)
+        except RoutingUnavailable as error:
+            # So called where a vector is for routing.
+            raise Overloaded(error.message, retry_after_s=1.0) from None
+        except TimeoutError:
+            what = "The embedder did not answer in time."
+            raise UpstreamTimeout(what, code="embedder_timeout") from None
+
+    async def _answer(self, request: EmbeddingRequest) -> bytes:
+        if self._spec is None:
+            self._spec = await self._encoder.spec()
+        _check(request, self._spec)
+        texts = request.texts
+        tokens = await self._count(texts, self._spec)
+        rows = []
+        for piece in _pieces(texts):
+            async with self._turn:
+                rows.append(await self._encoder.embed(texts[piece]))
+        return _rendered(request, self._spec, np.concatenate(rows), sum(tokens))
+
+    async def _count(self, texts: list[str], spec: EncoderSpec) -> list[int]:
+        """Tokens of each text, before anything is embedded."""
+        for index, text in enumerate(texts):
+            if len(text) > _MAX_CHARACTERS:
+                raise _too_long(index, f"is over {_MAX_CHARACTERS} characters")
+        tokens, exact = await self._encoder.count_tokens(texts)
+        longest = max(range(len(tokens)), key=tokens.__getitem__)
+        if exact and tokens[longest] > spec.max_tokens:
+            what = f"has {tokens[longest]} tokens, this encoder reads {spec.max_tokens}"
+            raise _too_long(longest, what)
+        return tokens
+
+
+def _check(request: EmbeddingRequest, spec: EncoderSpec) -> None:
+    if request.model not in {AUTO, spec.id}:
+        what = (
+            f"There is no embedding model {request.model!r}: {AUTO!r} or {spec.id!r}."
+        )
+        raise NotFound(what, param="model")
+    if request.dimensions not in {None, spec.dimension}:
+        what = f"dimensions: this encoder's vectors have {spec.dimension}."
+        raise InvalidRequest(what, param="dimensions", code="invalid_value")
+
+
+def _pieces(texts: list[str]) -> Iterator[slice]:
+    """Consecutive texts that are embedded together; one that is larger goes alone."""
+    start = size = 0
+    for index, text in enumerate(texts):
+        size += len(text)
+        full = size > _PIECE_CHARACTERS or index - start == _PIECE_TEXTS
+        if full and index > start:
+            yield slice(start, index)
+            start, size = index, len(text)
+    yield slice(start, len(texts))
+
+
+def _rendered(
+    request: EmbeddingRequest,
+    spec: EncoderSpec,
+    rows: NDArray[np.float32],
+    tokens: int,
+) -> bytes:
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": _base64(row) if request.encoding_format == "base64" else row,
+        }
+        for index, row in enumerate(np.ascontiguousarray(rows))
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    answer = {"object": "list", "data": data, "model": spec.id, "usage": usage}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _base64(row: NDArray[np.float32]) -> str:
+    return base64.b64encode(row.astype("<f4").tobytes()).decode()
+
+
+def _too_long(index: int, what: str) -> InvalidRequest:
+    message = f"input[{index}] {what}."
+    return InvalidRequest(message, param="input", code="context_length_exceeded")
+
+
+def _wrong(what: str) -> PydanticCustomError:
+    # Its template is a literal to the type checker only.
+    return PydanticCustomError("input", "{what}", {"what": what})

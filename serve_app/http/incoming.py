@@ -1,0 +1,65 @@
+"""What is read of an HTTP request beside its JSON."""
+
+import math
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from starlette.requests import ClientDisconnect, Request
+
+from deployments.errors import InvalidRequest, PayloadTooLarge
+from serve_app.answering.planning import Asked
+
+_NO_HOSTS: Mapping[str, str] = MappingProxyType({})
+
+
+def request_id(request: Request) -> str:
+    """The client's `x-request-id` or a new one; Serve writes it into the response."""
+    return request.headers.get("x-request-id") or f"req-{uuid.uuid4().hex}"
+
+
+def asked(request: Request, hosts: Mapping[str, str] = _NO_HOSTS) -> Asked:
+    """The URL's cost tier and the header's α; InvalidRequest if that is none.
+
+    `hosts`: host name, in small letters and without port → the cost tier of its URLs.
+    """
+    tier = _tier(request, hosts)
+    stated = request.headers.get("x-routing-alpha")
+    if stated is None:
+        return Asked(tier)
+    try:
+        alpha = float(stated)
+    except ValueError:
+        alpha = math.nan
+    if not 0 <= alpha <= 1:
+        message = "x-routing-alpha must be a number in [0, 1]."
+        raise InvalidRequest(message, param="x-routing-alpha", code="invalid_value")
+    return Asked(tier, alpha)
+
+
+def _tier(request: Request, hosts: Mapping[str, str]) -> str | None:
+    of_path: str | None = request.path_params.get("cost_tier")
+    of_host = hosts.get((request.url.hostname or "").lower()) if hosts else None
+    if None not in {of_path, of_host} and of_path != of_host:
+        message = f"The host is of the cost tier {of_host!r}, the path of {of_path!r}."
+        raise InvalidRequest(message, code="cost_tier_conflict")
+    return of_path or of_host
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, never holding more than `limit` bytes of it; PayloadTooLarge beyond."""
+    too_large = PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect:
+        raise InvalidRequest("The client went away while sending.") from None
+    return b"".join(parts)

@@ -1,0 +1,52 @@
+"""Our headers and the one place where errors become HTTP."""
+
+import orjson
+from starlette.responses import Response
+
+from deployments.errors import ServingError
+from serve_app.answering.completion import Answered
+
+
+def json_response(content: object) -> Response:
+    """Compact JSON."""
+    return Response(orjson.dumps(content), media_type="application/json")
+
+
+def error_response(error: ServingError, *, status: int | None = None) -> Response:
+    """OpenAI's envelope; `Retry-After` where the error knows it."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["retry-after"] = f"{max(1, round(error.retry_after_s))}"
+    if error.model is not None:
+        headers["x-routed-model"] = error.model
+    return Response(
+        orjson.dumps(error.body()),
+        status_code=status or error.status,
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+def routing_headers(
+    answered: Answered, cost_usd: float | None = None
+) -> dict[str, str]:
+    """Who answered, why, and (once it is known) for how much."""
+    headers = {
+        "x-routed-model": answered.model,
+        "x-routed-backend": answered.backend,
+        "x-routing": answered.cause,
+        "x-routing-alpha": f"{answered.alpha:g}",
+        "x-routing-fallbacks": _fallbacks(answered),
+    }
+    if answered.artifact_id is not None:
+        headers["x-routing-artifact"] = answered.artifact_id[:12]
+    if cost_usd is not None:
+        headers["x-response-cost-usd"] = f"{cost_usd:.10f}".rstrip("0").rstrip(".")
+    return headers
+
+
+def _fallbacks(answered: Answered) -> str:
+    """`0`, or how many models failed or were passed over, and why each:
+    `1; gpt-4o=upstream_rate_limit`."""
+    told = (f"{failure.model}={failure.reason}" for failure in answered.failures)
+    return "; ".join([str(len(answered.failures)), *told])

@@ -1,0 +1,93 @@
+"""A started stream as OpenAI's server-sent events, to its very end."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from deployments.backends.responses_stream import named_event
+from deployments.backends.sse import DONE, event
+from deployments.errors import ServingError
+from deployments.protocol import Settlement, Surface
+from serve_app.answering.completion import Started
+
+logger = logging.getLogger(__name__)
+
+
+_CHUNKS = {
+    "chat/completions": "chat.completion.chunk",
+    "completions": "text_completion",
+}
+
+
+async def sse_body(
+    started: Started,
+    *,
+    include_usage: bool,
+    surface: Surface = "chat/completions",
+    routing: dict[str, Any] | None = None,
+) -> AsyncIterator[bytes]:
+    """Frames as they come; then the usage event if asked for, then `[DONE]`.
+
+    `routing`, if there is any, goes with the usage in an event without choices.
+
+    A stream of the Responses API ends with its own last event, which holds the usage.
+    An error after the first byte becomes an error event, and nothing follows: the
+    official clients then raise, as they do with OpenAI.
+    """
+    async with aclosing(started.frames) as frames:  # type: ignore[type-var]
+        try:
+            async for item in frames:
+                if isinstance(item, Settlement):
+                    if surface == "responses":
+                        return
+                    last = _last_fields(item, include_usage, routing)
+                    if last:
+                        yield event(_last_chunk(started, _CHUNKS[surface], last))
+                    yield event(DONE)
+                    return
+                yield item
+        except ServingError as error:
+            logger.warning("stream of %s broke off", started.answered.model)
+            yield _error_event(started, error, surface)
+
+
+def _error_event(started: Started, error: ServingError, surface: Surface) -> bytes:
+    body = error.body()
+    if surface != "responses":
+        return event(orjson.dumps(body))
+    # The reference has these fields beside the type; OpenAI sends them in `error`, and
+    # by that its clients know that they must raise. So they are in both places.
+    told: dict[str, Any] = {**body["error"], **body}
+    told |= {"type": "error", "sequence_number": started.received.n_events}
+    return named_event("error", orjson.dumps(told))
+
+
+def _last_fields(
+    settlement: Settlement, include_usage: bool, routing: dict[str, Any] | None
+) -> dict[str, Any]:
+    usage = {"usage": usage_object(settlement)} if include_usage else {}
+    return usage if routing is None else {**usage, "routing": routing}
+
+
+def _last_chunk(started: Started, kind: str, fields: dict[str, Any]) -> bytes:
+    head = {"object": kind, **started.received.head, "model": started.answered.model}
+    return orjson.dumps({**head, "choices": [], **fields})
+
+
+def usage_object(settlement: Settlement) -> dict[str, Any] | None:
+    """OpenAI's `usage`, with `cost` in USD beside it where it is known."""
+    if settlement.usage is None:
+        return None
+    usage = asdict(settlement.usage)
+    cached, reasoning = usage.pop("cached_tokens"), usage.pop("reasoning_tokens")
+    if cached is not None:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    if reasoning is not None:
+        usage["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    if settlement.cost_usd is not None:
+        usage["cost"] = settlement.cost_usd
+    return usage

@@ -1,0 +1,124 @@
+"""`GET /v1/usage`: what the caller's tenant has used, and what it has saved."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from deployments.budget_period import zone
+from deployments.catalog import Price
+from deployments.errors import InvalidRequest, NotFound
+from deployments.store.usage_query import Dimension, UsageQuery, UsageRow
+from serve_app.access.tenants import Directory, Tenant
+from serve_app.gateway import Gateway
+from serve_app.http.responses import json_response
+from serve_app.http.usage_report import Reference, usage_report
+from serve_app.http.usage_span import (
+    MOST_DAYS,
+    current_span,
+    dimensions,
+    last_days,
+    moment,
+)
+
+_BY: tuple[Dimension, ...] = ("day", "model", "key_id", "cost_tier")
+_PARAMS = frozenset({"start", "end", "by", "timezone", "model", "key_id"})
+
+Clock = Callable[[], datetime]
+
+
+class UsageSource(Protocol):
+    """What is needed of a LedgerLike."""
+
+    async def usage(self, query: UsageQuery) -> list[UsageRow]:
+        """Sums of usage records."""
+
+
+def usage_path(
+    gateway: Gateway, source: UsageSource | None
+) -> Callable[[Request], Awaitable[Response]]:
+    """The path's handler."""
+
+    async def usage(request: Request) -> Response:
+        directory = gateway.directory
+        tenant = directory.authenticate(request.headers.get("authorization"))
+        params = request.query_params
+        return json_response(await usage_of(source, directory, tenant, params))
+
+    return usage
+
+
+async def usage_of(
+    source: UsageSource | None,
+    directory: Directory,
+    tenant: Tenant,
+    params: Mapping[str, str],
+    clock: Clock = lambda: datetime.now(UTC),
+) -> dict[str, Any]:
+    """Of this tenant and no other; InvalidRequest names the parameter."""
+    if source is None:
+        message = "Usage is not kept here: no database is configured."
+        raise NotFound(message, code="usage_not_kept")
+    query = usage_query(tenant, params, clock())
+    rows = await source.usage(query)
+    return usage_report(query, rows, _reference(directory, tenant))
+
+
+def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> UsageQuery:
+    """What the parameters ask for: by day and for the current period if nothing."""
+    for name in params.keys() - _PARAMS:
+        known = ", ".join(sorted(_PARAMS))
+        raise _bad(name, f"there is no such parameter, only {known}")
+    timezone = params.get("timezone", tenant.config.budget_timezone)
+    _checked("timezone", zone, timezone)
+    start, end = _span(tenant, params, timezone, now)
+    if start >= end:
+        raise _bad("end", "it must be later than start")
+    if end - start > timedelta(days=MOST_DAYS):
+        raise _bad("start", f"it may be at most {MOST_DAYS} days before end")
+    by = _checked("by", lambda text: dimensions(text, _BY), params.get("by", "day"))
+    return UsageQuery(
+        start,
+        end,
+        by=by,
+        tenant=tenant.id,
+        key_id=params.get("key_id"),
+        model=params.get("model"),
+        timezone=timezone,
+    )
+
+
+def _span(
+    tenant: Tenant, params: Mapping[str, str], timezone: str, now: datetime
+) -> tuple[datetime, datetime]:
+    start, end = (
+        _checked(name, lambda text: moment(text, timezone), params[name])
+        if name in params
+        else None
+        for name in ("start", "end")
+    )
+    if start is None and end is None:
+        return current_span(tenant.config, now)
+    end = end or now
+    return start or last_days(end, timezone), end
+
+
+def _checked(name: str, read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise _bad(name, str(error)) from None
+
+
+def _bad(name: str, what: str) -> InvalidRequest:
+    return InvalidRequest(f"{name}: {what}.", param=name, code="invalid_value")
+
+
+def _reference(directory: Directory, tenant: Tenant) -> Reference | None:
+    model = tenant.config.reference_model
+    if model is None:
+        return None
+    spec = directory.specs.get(model)
+    return Reference(model, spec.price if spec else Price())

@@ -1,0 +1,1 @@
+"""A Serve application on a Ray cluster of this machine."""

@@ -1,0 +1,193 @@
+"""Starts Ray and Serve on this machine alone and deploys a Serve config file to them.
+
+The file goes the declarative way (Serve's `apply_config`), as it does under KubeRay,
+so what runs here is what runs there. Ray is imported late: its settings
+(`ray_settings`) have to be in the environment first.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from serve_app.launching.local_cluster import (
+    LaunchError,
+    LocalCluster,
+    StartUp,
+    last_line,
+)
+from serve_app.launching.ports import PortBlock, is_free
+from serve_app.launching.processes import MARK, end_marked
+from serve_app.launching.ray_settings import applied, settings
+from serve_app.launching.serve_config import ConfigError, read_config, with_address
+
+log = logging.getLogger(__name__)
+
+_START_ATTEMPTS = 3  # ray.init gives a node 30 s, which a loaded machine may miss
+_LOGICAL_CPUS = 64  # actors ask for shares of these; real cores are not reserved
+_OBJECT_STORE_BYTES = 256 * 2**20
+_POLL_S = 0.1
+_DRAIN_S = 10.0
+_WORKER_HOOK = "serve_app.launching.loopback.bind_replicas"
+
+
+@contextmanager
+def local_cluster(
+    config: Mapping[str, Any], *, dashboard: bool = False
+) -> Iterator[LocalCluster]:
+    """Ray and Serve with `config` submitted; on leaving, all of it is gone.
+
+    Raises LaunchError (port taken, Ray does not start), ConfigError.
+    """
+    http = with_address(config)["http_options"]
+    if not is_free(http["port"], host=http["host"]):
+        raise LaunchError(f"port {http['port']} on {http['host']} is already in use")
+    with ExitStack() as stack:
+        ports = stack.enter_context(PortBlock.take())
+        directory = Path(tempfile.mkdtemp(prefix="avengers-"))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.enter_context(applied(settings(ports, directory)))
+        stack.callback(end_marked, directory.name)
+        stack.callback(_stop)
+        yield _start(with_address(config), directory.name, dashboard=dashboard)
+
+
+def _start(config: Mapping[str, Any], mark: str, *, dashboard: bool) -> LocalCluster:
+    times = [time.monotonic()]
+    import ray
+    from pydantic import ValidationError
+    from ray.serve._private import api
+    from ray.serve.config import gRPCOptions
+    from ray.serve.schema import ServeDeploySchema
+
+    try:
+        schema = ServeDeploySchema.model_validate(config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"Serve config: {where}: {first['msg']}") from error
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    times.append(time.monotonic())
+    context = _start_ray(mark, dashboard=dashboard)
+    times.append(time.monotonic())
+    try:
+        client = api.serve_start(
+            http_options=schema.http_options.model_dump(),
+            proxy_location=schema.proxy_location,
+            grpc_options=gRPCOptions(**schema.grpc_options.model_dump()),
+            global_logging_config=schema.logging_config,
+            controller_options=schema.controller_options,
+        )
+        client.deploy_apps(schema)
+    except (RuntimeError, TimeoutError, ray.exceptions.RayError) as error:
+        raise LaunchError(f"Serve did not start: {last_line(str(error))}") from error
+    times.append(time.monotonic())
+    parts = (after - before for before, after in pairwise(times))
+    dashboard_url = context.dashboard_url
+    return LocalCluster(
+        host=schema.http_options.host,
+        port=schema.http_options.port,
+        logs=Path(ray._private.worker.global_worker.node.get_logs_dir_path()),
+        start_up=StartUp(*parts),
+        dashboard_url=f"http://{dashboard_url}" if dashboard_url else None,
+        _client=client,
+        _apps=tuple(app.name for app in schema.applications),
+    )
+
+
+def _start_ray(mark: str, *, dashboard: bool) -> Any:
+    import ray
+
+    os.environ[MARK] = mark
+    try:
+        for attempt in range(1, _START_ATTEMPTS + 1):
+            try:
+                return ray.init(
+                    address="local",  # never joins a cluster that already runs
+                    namespace="serve",
+                    num_cpus=_LOGICAL_CPUS,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    include_dashboard=dashboard,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    runtime_env={"worker_process_setup_hook": _WORKER_HOOK},
+                )
+            except Exception as error:  # noqa: BLE001  (Ray raises bare Exception here)
+                log.warning("Ray did not start (attempt %d): %s", attempt, error)
+                reason = str(error).splitlines()[0]
+                ray.shutdown()
+                end_marked(mark)
+        raise LaunchError(f"Ray did not start in {_START_ATTEMPTS} attempts: {reason}")
+    finally:
+        del os.environ[MARK]
+
+
+def _stop() -> None:
+    """Serve first, which drains and lets replicas finish, then Ray."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return
+    from ray.serve import context
+    from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
+
+    client = context._get_global_client(raise_if_no_controller_running=False)
+    if client is not None:
+        # Not client.shutdown(): its call dies with the controller, which Ray reports.
+        stopping = client._controller.graceful_shutdown.remote(wait=False)
+        end = time.monotonic() + _DRAIN_S
+        # ValueError: no such actor any more. RayError: it hangs or is dead already.
+        with suppress(ValueError, ray.exceptions.RayError):
+            ray.get(stopping, timeout=_DRAIN_S)
+            while time.monotonic() < end:
+                ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
+                time.sleep(_POLL_S)
+        context._set_global_client(None)
+    ray.shutdown()
+
+
+class _Stopped(BaseException):
+    """SIGTERM or SIGINT has come."""
+
+
+def serve_until_signal(
+    path: Path,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    dashboard: bool = False,
+    on_ready: Callable[[LocalCluster], None],
+) -> None:
+    """Runs the config at `path` until SIGINT or SIGTERM, then shuts down and returns.
+
+    Raises LaunchError, ConfigError. Signals that come during the shutdown are ignored.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise _Stopped
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+
+    config = read_config(path, host=host, port=port)
+    listen()
+    try:
+        with local_cluster(config, dashboard=dashboard) as cluster:
+            listen()  # ray.init has put its own handler for SIGTERM
+            cluster.wait_until_ready()
+            on_ready(cluster)
+            while True:
+                signal.pause()
+    except (_Stopped, SystemExit):
+        log.info("stopped")

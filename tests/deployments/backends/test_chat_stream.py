@@ -1,0 +1,106 @@
+"""An upstream's stream: renamed, billed, and never ended on its behalf."""
+
+import json
+
+import pytest
+
+from deployments.backends.chat_stream import ChatStream
+from deployments.backends.sse import EventSplitter
+from deployments.errors import UpstreamError
+from deployments.protocol import Usage
+
+USAGE = {
+    "prompt_tokens": 2,
+    "completion_tokens": 3,
+    "prompt_tokens_details": {"cached_tokens": 1},
+    "cost": 0.5,
+}
+
+
+def wire(**event: object) -> bytes:
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+def chunk(text: str, **changes: object) -> bytes:
+    choices = [{"delta": {"content": text}}]
+    return wire(model="them/theirs", provider="P", choices=choices, **changes)
+
+
+def events(passed_on: bytes) -> list[dict]:
+    return [json.loads(data) for data in EventSplitter().feed(passed_on)]
+
+
+def test_every_event_carries_our_name_for_the_model():
+    stream = ChatStream("ours")
+    passed = stream.feed(chunk("a") + chunk('"model": "them/theirs"') + chunk("c"))
+
+    assert [event["model"] for event in events(passed)] == ["ours"] * 3
+    said = events(passed)[1]["choices"][0]["delta"]["content"]
+    assert said == '"model": "them/theirs"'
+    assert stream.provider == "P"
+
+
+def test_a_usage_event_is_taken_out():
+    stream = ChatStream("ours")
+    passed = stream.feed(chunk("a") + wire(choices=[], usage=USAGE))
+
+    assert len(events(passed)) == 1
+    assert stream.usage == Usage(2, 3, 5, cached_tokens=1)
+    assert stream.cost_usd == 0.5
+
+
+def test_usage_beside_text_is_taken_and_the_text_passed_on():
+    stream = ChatStream("ours")
+    (event,) = events(stream.feed(chunk("end", usage=USAGE)))
+
+    assert event["choices"][0]["delta"]["content"] == "end"
+    assert "usage" not in event
+    assert stream.usage is not None
+
+
+def test_done_ends_the_stream_and_is_not_passed_on():
+    stream = ChatStream("ours")
+    passed = stream.feed(chunk("a") + b"data: [DONE]\n\n" + chunk("too late"))
+    stream.finish()
+
+    assert len(events(passed)) == 1
+
+
+def test_a_stream_that_is_cut_is_not_complete():
+    stream = ChatStream("ours")
+    stream.feed(chunk("a"))
+
+    with pytest.raises(UpstreamError, match="ended before it was complete"):
+        stream.finish()
+
+
+def test_an_event_on_several_data_lines_stays_one_event():
+    stream = ChatStream("ours")
+    stream.feed(chunk("a"))
+    passed = stream.feed(b'data: {"model": "them/theirs",\ndata: "choices": []}\n\n')
+
+    assert events(passed) == [{"model": "ours", "choices": []}]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (wire(error={"code": 502, "message": "secret"}), "status 502"),
+        (wire(error="secret"), "reported an error"),
+        (b"data: secret\n\n", "not JSON"),
+        (b'data: ["secret"]\n\n', "not an object"),
+    ],
+)
+def test_a_bad_event_is_told_without_the_upstream_s_words(data, what):
+    with pytest.raises(UpstreamError, match=what) as raised:
+        ChatStream("ours").feed(data)
+
+    assert "secret" not in str(raised.value)
+
+
+def test_an_error_after_the_first_event_is_raised_as_well():
+    stream = ChatStream("ours")
+    stream.feed(chunk("a"))
+
+    with pytest.raises(UpstreamError):
+        stream.feed(wire(error={"message": "secret"}))

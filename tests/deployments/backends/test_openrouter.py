@@ -1,0 +1,226 @@
+"""The upstream's answers, good and bad, over httpx's own transport seam."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from deployments.backends.openrouter import (
+    OpenRouterBackend,
+    OpenRouterConfig,
+    UpstreamConfig,
+)
+from deployments.catalog import Price, Timeouts
+from deployments.errors import (
+    InvalidRequest,
+    RateLimited,
+    ServingError,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from deployments.protocol import BackendRequest, Settlement, Usage
+
+KEY = "sk-or-secret"
+PRICE = Price(input_usd_per_token=1, output_usd_per_token=10)
+REQUEST = BackendRequest("req-1", "ours", "them/theirs", b"{}", PRICE)
+USAGE = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+
+
+def backend(response: httpx.Response | Exception) -> OpenRouterBackend:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        if isinstance(response, Exception):
+            raise response
+        return response
+
+    transport = httpx.MockTransport(answer)
+    return OpenRouterBackend(OpenRouterConfig(), KEY, transport=transport)
+
+
+def unary(**changes: object) -> httpx.Response:
+    return httpx.Response(200, json={"model": "them/theirs", "choices": [], **changes})
+
+
+def stream(*events: object, done: bool = True) -> httpx.Response:
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    lines += ["data: [DONE]\n\n"] if done else []
+    kind = {"content-type": "text/event-stream"}
+    return httpx.Response(200, content="".join(lines), headers=kind)
+
+
+def chunk(text: str, **changes: object) -> dict[str, object]:
+    choices = [{"index": 0, "delta": {"content": text}}]
+    return {"id": "gen", "model": "them/theirs", "choices": choices, **changes}
+
+
+async def streamed(response: httpx.Response) -> list[bytes | Settlement]:
+    return [item async for item in backend(response).stream(REQUEST)]
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_usd", "source"),
+    [
+        ({**USAGE, "cost": 0.25}, 0.25, "upstream"),
+        (USAGE, 32.0, "price_table"),
+        (None, None, "unknown"),
+    ],
+)
+async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):
+    answer = await backend(unary(usage=usage)).complete(REQUEST)
+
+    assert json.loads(answer.body)["model"] == "ours"
+    assert answer.settlement.cost_usd == cost_usd
+    assert answer.settlement.cost_source == source
+
+
+async def test_a_stream_is_renamed_and_settled():
+    usage = {"choices": [], "usage": {**USAGE, "cost": 0.5}}
+    spaced = chunk('say "model": "them/theirs"')
+
+    *frames, settlement = await streamed(stream(chunk("a"), spaced, usage))
+
+    events = [json.loads(e[6:]) for e in b"".join(frames).split(b"\n\n") if e]
+    assert [event["model"] for event in events] == ["ours", "ours"]
+    said = events[1]["choices"][0]["delta"]["content"]
+    assert said == 'say "model": "them/theirs"'
+    assert settlement.cost_usd == 0.5
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (httpx.Response(400, text=KEY), InvalidRequest),
+        (httpx.Response(500, text=KEY), UpstreamError),
+        (httpx.Response(504), UpstreamTimeout),
+        (httpx.Response(200, text="<html>"), UpstreamError),
+        (unary(error={"message": "prompt", "code": 402}), UpstreamError),
+        (httpx.ReadTimeout("slow"), UpstreamTimeout),
+        (httpx.ConnectError("refused"), UpstreamError),
+    ],
+)
+async def test_what_goes_wrong_is_said_in_our_words(response, error):
+    with pytest.raises(error) as raised:
+        await backend(response).complete(REQUEST)
+
+    assert KEY not in str(raised.value)
+    assert "prompt" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("stated", "seconds"),
+    [("7", 7.0), ("-1", 0.0), ("inf", None), ("nan", None), ("soon", None)],
+)
+async def test_a_rate_limit_says_when_to_come_back(stated, seconds):
+    response = httpx.Response(429, headers={"retry-after": stated})
+
+    with pytest.raises(RateLimited) as raised:
+        await backend(response).complete(REQUEST)
+
+    assert raised.value.retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        stream(chunk("a"), done=False),
+        stream(chunk("a"), {"error": {"message": "prompt", "code": 502}}),
+        httpx.Response(200, content="x", headers={"content-type": "text/html"}),
+    ],
+)
+async def test_a_broken_stream_is_never_a_clean_end(response):
+    with pytest.raises(ServingError):
+        await streamed(response)
+
+
+async def test_an_answer_that_is_cut_says_under_which_id_it_may_be_charged():
+    class Cut(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            yield b'{"id": '
+            raise httpx.ReadError("reset")
+
+    headers = {"x-generation-id": "gen-7"}
+    with pytest.raises(UpstreamError) as raised:
+        await backend(httpx.Response(200, headers=headers, stream=Cut())).complete(
+            REQUEST
+        )
+
+    assert raised.value.generation_id == "gen-7"
+
+
+async def test_what_a_generation_was_charged_can_be_asked_later():
+    data = {
+        "total_cost": 0.5,
+        "provider_name": "P",
+        "tokens_prompt": 1,
+        "tokens_completion": 1,
+        "native_tokens_prompt": 2,
+        "native_tokens_completion": 3,
+    }
+    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
+
+    assert found == Settlement(Usage(2, 3, 5), 0.5, "upstream", "P")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(404),
+        httpx.Response(200, json={}),
+        httpx.Response(200, text="<html>"),
+        httpx.ConnectError("refused"),
+    ],
+)
+async def test_a_generation_that_is_not_known_costs_nothing_known(response):
+    assert await backend(response).settle(REQUEST, "g") is None
+
+
+@pytest.mark.parametrize("limit", ["first_token_s", "between_tokens_s", "total_s"])
+async def test_an_upstream_that_hangs_is_left_and_the_limit_is_named(limit):
+    class Hanging(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            yield b": OPENROUTER PROCESSING\n\n"
+            if limit != "first_token_s":
+                yield b'data: {"choices": []}\n\n'
+            while True:
+                await asyncio.sleep(0.01)
+                yield b": OPENROUTER PROCESSING\n\n"
+
+    kind = {"content-type": "text/event-stream", "x-generation-id": "gen-7"}
+    response = httpx.Response(200, headers=kind, stream=Hanging())
+    timeouts = Timeouts().model_copy(update={limit: 0.05})
+    with pytest.raises(UpstreamTimeout, match=limit) as raised:
+        async for _ in backend(response).stream(replace(REQUEST, timeouts=timeouts)):
+            pass
+
+    assert raised.value.code == f"upstream_timeout_{limit.removesuffix('_s')}"
+    assert raised.value.generation_id == "gen-7"
+
+
+async def test_a_tenant_s_own_key_is_used_and_never_replaced_by_the_operator_s():
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return unary(usage=USAGE)
+
+    made = OpenRouterBackend(
+        OpenRouterConfig(),
+        KEY,
+        environment={"ACME": "sk-acme"},
+        transport=httpx.MockTransport(answer),
+    )
+    await made.complete(replace(REQUEST, secret="ACME"))
+    with pytest.raises(UpstreamError, match="own key"):
+        await made.complete(replace(REQUEST, secret="UNSET"))
+
+    assert seen == ["Bearer sk-acme"]
+
+
+async def test_a_surface_that_the_upstream_lacks_is_a_clear_error():
+    config = UpstreamConfig(base_url="http://upstream/v1/")
+    made = OpenRouterBackend(config, None)
+
+    with pytest.raises(InvalidRequest, match="has no /v1/responses"):
+        await made.complete(replace(REQUEST, surface="responses"))

@@ -1,0 +1,174 @@
+"""The Ledger on a real database: it may die at any time, and accounts may change."""
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from deployments.errors import InvalidRequest, NotFound, Overloaded
+from deployments.limits.ledger import Ledger
+from deployments.limits.ledger_protocol import Ask, Resource
+from deployments.store.database import Database
+from deployments.tenancy import KeyTerms
+from deployments.usage.record import UsageRecord
+from tests.deployments.store.made import record, tenant
+
+BUDGET = Resource("budget", "t")
+
+
+@pytest.fixture
+async def ledger_of(tmp_path) -> AsyncIterator[Callable[..., Ledger]]:
+    """Ledgers on the same database, one after the other."""
+    databases: list[Database] = []
+
+    def make(*configured) -> Ledger:
+        databases.append(Database(f"sqlite:///{tmp_path / 'db'}"))
+        return Ledger(databases[-1], configured)
+
+    yield make
+    for database in databases:
+        await database.close()
+
+
+@pytest.fixture
+async def ledger(ledger_of) -> Ledger:
+    made: Ledger = ledger_of(tenant(max_budget=8.0))
+    await made.open()
+    return made
+
+
+def spent(usd: float | None, id: str = "use-1", **changes) -> UsageRecord:
+    """A record of a request that came a moment ago."""
+    fields = {"replica": "a", "cost_usd": usd, **changes}
+    return replace(record(id), at=time.time(), **fields)
+
+
+async def leased(ledger: Ledger, need: float, replica: str = "a") -> float:
+    (grant,) = await ledger.lease(replica, [Ask(BUDGET, need)])
+    assert grant is not None
+    return grant.amount
+
+
+async def test_a_new_ledger_knows_the_leases_and_the_spend_of_the_old_one(
+    ledger, ledger_of
+):
+    await leased(ledger, 4.0)
+    await ledger.ingest([spent(1.0)])
+    successor = ledger_of(tenant(max_budget=8.0))
+    await successor.open()
+
+    state = await successor.budget("t")
+    assert (state.spend, state.leased) == (1.0, 3.0)
+    assert await leased(successor, 4.5, "b") == 0
+    assert await leased(successor, 4.0, "b") == 4.0
+
+
+async def test_the_same_records_again_change_nothing(ledger):
+    await leased(ledger, 4.0)
+
+    assert await ledger.ingest([spent(1.0), spent(1.0)]) == 1
+    assert await ledger.ingest([spent(1.0)]) == 0
+    state = await ledger.budget("t")
+    assert (state.spend, state.leased) == (1.0, 3.0)
+
+
+async def test_a_correction_changes_the_spend_by_the_difference(ledger):
+    await leased(ledger, 4.0)
+    first = spent(None, reserved_usd=2.0)
+    await ledger.ingest([first])
+    assert (await ledger.budget("t")).spend == 2.0
+
+    await ledger.ingest([replace(first, revision=1, cost_usd=0.5)])
+
+    state = await ledger.budget("t")
+    assert (state.spend, state.leased) == (0.5, 3.5)
+
+
+async def test_a_closed_replica_holds_nothing(ledger):
+    await leased(ledger, 8.0)
+    await ledger.close_replica("a")
+
+    assert (await ledger.budget("t")).leased == 0
+
+
+async def test_a_tenant_may_be_edited_while_requests_run(ledger):
+    await ledger.put_tenant(tenant("stored", max_budget=1.0, rpm_limit=5))
+    asks = [Ask(Resource(kind, "stored"), 1) for kind in ("budget", "rpm")]
+    first = await ledger.lease("a", asks)
+    await ledger.put_tenant(tenant("stored", max_budget=3.0))
+    second = await ledger.lease("a", asks)
+
+    assert [grant.capacity for grant in first] == [1.0, 5]
+    assert second[0].capacity == 3.0
+    assert second[1] is None
+
+
+async def test_a_stored_tenant_counts_and_not_the_configured_one(ledger):
+    await ledger.put_tenant(tenant(max_budget=1.0))
+    assert await leased(ledger, 2.0) == 0
+
+    await ledger.delete_tenant("t")
+    assert await leased(ledger, 2.0) == 2.0
+
+
+async def test_what_a_replica_s_configuration_says_counts_unless_it_is_stored(ledger):
+    await ledger.put_tenant(tenant("stored", max_budget=1.0))
+    new, stored = tenant("new", max_budget=2.0), tenant("stored", max_budget=9.0)
+    asks = [
+        Ask(Resource("budget", terms.id), 1.0, terms)
+        for terms in (new, stored, tenant(max_budget=5.0))
+    ]
+    grants = await ledger.lease("a", asks)
+
+    assert [grant.capacity for grant in grants] == [2.0, 1.0, 5.0]
+
+
+async def test_a_snapshot_is_sent_to_those_who_do_not_know_it(ledger):
+    known = await ledger.snapshot(0)
+    assert known is not None
+    assert await ledger.snapshot(known.version) is None
+
+    issued = await ledger.put_tenant(tenant("new"))
+    assert [change.id for change in issued] == ["new"]
+    changed = await ledger.snapshot(known.version)
+    assert [each.id for each in changed.tenants] == ["new"]
+
+
+async def test_keys_are_issued_rotated_and_revoked(ledger):
+    await ledger.put_tenant(tenant("new"))
+    issued = await ledger.issue_key("new", KeyTerms(rpm_limit=3))
+    rotated = await ledger.rotate_key(issued.id, grace_s=60)
+    await ledger.revoke_key(issued.id)
+
+    (found,) = await ledger.tenants()
+    keys = {key.key_id: key for key in found.keys}
+    assert keys[issued.id].revoked
+    assert keys[rotated.id].rpm_limit == 3
+
+
+async def test_what_the_store_refuses_is_told_in_our_words(ledger):
+    with pytest.raises(NotFound):
+        await ledger.issue_key("nobody", KeyTerms())
+    with pytest.raises(InvalidRequest):
+        await ledger.put_tenant(tenant("x", alpha=None, cost_tier="none_such"))
+
+
+async def test_without_its_database_limits_go_on_and_budgets_wait(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'db'}", busy_timeout_s=0.01)
+    ledger = Ledger(database, [tenant(max_budget=8.0, rpm_limit=5)])
+    await ledger.open()
+    with closing(sqlite3.connect(tmp_path / "db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        (grant,) = await ledger.lease("a", [Ask(Resource("rpm", "t"), 1)])
+        assert grant.amount == 1
+        with pytest.raises(Overloaded):
+            await leased(ledger, 1.0)
+        with pytest.raises(Overloaded):
+            await ledger.ingest([spent(1.0)])
+
+    assert await leased(ledger, 8.0) == 8.0, "nothing was leased that was not written"
+    await database.close()

@@ -1,0 +1,85 @@
+"""Sharing a call among those that arrive while another is under way."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from deployments.routing.coalescing import Coalescer
+
+
+class Call:
+    """Doubles numbers when it is let go, and remembers the batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+
+    async def __call__(self, items: Sequence[int]) -> Sequence[int]:
+        self.batches.append(list(items))
+        await self.gate.wait()
+        if 13 in items:
+            raise ValueError("unlucky")
+        return [2 * item for item in items]
+
+
+async def submit(
+    coalescer: Coalescer[int, int], *items: int
+) -> list[asyncio.Task[int]]:
+    tasks = [asyncio.ensure_future(coalescer(item)) for item in items]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_an_item_goes_at_once_when_nothing_is_under_way():
+    call = Call()
+    await submit(Coalescer(call), 1)
+    await asyncio.sleep(0)
+
+    assert call.batches == [[1]]
+    call.gate.set()
+
+
+async def test_items_that_arrive_meanwhile_go_together():
+    call = Call()
+    tasks = await submit(Coalescer(call), 1, 2, 3)
+    call.gate.set()
+
+    assert await asyncio.gather(*tasks) == [2, 4, 6]
+    assert call.batches == [[1], [2, 3]]
+
+
+async def test_a_batch_ends_before_it_is_too_heavy():
+    call = Call()
+    coalescer = Coalescer(call, max_weight=10, weigh=float)
+    tasks = await submit(coalescer, 1, 6, 4, 5, 50)
+    call.gate.set()
+    await asyncio.gather(*tasks)
+
+    assert call.batches == [[1], [6, 4], [5], [50]]
+
+
+async def test_a_waiter_that_gives_up_does_not_disturb_the_others():
+    call = Call()
+    first, gone, stays = await submit(Coalescer(call), 1, 2, 3)
+    gone.cancel()
+    await asyncio.sleep(0)
+    call.gate.set()
+
+    assert await asyncio.gather(first, stays) == [2, 6]
+    assert call.batches == [[1], [3]]
+
+
+async def test_a_failed_call_fails_its_own_batch_only():
+    call = Call()
+    (
+        first,
+        bad,
+        also,
+    ) = await submit(Coalescer(call), 1, 13, 3)
+    call.gate.set()
+
+    assert await first == 2
+    for task in (bad, also):
+        with pytest.raises(ValueError, match="unlucky"):
+            await task

@@ -1,0 +1,72 @@
+"""Each distinct text is encoded once."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from artifacts.encoder_spec import EncoderSpec
+from deployments.routing.embedder import Embedder, EmbedderConfig
+
+
+class Lengths:
+    """An encoder whose vectors tell the length of the text."""
+
+    spec = EncoderSpec(
+        kind="onnx",
+        id="lengths",
+        revision=None,
+        dimension=2,
+        max_tokens=256,
+        pooling="mean",
+        prompt="",
+        dtype="float32",
+        digest="0" * 64,
+    )
+
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.encoded += texts
+        return np.array([[len(text), 1] for text in texts], np.float32)
+
+
+def embedder(**config: int) -> tuple[Embedder, Lengths]:
+    encoder = Lengths()
+    return Embedder(encoder, EmbedderConfig(**config)), encoder
+
+
+async def test_rows_come_in_the_order_of_the_texts():
+    made, _ = embedder()
+
+    assert (await made.embed(["aaa", "b", "cc"]))[:, 0].tolist() == [3, 1, 2]
+    assert (await made.embed([])).shape == (0, 2)
+
+
+async def test_identical_texts_are_encoded_once():
+    made, encoder = embedder()
+
+    await asyncio.gather(made.embed(["same", "same"]), made.embed(["same"]))
+    await made.embed(["same"])
+
+    assert encoder.encoded == ["same"]
+
+
+async def test_the_least_recently_used_text_leaves_the_cache():
+    made, encoder = embedder(cache_size=2)
+    for text in ("a", "b", "a", "c", "a", "b"):
+        await made.embed([text])
+
+    assert encoder.encoded == ["a", "b", "c", "b"]
+
+
+async def test_a_caller_that_is_cancelled_does_not_take_the_text_away():
+    made, encoder = embedder()
+    gone = asyncio.ensure_future(made.embed(["x"]))
+    stays = asyncio.ensure_future(made.embed(["x"]))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert (await stays)[0, 0] == 1
+    assert encoder.encoded == ["x"]

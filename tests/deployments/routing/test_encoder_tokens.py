@@ -1,0 +1,45 @@
+"""What an encoder reads of a text, counted."""
+
+import pytest
+
+from artifacts.store import ENCODER, load_manifest
+from deployments.routing.encoder_tokens import EncoderTokens
+from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    directory = artifact_directory(BUNDLED_ARTIFACT)
+    return load_manifest(directory).encoder, directory / ENCODER
+
+
+def test_the_encoder_s_own_tokenizer_counts_with_its_special_tokens(bundled):
+    tokens = EncoderTokens(*bundled)
+
+    assert tokens.exact
+    assert tokens.count(["hello world", "hello"]) == [4, 3]
+
+
+def test_nothing_is_cut_before_it_is_counted(bundled):
+    spec, _ = bundled
+    (count,) = EncoderTokens(*bundled).count(["word " * 1000])
+
+    assert count == 1002 > spec.max_tokens
+
+
+def test_the_prompt_counts_as_well(bundled):
+    spec, directory = bundled
+    prompted = spec.model_copy(update={"prompt": "hello "})
+
+    assert EncoderTokens(prompted, directory).count(["world"]) == [4]
+
+
+def test_half_a_surrogate_pair_is_a_character(bundled):
+    assert EncoderTokens(*bundled).count(["\ud800"]) == [3]
+
+
+def test_without_a_tokenizer_another_vocabulary_estimates(bundled, tmp_path):
+    tokens = EncoderTokens(bundled[0], tmp_path)
+
+    assert not tokens.exact
+    assert tokens.count(["hello world"]) == [2]

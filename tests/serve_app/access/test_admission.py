@@ -1,0 +1,269 @@
+"""Who is let in, what he is told if not, and that all he held is free afterwards."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.errors import RateLimited, UpstreamError
+from deployments.limits.ledger_protocol import Resource
+from deployments.protocol import Settlement, Usage
+from serve_app.access.admission import Admission, Ticket, duration
+from serve_app.access.holdings import Holdings
+from serve_app.answering.chat import parse_chat
+from serve_app.answering.planning import Asked
+from serve_app.answering.run import BackendPort, Call
+from serve_app.gateway import Gateway
+from serve_app.http.api import build_api
+from tests.deployments.store.made import tenant
+from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, app_config
+from tests.serve_app.fake_ledger import START, Clock, FakeLedger
+
+PLACES = Resource("parallel", "t")
+BUDGET = Resource("budget", "t")
+PRICES = {"small": 1.0, "large": 0.1, "other": 0.01}  # USD a token; small ranks first
+
+
+class World:
+    """A real Gateway whose one tenant has these terms, and a book of allowances."""
+
+    def __init__(self, backend: ScriptedBackend | None = None, **terms: Any) -> None:
+        self.clock = Clock()
+        self.backend = backend or ScriptedBackend()
+        keys = [{"env": "TEST_KEY", **terms.pop("key", {})}]
+        catalog = [
+            {
+                **model,
+                "max_output_tokens": 10,
+                "price": {
+                    "input_usd_per_token": 0,
+                    "output_usd_per_token": PRICES[model["id"]],
+                },
+            }
+            for model in CATALOG
+        ]
+        config = app_config(
+            catalog={"models": catalog},
+            tenants=[{"id": "t", "alpha": 0.5, "keys": keys, **terms}],
+        )
+        self.ledger = FakeLedger(self.clock, tenant(**terms, keys=keys))
+        self.holdings = Holdings("a", self.ledger, self.clock)
+        port = BackendPort("fake", self.backend)
+        self.gateway = Gateway(
+            config, FixedRouter(), {"fake": port}, None, self.holdings
+        )
+        self.gateway._admission._clock = self.clock
+
+    async def ask(self, **body: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app=build_api(self.gateway))
+        message = {"role": "user", "content": "hi"}
+        async with httpx.AsyncClient(
+            transport=transport,
+            base_url="http://test",
+            headers={"authorization": "Bearer k"},
+        ) as client:
+            return await client.post(
+                "/v1/chat/completions", json={"messages": [message], **body}
+            )
+
+    async def call(self) -> Call:
+        """An admitted one."""
+        message = {"role": "user", "content": "hi"}
+        chat = parse_chat(json.dumps({"messages": [message]}).encode())
+        plan = self.gateway.plan(
+            self.gateway.directory.authenticate("Bearer k"), chat, Asked()
+        )
+        ticket = await self.gateway.admit(plan, chat)
+        return Call(plan, chat, self.gateway.directory, "req-1", ticket)
+
+    def reserved(self, resource: Resource = PLACES) -> float:
+        return self.holdings.of(resource).part.reserved
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "k")
+
+
+async def test_headers_tell_what_is_left_and_when_all_is_there_again():
+    world = World(rpm_limit=8, tpm_limit=800)
+    headers = (await world.ask(max_tokens=5)).headers
+
+    assert headers["x-ratelimit-limit-requests"] == "8"
+    assert headers["x-ratelimit-remaining-requests"] == "7"
+    assert headers["x-ratelimit-reset-requests"] == "1m1s"
+    assert headers["x-ratelimit-limit-tokens"] == "800"
+
+
+async def test_of_tenant_and_key_the_headers_tell_the_nearer_limit():
+    world = World(rpm_limit=100, key={"rpm_limit": 3})
+
+    assert (await world.ask()).headers["x-ratelimit-limit-requests"] == "3"
+
+
+async def test_beyond_the_rate_a_request_is_told_when_to_come_again():
+    world = World(rpm_limit=1)
+    assert (await world.ask()).status_code == 200
+    world.clock.now += 20
+    response = await world.ask()
+
+    assert response.status_code == 429
+    error = response.json()["error"]
+    assert error["code"] == error["type"] == "rate_limit_exceeded"
+    said = "The limit of this tenant is reached: 1 requests per minute."
+    assert error["message"] == said
+    assert response.headers["retry-after"] == "41"
+    world.clock.now += 41
+    assert (await world.ask()).status_code == 200
+
+
+async def test_a_request_larger_than_the_limit_is_told_so():
+    error = (await World(tpm_limit=5).ask(max_tokens=9)).json()["error"]
+
+    assert "5 tokens per minute. This request alone asks for up to" in error["message"]
+
+
+async def test_what_was_reserved_before_a_refusal_is_free_again():
+    world = World(max_parallel_requests=2, tpm_limit=5)
+    await world.ask(max_tokens=9)
+
+    assert world.reserved() == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        ScriptedBackend(),
+        ScriptedBackend({name: UpstreamError("down") for name in PRICES}),
+        ScriptedBackend(cut=UpstreamError("cut")),
+        ScriptedBackend({"small": ValueError("a fault of ours")}),
+    ],
+    ids=["answered", "failed", "cut", "unforeseen"],
+)
+async def test_places_and_money_are_free_whatever_the_end(backend, stream):
+    world = World(backend, max_parallel_requests=1, max_budget=100)
+    for _ in range(3):
+        try:
+            response = await world.ask(stream=stream)
+        except ValueError:
+            continue
+        assert response.status_code != 429
+
+    assert world.reserved() == world.reserved(BUDGET) == 0
+
+
+class Hanging(ScriptedBackend):
+    """Answers never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def complete(self, request):
+        self.begun.set()
+        await asyncio.sleep(3600)
+
+
+async def test_the_place_of_a_client_that_leaves_is_free():
+    world = World(Hanging(), max_parallel_requests=1)
+    asking = asyncio.create_task(world.gateway.completions.complete(await world.call()))
+    await world.backend.begun.wait()
+    with pytest.raises(RateLimited):
+        await world.call()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    await world.call()
+
+
+async def test_the_place_of_a_stream_that_nobody_comes_to_read_is_free():
+    world = World(max_parallel_requests=1)
+    started = await world.gateway.completions.start_stream(await world.call())
+    assert world.reserved() == 1
+
+    await started.frames.aclose()
+
+    assert world.reserved() == 0
+
+
+async def test_the_place_of_a_client_that_leaves_while_he_waits_for_it_is_free():
+    world = World(max_parallel_requests=1, rpm_limit=5)
+    world.ledger.may_answer.clear()
+    waiting = asyncio.create_task(world.call())
+    await world.ledger.asked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    world.ledger.may_answer.set()
+
+    await world.call()
+
+
+async def test_a_model_that_the_budget_does_not_cover_is_passed_over_for_a_cheaper():
+    response = await World(max_budget=2.0).ask()
+
+    assert response.headers["x-routed-model"] == "other"
+    assert response.headers["x-routing-fallbacks"] == "1; small=over_budget"
+
+
+async def test_a_budget_that_covers_no_model_tells_what_is_left_and_until_when():
+    world = World(max_budget=0.05, budget_duration="1d")
+    response = await world.ask()
+
+    error = response.json()["error"]
+    assert response.status_code == 429
+    assert error["code"] == error["type"] == "insufficient_quota"
+    said = "Of the budget of 0.05 USD 0.050000 are left until 2026-09-22 00:00 UTC"
+    assert error["message"].startswith(said)
+    assert int(response.headers["retry-after"]) == 86400 - START % 86400
+
+
+async def test_what_an_answer_cost_is_gone_and_the_rest_of_its_reservation_is_not():
+    world = World(max_budget=10.0)  # an answer is reserved 10 and costs 0.25
+    assert (await world.ask()).headers["x-routed-model"] == "small"
+
+    assert world.holdings.of(BUDGET).part.free == pytest.approx(9.75)
+
+
+async def test_without_limits_nobody_asks_the_ledger():
+    world = World()
+    world.ledger.away = True
+
+    assert (await world.ask()).status_code == 200
+    assert world.ledger.asks == []
+
+
+async def test_a_budget_without_its_ledger_is_no_error_of_the_budget():
+    world = World(max_budget=10.0)
+    world.ledger.away = True
+
+    assert (await world.ask()).status_code == 503
+
+
+async def test_what_is_unknown_counts_as_the_worst():
+    world = World(max_budget=10.0)
+    admission: Admission = world.gateway._admission
+    ticket = Ticket(budget=BUDGET)
+    assert await admission.afford(ticket, 4.0)
+    admission.leave(ticket, Settlement(Usage(1, 1, 2), None, "unknown"))
+
+    assert not await admission.afford(ticket, 6.5)
+    assert await admission.afford(ticket, 6.0)
+
+
+async def test_what_is_free_is_never_over_the_budget():
+    world = World(max_budget=0.0)
+
+    assert await world.gateway._admission.afford(Ticket(budget=BUDGET), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0s"), (0.2, "1s"), (59.5, "1m0s"), (61, "1m1s"), (360, "6m0s")],
+)
+def test_durations_are_written_as_openai_does(seconds, said):
+    assert duration(seconds) == said

@@ -1,0 +1,251 @@
+"""A replica's leases: never more than it was given, whatever happens on the way."""
+
+import asyncio
+
+import pytest
+
+from deployments.errors import Overloaded
+from deployments.limits.ledger_protocol import Resource
+from serve_app.access.holdings import Holdings, Reservation
+from tests.deployments.store.made import tenant
+from tests.serve_app.fake_ledger import Clock, FakeLedger
+
+BUDGET, PLACES = Resource("budget", "t"), Resource("parallel", "t")
+RPM, TPM = Resource("rpm", "t"), Resource("tpm", "t")
+TERMS = {
+    "max_budget": 8.0,
+    "budget_duration": "1d",
+    "rpm_limit": 80,
+    "tpm_limit": 800,
+    "max_parallel_requests": 2,
+}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(clock) -> FakeLedger:
+    return FakeLedger(clock, tenant(**TERMS))
+
+
+@pytest.fixture
+def holdings(ledger, clock) -> Holdings:
+    return Holdings("a", ledger, clock)
+
+
+async def taken(holdings: Holdings, resource: Resource, amount: float) -> Reservation:
+    reservation = await holdings.reserve(resource, amount)
+    assert reservation is not None
+    return reservation
+
+
+async def test_one_slice_serves_many_requests(holdings, ledger):
+    for _ in range(10):
+        await taken(holdings, BUDGET, 0.1)
+
+    assert len(ledger.asks) == 1
+    assert ledger.leased(BUDGET) == 1.0
+
+
+async def test_a_hundred_at_once_get_what_there_is_and_no_more(holdings):
+    found = await asyncio.gather(*(holdings.reserve(BUDGET, 0.1) for _ in range(100)))
+
+    assert sum(reservation is not None for reservation in found) == 80
+
+
+async def test_two_replicas_share_what_there_is(holdings, ledger, clock):
+    other = Holdings("b", ledger, clock)
+    found = [await mine.reserve(BUDGET, 0.1) for mine in [holdings, other] * 60]
+
+    assert sum(reservation is not None for reservation in found) == 80
+
+
+async def test_a_lease_that_arrives_after_its_asker_has_gone_is_not_lost(
+    holdings, ledger, clock
+):
+    ledger.may_answer.clear()
+    asking = asyncio.create_task(holdings.reserve(PLACES, 1))
+    await ledger.asked.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    ledger.may_answer.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    both = [await holdings.reserve(PLACES, 1) for _ in range(2)]
+    assert None not in both
+    assert await holdings.reserve(PLACES, 1) is None
+
+
+async def test_what_is_idle_goes_back_and_others_can_have_it(holdings, ledger, clock):
+    holdings.settle(await taken(holdings, BUDGET, 7.5), used=0.5)
+    other = Holdings("b", ledger, clock)
+    assert await other.reserve(BUDGET, 7.0) is None
+
+    clock.now += 3
+    await holdings.give_back_idle()
+
+    assert await other.reserve(BUDGET, 7.0) is not None
+    assert ledger.leased(BUDGET) == pytest.approx(7.5)  # 0.5 is not reported yet
+
+
+async def test_a_reservation_of_the_last_period_is_no_money_of_this_one(
+    holdings, ledger, clock
+):
+    reservation = await taken(holdings, BUDGET, 8.0)
+    clock.now += 86400
+    today = await taken(holdings, BUDGET, 1.0)
+    assert today.period != reservation.period
+
+    holdings.settle(reservation, used=1.0)
+
+    assert await holdings.reserve(BUDGET, 7.5) is None
+    clock.now += 3
+    await holdings.give_back_idle()
+    back = {each.period: each.amount for each in ledger.returns}
+    assert back[reservation.period] == 7.0
+
+
+async def test_a_lease_of_a_budget_ends_with_its_period(holdings, clock):
+    yesterday = await taken(holdings, BUDGET, 0.1)
+    clock.now += 86400
+
+    assert (await taken(holdings, BUDGET, 0.1)).period == yesterday.period + 86400
+
+
+async def test_a_lease_that_comes_when_its_period_is_over_is_not_used(
+    holdings, ledger, clock
+):
+    ledger.may_answer.clear()
+    asking = asyncio.create_task(holdings.reserve(BUDGET, 0.1))
+    await ledger.asked.wait()
+    before = await ledger.book.lease("a", ledger.asks[0])
+    answer = ledger.book.lease
+
+    async def late(replica, ask):
+        ledger.book.lease = answer
+        clock.now += 86400
+        return before
+
+    ledger.book.lease = late
+    ledger.may_answer.set()
+    reservation = await asking
+
+    assert reservation.period == before.period + 86400
+
+
+async def test_more_is_asked_for_where_a_slice_of_another_second_is_replaced(
+    holdings, clock
+):
+    await taken(holdings, TPM, 20)
+    clock.now += 0.9
+
+    assert await holdings.reserve(TPM, 100) is not None
+
+
+async def test_tokens_that_an_answer_did_not_take_are_free_in_the_minute_they_were_of(
+    holdings, ledger, clock
+):
+    reservation = await taken(holdings, TPM, 800)
+    clock.now += 30
+    assert await holdings.reserve(TPM, 700) is None
+    holdings.settle(reservation, used=100)
+    await holdings.give_back_idle()
+
+    assert await holdings.reserve(TPM, 700) is not None
+    clock.now += 30
+    assert await holdings.reserve(TPM, 101) is None
+
+
+async def test_what_an_answer_took_beyond_its_reservation_is_paid_by_the_next_lease(
+    holdings, ledger
+):
+    holdings.settle(await taken(holdings, BUDGET, 1.0), used=1.5)
+
+    await taken(holdings, BUDGET, 1.0)
+    assert ledger.leased(BUDGET) >= 2.5
+
+
+async def test_a_lease_whose_answer_was_lost_is_found_when_all_is_quiet(
+    holdings, ledger, clock
+):
+    await ledger.book.lease("a", ledger_ask := (await lost(holdings, ledger)))
+    assert ledger.leased(BUDGET) >= ledger_ask.need
+
+    clock.now += 3
+    await holdings.give_back_idle(reported_until=clock.now - 2)
+
+    assert ledger.leased(BUDGET) == 0
+
+
+async def lost(holdings: Holdings, ledger: FakeLedger):
+    """An ask that failed on the way back."""
+    ledger.away = True
+    with pytest.raises(Overloaded):
+        await holdings.reserve(BUDGET, 1.0)
+    ledger.away = False
+    return ledger.asks[-1]
+
+
+async def test_a_lease_is_not_ended_while_usage_is_unreported(holdings, ledger, clock):
+    holdings.settle(await taken(holdings, BUDGET, 1.0), used=1.0)
+    settled_at = clock.now
+    clock.now += 3
+    await holdings.give_back_idle(reported_until=settled_at)
+
+    assert ledger.leased(BUDGET) == pytest.approx(1.0)
+
+
+async def test_a_ledger_that_is_away_is_not_noticed_while_a_lease_lasts(
+    holdings, ledger
+):
+    await taken(holdings, BUDGET, 0.1)
+    ledger.away = True
+
+    assert [await holdings.reserve(BUDGET, 0.1) for _ in range(9)]
+    with pytest.raises(Overloaded):
+        await holdings.reserve(BUDGET, 0.2)
+
+
+async def test_without_a_ledger_each_replica_keeps_a_known_rate_by_itself(
+    holdings, ledger, clock
+):
+    await taken(holdings, RPM, 1)
+    ledger.away = True
+    clock.now += 2
+
+    for _ in range(80):
+        assert await holdings.reserve(RPM, 1)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1)
+
+
+async def test_what_was_refused_is_not_asked_for_again_at_once(holdings, ledger, clock):
+    assert [await holdings.reserve(BUDGET, 9.0) for _ in range(50)] == [None] * 50
+    assert len(ledger.asks) == 1
+
+    clock.now += 1
+    assert await holdings.reserve(BUDGET, 9.0) is None
+    assert len(ledger.asks) == 2
+
+
+async def test_without_a_limit_nothing_is_held_back(holdings, ledger):
+    free = Resource("budget", "unknown")
+
+    holdings.settle(await taken(holdings, free, 1e6), used=1e6)
+    await holdings.give_back_idle()
+
+    assert ledger.returns == []
+
+
+async def test_corrections_change_what_is_free(holdings, clock):
+    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
+    assert await holdings.reserve(BUDGET, 1.0) is None
+
+    holdings.correct(BUDGET, clock.now, by=-2.0)
+
+    assert await holdings.reserve(BUDGET, 2.0) is not None

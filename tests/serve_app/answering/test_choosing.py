@@ -1,0 +1,122 @@
+"""What the router is asked, and what becomes of its answer."""
+
+import json
+
+import pytest
+
+from deployments.errors import InvalidRequest, RoutingUnavailable
+from deployments.protocol import RouteQuery
+from serve_app.answering.chat import Chat, parse_chat
+from serve_app.answering.choosing import Chooser
+from serve_app.answering.conversation_memory import ConversationConfig
+from serve_app.answering.planning import Asked, Plan
+from serve_app.gateway import Gateway
+from tests.fakes import CATALOG, FixedRouter, gateway
+
+CACHED = {
+    "input_usd_per_token": 1e-5,
+    "output_usd_per_token": 1e-4,
+    "cached_usd_per_token": 1e-6,
+}
+FIRST = {"role": "user", "content": "What is a monad, and what would I need one for?"}
+TURNS = [
+    FIRST,
+    {"role": "assistant", "content": "A monoid."},
+    {"role": "user", "content": "Why?"},
+]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "k")
+
+
+def made(price: dict | None = None, **config: object) -> Gateway:
+    models = [{**spec, "price": price or {}} for spec in CATALOG]
+    return gateway(catalog={"models": models}, **config)
+
+
+def planned(of: Gateway, **body: object) -> tuple[Plan, Chat]:
+    chat = parse_chat(json.dumps({"messages": [FIRST], **body}).encode())
+    return of.plan(of.directory.authenticate("Bearer k"), chat, Asked()), chat
+
+
+def chooser(router: FixedRouter | None = None) -> Chooser:
+    asked = router or FixedRouter()
+
+    async def decide(query: RouteQuery):
+        routes = await asked.route([query])
+        return routes.decisions[0]
+
+    return Chooser(decide, timeout_s=1.0, conversations=ConversationConfig())
+
+
+def test_most_requests_have_no_terms():
+    of = made(CACHED)
+
+    assert chooser().query(*planned(of), of.directory).terms is None
+
+
+def test_a_cap_on_the_cost_comes_with_the_candidates_prices():
+    of = made(CACHED)
+    query = chooser().query(*planned(of, routing={"max_cost_usd": 0.5}), of.directory)
+
+    assert query.terms is not None
+    assert query.terms.max_cost_usd == 0.5
+    assert len(query.terms.prices) == len(query.candidates or ())
+    assert query.terms.prompt_tokens > 5
+
+
+def test_a_conversation_that_is_not_known_asks_where_it_began():
+    of = made(CACHED)
+    query = chooser().query(*planned(of, messages=TURNS), of.directory)
+
+    assert query.terms is not None
+    assert (query.terms.home, query.terms.first_text) == (None, FIRST["content"])
+
+
+async def test_the_model_that_answered_is_the_home_of_the_next_turn():
+    of, choosing = made(CACHED), chooser()
+    plan, chat = planned(of, routing={"session_id": "s"})
+    choice = await choosing.choose(plan, chat, of.directory)
+    choosing.answered(choice, "large")
+
+    query = choosing.query(plan, chat, of.directory)
+
+    assert query.terms is not None
+    assert (query.terms.home, query.terms.first_text) == ("large", None)
+
+
+def test_without_a_price_for_cached_tokens_there_is_nothing_to_lose():
+    of = made({"input_usd_per_token": 1e-5, "output_usd_per_token": 1e-4})
+
+    assert chooser().query(*planned(of, messages=TURNS), of.directory).terms is None
+
+
+async def test_a_model_that_is_named_is_not_routed_unless_its_cost_is_capped():
+    of, router = made(CACHED), FixedRouter()
+    choosing = chooser(router)
+    named = await choosing.choose(*planned(of, model="large"), of.directory)
+    assert (named.models, named.cause, router.queries) == (("large",), "requested", [])
+
+    capped = planned(of, model="large", routing={"max_cost_usd": 1})
+    choice = await choosing.choose(*capped, of.directory)
+
+    assert (choice.models, choice.cause) == (("large",), "requested")
+    assert router.queries[0].candidates == ("large",)
+
+
+async def test_what_the_client_asked_for_in_vain_is_his_error_not_a_fallback():
+    of = made(CACHED)
+    over = InvalidRequest("too dear", param="routing.max_cost_usd")
+
+    with pytest.raises(InvalidRequest):
+        await chooser(FixedRouter(error=over)).choose(*planned(of), of.directory)
+
+
+async def test_a_router_that_fails_is_replaced_by_the_default_model():
+    of = made()
+    gone = FixedRouter(error=RoutingUnavailable("gone"))
+    choice = await chooser(gone).choose(*planned(of), of.directory)
+
+    assert (choice.models, choice.cause) == (("large", "small"), "fallback")

@@ -1,0 +1,99 @@
+"""Which models are tried, in which order, and when to stop."""
+
+import json
+
+import pytest
+
+from deployments.errors import (
+    InvalidRequest,
+    Overloaded,
+    RoutingUnavailable,
+    ServingError,
+    UpstreamError,
+)
+from serve_app.answering.chat import parse_chat
+from serve_app.answering.completion import Answered
+from serve_app.answering.planning import Asked
+from serve_app.answering.run import Call
+from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway
+
+DOWN = UpstreamError("down")
+
+
+async def answered(
+    backend: ScriptedBackend, router: FixedRouter | None = None, **config: object
+) -> Answered:
+    """Who answers under a tenant with all models; the router ranks small first."""
+    model = config.pop("model", "auto")
+    tenant = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
+    made = gateway(router, backend, tenants=[tenant], **config)
+    message = {"role": "user", "content": "hi"}
+    chat = parse_chat(json.dumps({"messages": [message], "model": model}).encode())
+    plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
+    call = Call(plan, chat, made.directory, "req-1")
+    answer, by = await made.completions.complete(call)
+    assert answer.settlement is SETTLEMENT
+    return by
+
+
+def failed(by: Answered) -> list[str]:
+    return [failure.model for failure in by.failures]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "k")
+
+
+async def test_the_first_of_the_ranking_answers():
+    by = await answered(ScriptedBackend())
+
+    assert (by.model, by.cause, by.failures) == ("small", "routed", ())
+
+
+@pytest.mark.parametrize("error", [DOWN, Overloaded("full")])
+async def test_the_ranking_is_followed_while_models_fail(error):
+    by = await answered(ScriptedBackend({"small": error, "other": error}))
+
+    assert (by.model, failed(by)) == ("large", ["small", "other"])
+
+
+@pytest.mark.parametrize(
+    ("error", "max_fallbacks", "tried"),
+    [
+        (InvalidRequest("no"), 2, ["small"]),
+        (DOWN, 0, ["small"]),
+        (DOWN, 1, ["small", "other"]),
+        (DOWN, 2, ["small", "other", "large"]),
+    ],
+)
+async def test_when_it_is_given_up(error, max_fallbacks, tried):
+    backend = ScriptedBackend(dict.fromkeys(("small", "other", "large"), error))
+
+    with pytest.raises(ServingError) as raised:
+        await answered(backend, retries={"max_fallbacks": max_fallbacks})
+
+    assert [request.model for request in backend.requests] == tried
+    assert raised.value.model == tried[-1]
+
+
+async def test_a_model_that_was_asked_for_has_no_substitute():
+    backend, router = ScriptedBackend({"large": DOWN}), FixedRouter()
+
+    with pytest.raises(UpstreamError):
+        await answered(backend, router, model="large", retries={"backoff_s": 0})
+
+    assert {request.model for request in backend.requests} == {"large"}
+    assert router.queries == []
+
+
+@pytest.mark.parametrize(
+    "router",
+    [FixedRouter(error=RoutingUnavailable("gone")), FixedRouter(hang=True)],
+)
+async def test_without_a_decision_the_default_model_comes_first(router):
+    limits = {"route_timeout_s": 0.01}
+    by = await answered(ScriptedBackend({"large": DOWN}), router, limits=limits)
+
+    assert (by.cause, by.artifact_id) == ("fallback", None)
+    assert (failed(by), by.model) == (["large"], "small")

@@ -1,0 +1,28 @@
+"""What a request asks of a model."""
+
+import pytest
+
+from serve_app.answering.chat import ChatRequest
+from serve_app.answering.needs import needed_capabilities
+
+
+def request(*parts: dict, **body: object) -> ChatRequest:
+    messages = [{"role": "user", "content": list(parts)}]
+    return ChatRequest.model_validate({"messages": messages, **body})
+
+
+@pytest.mark.parametrize(
+    ("made", "needed"),
+    [
+        (request(), set()),
+        (request({"type": "text", "text": "x"}), set()),
+        (request({"type": "image_url"}), {"vision"}),
+        (request({"type": "input_audio"}), {"audio"}),
+        (request({"type": "file"}), {"files"}),
+        (request(tools=[{}]), {"tools"}),
+        (request(response_format={"type": "json_schema"}), {"json_schema"}),
+        (request(response_format={"type": "json_object"}), set()),
+    ],
+)
+def test_what_a_model_must_be_able_to_do(made, needed):
+    assert needed_capabilities(made) == needed

@@ -1,0 +1,125 @@
+"""`avengers` in a process of its own: exit codes and single lines."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+MAIN = "from serve_app.cli import main; main()"
+
+
+def avengers(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def record(i: int) -> str:
+    usage = {"prompt_tokens": 9, "completion_tokens": 9}
+    return json.dumps(
+        {
+            "query": f"What is {i} times {i + 1}?",
+            "records": {"a": i % 2, "b": 1},
+            "usages": {"a": {**usage, "cost": 0.1}, "b": {**usage, "cost": 0.3}},
+            "index": i,
+        }
+    )
+
+
+def test_fit_inspect_and_evaluate(tmp_path):
+    records = tmp_path / "r.jsonl"
+    records.write_text("\n".join(record(i) for i in range(40)))
+    options = ("--clusters", 4, "--policy", "paper")
+    fitted = avengers("fit", records, "-o", tmp_path / "a", *options)
+    shown = avengers("inspect", tmp_path / "a", "--json")
+    judged = avengers(
+        "evaluate", records, "-o", tmp_path / "r", "--seeds", 2, "--clusters", 4
+    )
+
+    assert (fitted.returncode, shown.returncode, judged.returncode) == (0, 0, 0)
+    assert json.loads(shown.stdout)["policy"]["kind"] == "paper"
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert metrics["seeds"] == [0, 1]
+    assert {"paper", "calibrated", "oracle"} <= metrics["methods"].keys()
+
+
+def test_a_bad_line_writes_nothing_and_leaves_what_was_there(tmp_path):
+    records = tmp_path / "r.jsonl"
+    records.write_text("\n".join(record(i) for i in range(40)) + "\n{\n")
+    existing = tmp_path / "a"
+    existing.mkdir()
+    (existing / "manifest.json").write_text("kept")
+
+    run = avengers("fit", records, "-o", existing, "--clusters", 4)
+
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"avengers: {records}:41: not JSON")
+    assert run.stderr.count("\n") == 1
+    assert (existing / "manifest.json").read_text() == "kept"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
+    (tmp_path / "thesis.tex").write_text("mine")
+
+    run = avengers(command, tmp_path / "r.jsonl", "-o", tmp_path)
+
+    assert run.returncode == 2
+    assert "will not be replaced" in run.stderr
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        (("inspect", "/no/such"), 2, "/no/such/manifest.json: No such file"),
+        (("fit", "/no/such.jsonl", "-o", "x"), 2, "/no/such.jsonl: No such file"),
+        (("route", "hi", "--alpha", "1.5"), 2, "Invalid value for '--alpha'"),
+        (("route", "hi", "--alpha", "nan"), 2, "Invalid value for '--alpha'"),
+        (("serve", "--config", "/no/such.yaml"), 2, "/no/such.yaml: No such file"),
+    ],
+)
+def test_bad_input_is_one_exit_code(arguments, code, what):
+    run = avengers(*arguments)
+
+    assert run.returncode == code
+    assert what in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_alpha_decides_on_the_bundled_artifact():
+    question = "Find the number of ordered pairs (a, b) with a^2 + b^2 = 2025."
+    cheap, best = (
+        json.loads(avengers("route", question, "--alpha", alpha, "--json").stdout)
+        for alpha in (0, 1)
+    )
+
+    assert cheap["model"] != best["model"]
+    assert cheap["expected_cost_usd"][0] < best["expected_cost_usd"][0]
+
+
+def test_the_command_line_imports_nothing_heavy():
+    code = (
+        "import sys, serve_app.cli\n"
+        "print({m.partition('.')[0] for m in sys.modules}"
+        " & {'ray', 'torch', 'matplotlib', 'fastapi', 'sklearn'})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout.strip() == "set()"

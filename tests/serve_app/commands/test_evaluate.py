@@ -1,0 +1,99 @@
+"""`avengers evaluate`: its folder, its figures, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from artifacts.evaluation.narrative import _FIGURES
+from tests.serve_app.commands.test_commands import avengers, record
+
+OPTIONS = ("--seeds", 2, "--clusters", 4)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("records") / "r.jsonl"
+    path.write_text("\n".join(record(i) for i in range(40)))
+    return path
+
+
+def test_the_folder_holds_figures_tables_and_the_report(
+    records: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="the train extra is not installed")
+
+    run = avengers(
+        "evaluate", records, "-o", tmp_path / "r", *OPTIONS, "--published", "paper"
+    )
+
+    assert run.returncode == 0, run.stderr
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    tables = {"metrics.json", "curves.csv", "shares.csv", "singles.csv", "report.md"}
+    assert names == tables | _FIGURES.keys()
+    report = (tmp_path / "r/report.md").read_text(encoding="utf-8")
+    assert all(f"]({name})" in report for name in _FIGURES)
+
+
+def test_the_number_of_workers_changes_no_figure(records: Path, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        run = avengers("evaluate", records, "-o", out, *OPTIONS, "--workers", workers)
+        assert run.returncode == 0, run.stderr
+
+    for path in (tmp_path / "1").iterdir():
+        assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes(), path
+
+
+def test_an_artifact_is_judged_on_other_records_but_not_on_its_own(
+    records: Path, tmp_path: Path
+) -> None:
+    others = tmp_path / "others.jsonl"
+    others.write_text("\n".join(record(i) for i in range(40, 60)))
+    artifact = tmp_path / "a"
+    fitted = avengers("fit", records, "-o", artifact, "--clusters", 4)
+
+    own = avengers("evaluate", records, "-o", tmp_path / "r", "--artifact", artifact)
+    judged = avengers("evaluate", others, "-o", tmp_path / "r", "--artifact", artifact)
+
+    assert fitted.returncode == 0, fitted.stderr
+    assert own.returncode == 2
+    assert "it was fitted on these very records" in own.stderr
+    assert judged.returncode == 0, judged.stderr
+    metrics = json.loads((tmp_path / "r/metrics.json").read_text())
+    assert len(metrics["seeds"]) == 1
+    assert {"calibrated", "best-single", "oracle"} <= metrics["methods"].keys()
+
+
+def test_prices_of_a_catalog_fill_in_missing_costs(tmp_path: Path) -> None:
+    models = "openai/gpt-5-medium", "qwen/qwen3-235b-a22b-2507"
+    lines = []
+    for i in range(40):
+        line = json.loads(record(i))
+        usage = {"prompt_tokens": 9, "completion_tokens": 9}
+        line["records"] = {models[0]: 1, models[1]: i % 2}
+        line["usages"] = dict.fromkeys(models, usage)
+        lines.append(json.dumps(line))
+    records = tmp_path / "r.jsonl"
+    records.write_text("\n".join(lines))
+    catalog = Path(__file__).parents[3] / "serve_app/catalogs/paper.yaml"
+
+    run = avengers(
+        "evaluate", records, "-o", tmp_path / "r", *OPTIONS, "--catalog", catalog
+    )
+
+    assert run.returncode == 0, run.stderr
+    singles = json.loads((tmp_path / "r/metrics.json").read_text())["singles"]
+    # (0.13 + 0.6) / (1.25 + 10) of the price of the best: it never matches it.
+    assert singles[models[1]]["cost_to_match_best"]["mean"] is None
+    assert singles[models[0]]["cost_to_match_best"]["mean"] == 1.0
+
+
+def test_an_unknown_published_table_is_a_usage_error(
+    records: Path, tmp_path: Path
+) -> None:
+    run = avengers("evaluate", records, "-o", tmp_path / "r", "--published", "x")
+
+    assert run.returncode == 2
+    assert "'--published'" in run.stderr
+    assert not (tmp_path / "r").exists()

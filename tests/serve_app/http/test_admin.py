@@ -1,0 +1,210 @@
+"""`/admin/v1` over HTTP, on the real Ledger with SQLite."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from deployments.limits.ledger import Ledger
+from deployments.store.accounts import Accounts
+from deployments.store.database import Database
+from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from serve_app.access.tenants import Directory
+from serve_app.http.admin import Admin
+from serve_app.http.admin_key import AdminKey
+from serve_app.http.api import build_api
+from tests.fakes import app_config, gateway
+
+TENANTS = "/admin/v1/tenants"
+KEY = {"authorization": "Bearer admin-secret"}
+
+
+@pytest.fixture
+async def database(tmp_path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def accounts(database) -> Accounts:
+    """With one tenant, `acme`, and the cost tier `gold`."""
+    await database.open()
+    accounts = Accounts(database)
+    acme = TenantConfig(id="acme", alpha=0.5, max_budget=2.0)
+    await accounts.apply([acme], {"gold": CostTier(alpha=1)})
+    return accounts
+
+
+@pytest.fixture
+async def client(database, accounts) -> AsyncIterator[httpx.AsyncClient]:
+    ledger = Ledger(database)
+    await ledger.open()
+    admin = Admin(ledger, AdminKey("admin-secret"))
+    transport = httpx.ASGITransport(build_api(gateway(), admin=admin))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://test", headers=KEY
+    ) as made:
+        yield made
+
+
+async def directory(accounts: Accounts) -> Directory:
+    return Directory(app_config(), {}, await accounts.snapshot())
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic admin-secret"])
+async def test_without_the_admin_key_nothing_is_told(client, header):
+    headers = {"authorization": header}
+    read = await client.get(TENANTS, headers=headers)
+    written = await client.put(f"{TENANTS}/x", content=b"{", headers=headers)
+
+    assert (read.status_code, written.status_code) == (401, 401)
+    assert read.json()["error"]["code"] == "invalid_api_key"
+
+
+async def test_where_no_admin_key_is_set_there_are_no_such_paths():
+    assert AdminKey.named(None, {"": "x"}) is None
+    assert AdminKey.named("KEY", {"KEY": ""}) is None
+    transport = httpx.ASGITransport(build_api(gateway()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as c:
+        response = await c.get(TENANTS, headers=KEY)
+
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "path_not_found"
+
+
+async def test_a_tenant_is_made_changed_and_deleted(client, accounts):
+    made = await client.put(f"{TENANTS}/new", json={"cost_tier": "gold"})
+    body = {"id": "new", "alpha": 0.2, "rpm_limit": 5}
+    changed = await client.put(f"{TENANTS}/new", json=body)
+    read = (await client.get(f"{TENANTS}/new")).json()
+    deleted = await client.delete(f"{TENANTS}/new")
+
+    assert [r.json()["data"][0]["kind"] for r in (made, changed, deleted)] == [
+        "created",
+        "changed",
+        "deleted",
+    ]
+    assert changed.json()["data"][0]["fields"]["rpm_limit"] == {
+        "before": None,
+        "after": 5,
+    }
+    assert (read["object"], read["alpha"], read["cost_tier"]) == ("tenant", 0.2, None)
+    assert [tenant.id for tenant in (await accounts.snapshot()).tenants] == ["acme"]
+
+
+async def test_the_same_again_changes_nothing(client):
+    for expected in (1, 0):
+        response = await client.put(f"{TENANTS}/new", json={"alpha": 0})
+        assert len(response.json()["data"]) == expected
+
+
+async def test_the_list_has_pages(client):
+    for name in ("b", "c"):
+        await client.put(f"{TENANTS}/{name}", json={"alpha": 0})
+    first = (await client.get(TENANTS, params={"limit": 2})).json()
+    last = (await client.get(TENANTS, params={"after": "b"})).json()
+
+    assert [tenant["id"] for tenant in first["data"]] == ["acme", "b"]
+    assert [tenant["id"] for tenant in last["data"]] == ["c"]
+    assert (first["has_more"], last["has_more"]) == (True, False)
+
+
+async def test_a_key_is_shown_once_and_opens_what_it_was_issued_for(client, accounts):
+    terms = {"alpha": 0.7, "models": ["small"], "rpm_limit": 3}
+    issued = await client.post(f"{TENANTS}/acme/keys", json=terms)
+    secret = issued.json()["key"]
+    listed = await client.get(f"{TENANTS}/acme/keys")
+    read = await client.get(f"{TENANTS}/acme")
+
+    assert issued.headers["cache-control"] == "no-store"
+    found = (await directory(accounts)).authenticate(f"Bearer {secret}")
+    assert (found.id, found.alpha, found.models) == ("acme", 0.7, {"small"})
+    assert found.key_id == issued.json()["id"] == listed.json()["data"][0]["id"]
+    for later in (listed.text, read.text):
+        assert secret not in later
+        assert key_sha256(secret) not in later
+
+
+async def test_a_rotated_key_opens_for_its_grace_and_a_revoked_one_nothing(
+    client, accounts
+):
+    first = (await client.post(f"{TENANTS}/acme/keys")).json()
+    path = f"/admin/v1/keys/{first['id']}"
+    second = (await client.post(f"{path}/rotate", json={"grace_s": 3600})).json()
+    now = await directory(accounts)
+
+    assert now.authenticate(f"Bearer {first['key']}").key.expires_at > datetime.now(UTC)
+    assert now.authenticate(f"Bearer {second['key']}").key_id == second["id"]
+    revoked = await client.post(f"{path}/revoke")
+    again = await client.post(f"{path}/revoke")
+    assert (len(revoked.json()["data"]), again.json()["data"]) == (1, [])
+    with pytest.raises(Exception, match="revoked"):
+        (await directory(accounts)).authenticate(f"Bearer {first['key']}")
+
+
+async def test_the_budget_of_the_present_period(client):
+    state = (await client.get(f"{TENANTS}/acme/budget")).json()
+
+    assert (state["object"], state["tenant"]) == ("budget", "acme")
+    assert (state["max_budget"], state["spend"], state["left"]) == (2.0, 0.0, 2.0)
+    assert state["start"] < state["end"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "param"),
+    [
+        ("PUT /tenants/x", b"{", None),
+        ("PUT /tenants/x", b"[]", None),
+        ("PUT /tenants/x", b"{}", None),
+        ("PUT /tenants/x", b'{"alpha": 2}', "alpha"),
+        ("PUT /tenants/x", b'{"alpha": 1, "id": "y"}', "id"),
+        ("PUT /tenants/x%20y", b'{"alpha": 1}', "id"),
+        ("PUT /tenants/x", b'{"alpha": 1, "keys": [{"env": 3}]}', "keys[0].env"),
+        ("PUT /tenants/x", b'{"alpha": 1, "budget": 3}', "budget"),
+        ("PUT /tenants/x", b'{"cost_tier": "silver"}', None),
+        ("GET /tenants?limit=0", b"", "limit"),
+        ("GET /tenants?limit=x", b"", "limit"),
+        ("POST /tenants/acme/keys", b'{"alpha": 0, "cost_tier": "gold"}', None),
+        ("POST /tenants/acme/keys", b'{"rpm_limit": 0}', "rpm_limit"),
+        ("POST /tenants/acme/keys", b'{"cost_tier": "silver"}', None),
+        ("POST /keys/x/rotate", b'{"grace_s": -1}', "grace_s"),
+    ],
+)
+async def test_bad_requests_name_the_field_and_change_nothing(
+    client, accounts, asked, body, param
+):
+    method, path = asked.split()
+    version = await accounts.version()
+    response = await client.request(method, f"/admin/v1{path}", content=body)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param), error
+    assert set(error) == {"message", "type", "param", "code"}
+    assert await accounts.version() == version
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/tenants/x"),
+        ("DELETE", "/tenants/x"),
+        ("GET", "/tenants/x/budget"),
+        ("GET", "/tenants/x/keys"),
+        ("POST", "/tenants/x/keys"),
+        ("POST", "/keys/x/revoke"),
+        ("POST", "/keys/x/rotate"),
+    ],
+)
+async def test_what_is_not_there(client, method, path):
+    response = await client.request(method, f"/admin/v1{path}")
+
+    assert response.status_code == 404
+    assert "'x'" in response.json()["error"]["message"]
+
+
+async def test_a_body_that_is_too_large(client):
+    response = await client.put(f"{TENANTS}/x", content=b" " * (2**20 + 1))
+
+    assert response.status_code == 413

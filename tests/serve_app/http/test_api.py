@@ -1,0 +1,278 @@
+"""The HTTP surface on a real Gateway, without Ray: statuses, envelopes, headers."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from deployments.errors import (
+    InvalidRequest,
+    RateLimited,
+    RoutingUnavailable,
+    UpstreamError,
+)
+from serve_app.http.api import build_api
+from tests.fakes import FixedRouter, ScriptedBackend, gateway
+
+CHAT = "/v1/chat/completions"
+MESSAGES = [{"role": "user", "content": "tell me a secret"}]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+
+
+@asynccontextmanager
+async def client(
+    router=None, backend=None, **config
+) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_api(gateway(router, backend, **config))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers={"authorization": "Bearer sk-av-t"},
+    ) as made:
+        yield made
+
+
+async def test_an_answer_and_its_headers():
+    backend = ScriptedBackend()
+    async with client(backend=backend) as c:
+        response = await c.post(CHAT, json={"messages": MESSAGES, "seed": 1})
+
+    assert response.status_code == 200
+    assert response.json()["model"] == response.headers["x-routed-model"] == "small"
+    assert response.headers["x-routing"] == "routed"
+    assert response.headers["x-routing-alpha"] == "0.5"
+    assert response.headers["x-routing-artifact"] == "0123456789ab"
+    assert response.headers["x-response-cost-usd"] == "0.25"
+    sent = json.loads(backend.requests[0].body)
+    assert sent == {"messages": MESSAGES, "seed": 1, "model": "them/small"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        (b"{", 400, None),
+        (b"[]", 400, None),
+        ({}, 400, "messages"),
+        ({"messages": []}, 400, "messages"),
+        ({"messages": "hi"}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": 3}]}, 400, "messages[0].content"),
+        ({"messages": [{"role": "x", "content": "a"}]}, 400, "messages[0].role"),
+        ({"messages": MESSAGES, "stream": "yes"}, 400, "stream"),
+        ({"messages": MESSAGES, "routing": {"alpha": 1.5}}, 400, "routing.alpha"),
+        ({"messages": MESSAGES, "routing": {"alpha": "0"}}, 400, "routing.alpha"),
+        ({"messages": MESSAGES, "routing": {"beta": 1}}, 400, "routing.beta"),
+        ({"messages": MESSAGES, "routing": {"models": ["x"]}}, 400, "routing.models"),
+        ({"messages": MESSAGES, "model": "no-such"}, 404, "model"),
+        ({"messages": MESSAGES, "model": "auto:gold"}, 404, "model"),
+        ({"messages": MESSAGES, "model": "auto:"}, 404, "model"),
+        ({"messages": MESSAGES, "model": "other"}, 403, "model"),
+        ({"messages": MESSAGES, "model": "small", "tools": [{}]}, 400, "model"),
+    ],
+)
+async def test_bad_requests(body, status, param):
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with client() as c:
+        response = await c.post(CHAT, content=content)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (status, param)
+    assert set(error) == {"message", "type", "param", "code"}
+    assert "secret" not in response.text
+
+
+async def test_nan_is_not_json():
+    content = b'{"messages": [], "routing": {"alpha": NaN}}'
+    async with client() as c:
+        response = await c.post(CHAT, content=content)
+
+    assert response.json()["error"]["code"] == "invalid_json"
+
+
+@pytest.mark.parametrize("alpha", ["nan", "2", "-0.1", "much", "inf"])
+async def test_a_bad_alpha_header(alpha):
+    async with client() as c:
+        body = {"messages": MESSAGES}
+        response = await c.post(CHAT, json=body, headers={"x-routing-alpha": alpha})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "x-routing-alpha"
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer sk-av-x", "Basic sk-av-t"])
+async def test_without_a_known_key_nothing_is_read(header):
+    async with client() as c:
+        headers = {"authorization": header}
+        response = await c.post(CHAT, content=b"{", headers=headers)
+
+    assert response.status_code == 401
+    assert response.json()["error"]["type"] == "authentication_error"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_limit(chunked):
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * 10
+
+    async with client(limits={"max_body_bytes": 100}) as c:
+        content = parts() if chunked else b" " * 200
+        response = await c.post(CHAT, content=content)
+
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nope", 404), ("GET", CHAT, 405), ("GET", "/v1/models/other", 404)],
+)
+async def test_paths_that_do_not_exist(method, path, status):
+    async with client() as c:
+        response = await c.request(method, path)
+
+    assert response.status_code == status
+    assert "message" in response.json()["error"]
+
+
+async def test_a_stream_ends_with_usage_and_done():
+    body = {"messages": MESSAGES, "stream": True}
+    body["stream_options"] = {"include_usage": True}
+    async with client() as c:
+        response = await c.post(CHAT, json=body)
+
+    *_, usage, done, rest = response.text.split("\n\n")
+    assert json.loads(usage[6:])["usage"]["cost"] == 0.25
+    assert json.loads(usage[6:])["id"] == "gen-1"
+    assert (done, rest) == ("data: [DONE]", "")
+
+
+async def test_a_stream_that_breaks_ends_with_an_error_event():
+    backend = ScriptedBackend(cut=UpstreamError("It broke."))
+    async with client(backend=backend) as c:
+        body = {"messages": MESSAGES, "stream": True}
+        response = await c.post(CHAT, json=body)
+
+    *_, last, _ = response.text.split("\n\n")
+    assert json.loads(last[6:])["error"]["message"] == "It broke."
+    assert "[DONE]" not in response.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_next_model_answers_where_one_fails(stream):
+    backend = ScriptedBackend({"small": UpstreamError("down")})
+    async with client(backend=backend) as c:
+        body = {"messages": MESSAGES, "stream": stream}
+        response = await c.post(CHAT, json=body)
+
+    assert response.headers["x-routed-model"] == "large"
+    assert response.headers["x-routing-fallbacks"] == "1; small=upstream_error"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "attempts"),
+    [
+        (InvalidRequest("no"), 400, 1),
+        (RateLimited("later", retry_after_s=7), 429, 2),
+        (UpstreamError("down"), 502, 2),
+    ],
+)
+async def test_when_nothing_is_left_the_last_error_is_told(error, status, attempts):
+    backend = ScriptedBackend({"small": error, "large": error})
+    async with client(backend=backend) as c:
+        response = await c.post(CHAT, json={"messages": MESSAGES})
+
+    assert response.status_code == status
+    assert len(backend.requests) == attempts
+    assert response.headers.get("retry-after") == ("7" if status == 429 else None)
+
+
+@pytest.mark.parametrize(
+    "router",
+    [FixedRouter(error=RoutingUnavailable("gone")), FixedRouter(hang=True)],
+)
+async def test_routing_that_fails_does_not_fail_the_request(router):
+    async with client(router=router, limits={"route_timeout_s": 0.01}) as c:
+        response = await c.post(CHAT, json={"messages": MESSAGES})
+
+    assert response.status_code == 200
+    assert response.headers["x-routing"] == "fallback"
+    assert response.headers["x-routed-model"] == "large"
+
+
+async def test_route_reports_and_fails_openly():
+    async with client() as c:
+        report = (await c.post("/v1/route", json={"messages": MESSAGES})).json()
+    async with client(router=FixedRouter(error=RoutingUnavailable("gone"))) as c:
+        failed = await c.post("/v1/route", json={"messages": MESSAGES})
+        ready = await c.get("/readyz")
+
+    assert report["model"] == "small"
+    assert [row["model"] for row in report["ranking"]] == ["small", "large"]
+    assert (failed.status_code, ready.status_code) == (503, 503)
+
+
+async def test_tiers_by_path_and_by_name():
+    router = FixedRouter()
+    body = {"messages": MESSAGES}
+    async with client(router=router) as c:
+        await c.post(f"/tiers/economy{CHAT}", json=body)
+        await c.post(CHAT, json={**body, "model": "auto:narrow"})
+        clash = {**body, "model": "auto:narrow"}
+        response = await c.post(f"/tiers/economy{CHAT}", json=clash)
+
+    assert [query.alpha for query in router.queries] == [0.2, 0.9]
+    assert router.queries[1].candidates == ("small",)
+    assert response.status_code == 400
+
+
+async def test_a_key_sees_its_own_models_only():
+    async with client() as c:
+        listed = (await c.get("/v1/models")).json()["data"]
+
+    names = [entry["id"] for entry in listed]
+    assert names == ["auto", "auto:economy", "auto:narrow", "large", "small"]
+
+
+async def test_prompts_reach_no_log(caplog):
+    caplog.set_level(logging.DEBUG)
+    backend = ScriptedBackend({"small": UpstreamError("down")})
+    router = FixedRouter(error=RoutingUnavailable("gone"))
+    async with client(router, backend) as c:
+        await c.post(CHAT, json={"messages": MESSAGES})
+
+    assert caplog.records
+    assert "secret" not in caplog.text
+
+
+async def test_a_named_model_need_not_be_in_the_tenant_s_own_tier():
+    keys = [{"env": "TEST_KEY"}]
+    tenants = [{"id": "t", "cost_tier": "narrow", "keys": keys}]
+    async with client(tenants=tenants) as c:
+        named = await c.post(CHAT, json={"messages": MESSAGES, "model": "large"})
+        auto = await c.post(CHAT, json={"messages": MESSAGES})
+
+    assert named.headers["x-routed-model"] == "large"
+    assert auto.headers["x-routed-model"] == "small"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_decision_is_explained_with_the_answer_if_that_is_asked_for(stream):
+    async with client() as c:
+        body = {"messages": MESSAGES, "stream": stream, "routing": {"explain": True}}
+        response = await c.post(CHAT, json=body)
+
+    if stream:
+        *_, last, done = [part for part in response.text.split("\n\n") if part]
+        assert done == "data: [DONE]"
+        answer = json.loads(last.removeprefix("data: "))
+        assert answer["choices"] == []
+    else:
+        answer = response.json()
+    assert answer["routing"]["model"] == response.headers["x-routed-model"]
+    assert [row["model"] for row in answer["routing"]["ranking"]] == ["small", "large"]

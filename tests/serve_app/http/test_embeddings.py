@@ -1,0 +1,138 @@
+"""Embeddings: OpenAI's shape around the encoder that routes."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.errors import (
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    RoutingUnavailable,
+    UpstreamTimeout,
+)
+from serve_app.http.embeddings import Embeddings
+from tests.length_encoder import Lengths
+
+
+async def answered(encoder: Lengths | None = None, **body: Any) -> dict[str, Any]:
+    embeddings = Embeddings(encoder or Lengths(), timeout_s=5)
+    return json.loads(await embeddings.answer(json.dumps(body).encode()))
+
+
+async def test_the_whole_answer():
+    assert await answered(model="auto", input=["a", "bcd"]) == {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": 0, "embedding": [1.0, 0.1]},
+            {"object": "embedding", "index": 1, "embedding": [3.0, 0.1]},
+        ],
+        "model": "org/lengths",
+        "usage": {"prompt_tokens": 4, "total_tokens": 4},
+    }
+
+
+async def test_base64_holds_little_endian_float32():
+    answer = await answered(input="abc", encoding_format="base64", dimensions=2)
+
+    data = base64.b64decode(answer["data"][0]["embedding"])
+    assert np.frombuffer(data, "<f4").tolist() == [3.0, np.float32(0.1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "code"),
+    [
+        ({"input": ""}, "input", "invalid_value"),
+        ({"input": []}, "input", "invalid_value"),
+        ({"input": ["a", ""]}, "input", "invalid_value"),
+        ({"input": ["a"] * 2049}, "input", "invalid_value"),
+        ({"input": [1, 2]}, "input", "invalid_value"),
+        ({"input": [[1, 2]]}, "input", "invalid_value"),
+        ({"input": {"a": 1}}, "input", "invalid_value"),
+        ({"input": "x" * 9}, "input", "context_length_exceeded"),
+        ({"input": "x" * (2**20 + 1)}, "input", "context_length_exceeded"),
+        ({"dimensions": 1}, "dimensions", "invalid_value"),
+        ({"dimensions": 0}, "dimensions", "invalid_value"),
+        ({"encoding_format": "int8"}, "encoding_format", "invalid_value"),
+        ({"input_type": "query"}, "input_type", "invalid_value"),
+    ],
+)
+async def test_bad_requests_name_the_field(change, param, code):
+    encoder = Lengths()
+    with pytest.raises(InvalidRequest) as raised:
+        await answered(encoder, **{"model": "auto", "input": "a", **change})
+
+    assert (raised.value.param, raised.value.code) == (param, code)
+    assert not encoder.pieces
+
+
+async def test_token_arrays_are_refused_in_words():
+    with pytest.raises(InvalidRequest, match="token arrays are not supported"):
+        await answered(input=[[15496, 995]])
+
+
+async def test_a_text_that_is_too_long_is_named():
+    with pytest.raises(InvalidRequest, match=r"input\[1\] has 9 tokens, .* reads 8"):
+        await answered(input=["a", "x" * 9])
+
+
+async def test_an_estimate_of_tokens_refuses_nothing():
+    answer = await answered(Lengths(exact=False), input="x" * 9)
+
+    assert answer["usage"]["prompt_tokens"] == 9
+
+
+@pytest.mark.parametrize("model", ["auto", "org/lengths"])
+async def test_names_of_the_encoder(model):
+    assert (await answered(model=model, input="a"))["model"] == "org/lengths"
+
+
+@pytest.mark.parametrize("model", ["text-embedding-3-small", "auto:economy"])
+async def test_other_models_do_not_exist(model):
+    with pytest.raises(NotFound) as raised:
+        await answered(model=model, input="a")
+
+    assert raised.value.code == "model_not_found"
+    assert "org/lengths" in raised.value.message
+
+
+async def test_many_texts_go_to_the_embedder_piece_by_piece():
+    encoder = Lengths(exact=False)
+    texts = ["x" * 1500] * 5 + ["a"] * 40 + ["y" * 5000]
+
+    answer = await answered(encoder, input=texts)
+
+    lengths = [row["embedding"][0] for row in answer["data"]]
+    assert lengths == [len(text) for text in texts]
+    assert [len(piece) for piece in encoder.pieces] == [2, 2, 32, 9, 1]
+
+
+async def test_requests_take_turns_at_the_embedder():
+    encoder = Lengths()
+    embeddings = Embeddings(encoder, timeout_s=5)
+    bodies = [json.dumps({"input": ["a"] * 64}).encode() for _ in range(4)]
+
+    await asyncio.gather(*map(embeddings.answer, bodies))
+
+    assert encoder.most_at_once == 1
+
+
+async def test_an_embedder_that_is_gone_is_said_to_be_overloaded():
+    gone = RoutingUnavailable("The embedder died while it answered.")
+    with pytest.raises(Overloaded, match="died"):
+        await answered(Lengths(error=gone), input="a")
+
+
+async def test_an_embedder_that_hangs_is_not_waited_for():
+    class Hanging(Lengths):
+        async def embed(self, texts: Sequence[str]) -> np.ndarray:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    with pytest.raises(UpstreamTimeout):
+        await Embeddings(Hanging(), timeout_s=0.01).answer(b'{"input": "a"}')

@@ -1,0 +1,52 @@
+"""What the URL and the headers ask for."""
+
+import pytest
+from starlette.requests import Request
+
+from deployments.errors import InvalidRequest
+from serve_app.http.incoming import asked
+
+HOSTS = {"gold.example.com": "gold"}
+
+
+def request(host: str, tier: str | None = None) -> Request:
+    return Request(
+        {
+            "type": "http",
+            "scheme": "https",
+            "server": ("10.0.0.1", 8000),
+            "path": "/",
+            "headers": [(b"host", host.encode())],
+            "path_params": {"cost_tier": tier} if tier else {},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "tier", "expected"),
+    [
+        ("gold.example.com", None, "gold"),
+        ("Gold.Example.com:8443", None, "gold"),
+        ("gold.example.com", "gold", "gold"),
+        ("example.com", None, None),
+        ("example.com", "economy", "economy"),
+        ("", None, None),
+    ],
+)
+def test_host_or_path_name_the_cost_tier(host, tier, expected):
+    assert asked(request(host, tier), HOSTS).cost_tier == expected
+
+
+def test_host_and_path_that_name_two():
+    with pytest.raises(InvalidRequest, match="'gold', the path of 'economy'"):
+        asked(request("gold.example.com", "economy"), HOSTS)
+
+
+@pytest.mark.parametrize("host", ["gold.example.com", "a b", "[::1"])
+def test_without_hosts_the_header_is_not_looked_at(host):
+    assert asked(request(host)).cost_tier is None
+
+
+@pytest.mark.parametrize("host", ["[::1", "a b", "x:y", "\xff"])
+def test_a_host_that_is_none_names_nothing(host):
+    assert asked(request(host), HOSTS).cost_tier is None

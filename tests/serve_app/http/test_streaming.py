@@ -1,0 +1,98 @@
+"""A started stream, to its very end."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deployments.errors import UpstreamError
+from deployments.protocol import Settlement, Usage
+from serve_app.answering.completion import Answered, Started
+from serve_app.answering.received import Received
+from serve_app.http.streaming import sse_body, usage_object
+from tests.fakes import FIRST_EVENT, SETTLEMENT
+
+ANSWERED = Answered("small", "simulator", "routed", 0.5, None, ())
+DONE = b"data: [DONE]\n\n"
+
+
+class Frames:
+    """A source that remembers whether it was closed."""
+
+    def __init__(self, *items: bytes | Settlement | Exception) -> None:
+        self._items = items
+        self.received = Received()
+        self.closed = False
+
+    async def read(self) -> AsyncIterator[bytes | Settlement]:
+        try:
+            for item in self._items:
+                if isinstance(item, Exception):
+                    raise item
+                if isinstance(item, bytes):
+                    self.received.add(item)
+                yield item
+        finally:
+            self.closed = True
+
+
+async def said(frames: Frames, *, include_usage: bool = False) -> list[bytes]:
+    started = Started(ANSWERED, frames.read(), frames.received)
+    return [part async for part in sse_body(started, include_usage=include_usage)]
+
+
+async def test_without_being_asked_no_usage_is_sent():
+    assert await said(Frames(FIRST_EVENT, SETTLEMENT)) == [FIRST_EVENT, DONE]
+
+
+async def test_the_usage_event_repeats_the_head_of_the_first():
+    _, usage, done = await said(Frames(FIRST_EVENT, SETTLEMENT), include_usage=True)
+
+    counts = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+    assert json.loads(usage.removeprefix(b"data: ")) == {
+        "id": "gen-1",
+        "created": 1,
+        "object": "chat.completion.chunk",
+        "model": "small",
+        "choices": [],
+        "usage": {**counts, "cost": 0.25},
+    }
+    assert done == DONE
+
+
+async def test_an_error_becomes_an_event_and_nothing_is_done():
+    first, last = await said(Frames(FIRST_EVENT, UpstreamError("It broke.")))
+
+    assert first == FIRST_EVENT
+    assert json.loads(last.removeprefix(b"data: "))["error"]["message"] == "It broke."
+
+
+async def test_a_client_that_leaves_closes_the_source():
+    frames = Frames(FIRST_EVENT, SETTLEMENT)
+    body = sse_body(
+        Started(ANSWERED, frames.read(), frames.received), include_usage=False
+    )
+    await anext(body)
+    await body.aclose()  # type: ignore[attr-defined]
+
+    assert frames.closed
+
+
+@pytest.mark.parametrize(
+    ("settlement", "expected"),
+    [
+        (Settlement(None, None, "unknown"), None),
+        (
+            Settlement(Usage(1, 2, 3, 4, 5), None, "unknown"),
+            {
+                "prompt_tokens": 1,
+                "completion_tokens": 2,
+                "total_tokens": 3,
+                "prompt_tokens_details": {"cached_tokens": 4},
+                "completion_tokens_details": {"reasoning_tokens": 5},
+            },
+        ),
+    ],
+)
+def test_what_is_unknown_is_left_out_of_the_usage(settlement, expected):
+    assert usage_object(settlement) == expected

@@ -1,0 +1,47 @@
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from serve_app.launching import launch
+
+HAPROXY_LOOPBACK = Path(launch.__file__).with_name("haproxy-wrapper")
+
+
+def test_a_taken_port_is_named_before_anything_is_started() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = {"http_options": {"port": port}, "applications": []}
+
+        with (
+            pytest.raises(launch.LaunchError, match=f"port {port} on 127.0.0.1 is"),
+            launch.local_cluster(config),
+        ):
+            pass
+
+
+def test_haproxy_listens_on_loopback_where_ray_says_everywhere(tmp_path: Path) -> None:
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(
+        "frontend prometheus\n    bind :9101\n"
+        "frontend http_frontend\n    bind *:8000\n"
+        "listen stats\n  bind *:8404\n  bind 127.0.0.1:7\n  bind :::8\n"
+    )
+
+    ran = subprocess.run(
+        [HAPROXY_LOOPBACK, "-db", "-f", config, "-sf", "7"],
+        env={"AVENGERS_HAPROXY": "/bin/echo", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout == f"-db -f {config} -sf 7\n"
+    assert config.read_text() == (
+        "frontend prometheus\n    bind 127.0.0.1:9101\n"
+        "frontend http_frontend\n    bind *:8000\n"
+        "listen stats\n  bind 127.0.0.1:8404\n  bind 127.0.0.1:7\n  bind :::8\n"
+    )
