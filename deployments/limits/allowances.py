@@ -14,12 +14,15 @@ others hold and do not use is missing to a replica that asks: at most the slice 
 and a replica gives back what it has not touched for a while.
 """
 
+import math
 from dataclasses import dataclass, field
 
 # A replica asks for so much of what is left at once, but never for less than it needs.
 _SLICE = 1 / 8
 _ROUNDING = 1e-9
 WINDOW_S = 60
+SLICE_S = 1  # how long a slice of a rate is good
+TICKS_A_SECOND = 20
 
 
 @dataclass(slots=True)
@@ -65,21 +68,22 @@ class Pool:
 
 @dataclass(slots=True)
 class RatePool:
-    """So much in any `WINDOW_S` seconds: what was handed out counts for that long.
+    """So much in any `WINDOW_S` seconds: what was used counts for that long.
 
-    A slice of it is good for a second; the rest is given back then, or counts as used.
-    So in any minute no more is used than the capacity, and one second's slices.
+    A slice is good for `SLICE_S`, and counts as if all of it were used at its end until
+    a replica says when it was, by the tick. So in no minute more is used than the
+    capacity, and what was used is free again a minute and a tick later.
     """
 
     capacity: float
-    granted: dict[int, float] = field(default_factory=dict)  # by the second
+    used: dict[int, float] = field(default_factory=dict)  # by the tick
 
     def available(self, now: float) -> float:
         """What can be handed out at `now`; never below 0."""
-        first = int(now) - WINDOW_S - 1
-        for second in [second for second in self.granted if second <= first]:
-            del self.granted[second]
-        return max(0.0, self.capacity - sum(self.granted.values()))
+        last = (now - WINDOW_S) * TICKS_A_SECOND
+        for tick in [tick for tick in self.used if tick <= last]:
+            del self.used[tick]
+        return max(0.0, self.capacity - sum(self.used.values()))
 
     def lease(self, need: float, now: float, n_replicas: int) -> float:
         """A slice of at least `need`; 0 if there is not so much."""
@@ -88,29 +92,44 @@ class RatePool:
             return 0.0
         share = available * _SLICE / max(1, n_replicas)
         granted = min(available, max(need, share))
-        second = int(now)
-        self.granted[second] = self.granted.get(second, 0.0) + granted
+        self.give_back(tick_of(now + SLICE_S), -granted)
         return granted
 
-    def give_back(self, second: int, amount: float) -> None:
-        """A replica did not use this part of what it got in that second."""
-        if second in self.granted:
-            self.granted[second] = max(0.0, self.granted[second] - amount)
+    def take(self, amount: float, now: float) -> bool:
+        """Use so much at once; False if there is not so much."""
+        if amount > self.available(now) + _ROUNDING:
+            return False
+        self.give_back(tick_of(now), -amount)
+        return True
+
+    def give_back(self, tick: int, amount: float) -> None:
+        """So much less was used in that tick; `amount` < 0: so much more."""
+        if amount < 0 or tick in self.used:
+            self.used[tick] = max(0.0, self.used.get(tick, 0.0) - amount)
 
     def whole_at(self, now: float) -> float:
         """When all of the capacity will be there again, if nobody asks before."""
         self.available(now)
-        taken = [second for second, granted in self.granted.items() if granted]
-        return float(max(taken) + WINDOW_S + 1) if taken else now
+        taken = [tick for tick, amount in self.used.items() if amount > _ROUNDING]
+        return _free_at(max(taken)) if taken else now
 
     def more_at(self, need: float, now: float) -> float:
         """When there will be so much again, if nobody asks before."""
         missing = need - self.available(now)
-        for second in sorted(self.granted):
-            missing -= self.granted[second]
+        for tick in sorted(self.used):
+            missing -= self.used[tick]
             if missing <= _ROUNDING:
-                return float(second + WINDOW_S + 1)
+                return _free_at(tick)
         return now + WINDOW_S
+
+
+def tick_of(at: float) -> int:
+    """The tick that ends at `at` or next after it."""
+    return math.ceil(at * TICKS_A_SECOND)
+
+
+def _free_at(tick: int) -> float:
+    return tick / TICKS_A_SECOND + WINDOW_S
 
 
 @dataclass(slots=True)

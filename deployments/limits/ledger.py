@@ -67,10 +67,14 @@ class Ledger:
     async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
         """See LedgerLike."""
         self._book.heard_of(replica)
-        if not returns:
+        budgets = [back for back in returns if back.resource.kind == "budget"]
+        for back in returns:
+            if back.resource.kind != "budget":  # in memory: it waits for no SQL
+                await self._book.give_back(replica, back)
+        if not budgets:
             return
         async with _translated(), self._turn:
-            for back in returns:
+            for back in budgets:
                 await self._book.give_back(replica, back)
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:

@@ -31,12 +31,13 @@ class Ask:
     """A replica needs a lease of at least `need`.
 
     `terms`: the tenant as the replica's configuration states it. They count where the
-    store has no such tenant.
+    store has no such tenant. `returns`: of the same resource, if it is a rate.
     """
 
     resource: Resource
     need: float
     terms: TenantConfig | None = None
+    returns: "tuple[Return, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,10 @@ class Grant:
 
     `resets_at` (unix time): when there is so much again if nothing was granted, else
     when all of it is there again; None if that cannot be told.
-    `good_for_s`: after that the rest must be given back, None = as long as one likes.
-    `period` names what the lease is of: give it back under that.
+    `good_for_s`: after that the rest must be given back, None = as long as one likes;
+    if nothing was granted, after that it may be asked for again.
+    `period` names what the lease is of: give it back under that. Of a rate it is the
+    tick in which the slice ends (`allowances`).
     """
 
     amount: float
@@ -61,6 +64,8 @@ class Grant:
 class Return:
     """A replica gives a part of its lease back.
 
+    Of a rate, `period` is a tick, and an `amount` < 0 was used in that tick: what was
+    used of a slice is given back under the slice's end, and told of its own tick.
     `rest`: it holds nothing more of it, and all that it used has been reported. So
     what was leased and never arrived is found.
     """

@@ -1,9 +1,8 @@
 """The Ledger's side of limits by the minute. It never waits for anything."""
 
-from deployments.limits.allowances import RatePool
+from deployments.limits.allowances import SLICE_S, RatePool, tick_of
 from deployments.limits.ledger_protocol import Ask, Grant, Resource, Return
 
-_SLICE_S = 1.0  # how long a slice of a rate is good
 _LATELY_S = 10.0
 
 
@@ -22,16 +21,21 @@ class RateBook:
         """A slice of a limit."""
         pool = self._pools.setdefault(ask.resource, RatePool(capacity))
         pool.capacity = capacity
+        for back in ask.returns:
+            pool.give_back(back.period, back.amount)
         asked = self._asked.setdefault(ask.resource, {})
         asked[replica] = now
         lately = sum(now - at < _LATELY_S for at in asked.values())
         amount = pool.lease(ask.need, now, lately)
-        resets_at = pool.whole_at(now) if amount else pool.more_at(ask.need, now)
-        left = pool.available(now)
-        return Grant(amount, capacity, left, resets_at, _SLICE_S, int(now))
+        left, period = pool.available(now), tick_of(now + SLICE_S)
+        if amount:
+            whole_at = pool.whole_at(now)
+            return Grant(amount, capacity, left, whole_at, SLICE_S, period)
+        more_at = pool.more_at(ask.need, now)
+        return Grant(amount, capacity, left, more_at, more_at - now, period)
 
     def give_back(self, back: Return) -> None:
-        """A part of a slice was not used."""
+        """A part of a slice was not used, or used at another time."""
         if pool := self._pools.get(back.resource):
             pool.give_back(back.period, back.amount)
 

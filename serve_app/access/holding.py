@@ -4,13 +4,18 @@ import asyncio
 import math
 from dataclasses import dataclass, field
 
-from deployments.limits.allowances import RatePool, Slice
+from deployments.limits.allowances import (
+    SLICE_S,
+    TICKS_A_SECOND,
+    RatePool,
+    Slice,
+    tick_of,
+)
 from deployments.limits.ledger_protocol import Grant, Resource, Return
 
 RATES = ("rpm", "tpm")
 # Nothing is asked for again so soon after it was refused.
 _REFUSED_S = 0.1
-_MANY = 1_000_000
 _ROUNDING = 1e-9
 
 
@@ -24,11 +29,12 @@ class Holding:
     resource: Resource
     part: Slice = field(default_factory=Slice)
     period: int = 0
+    asked_at: float = 0.0  # for the slice at hand
     expires_at: float | None = None
     capacity: float | None = None  # None: no limit, as far as is known
     left: float = 0.0  # with the Ledger, when it was last asked
     resets_at: float | None = None
-    late: dict[int, float] = field(default_factory=dict)  # unused, of other periods
+    late: dict[int, float] = field(default_factory=dict)  # to be given back, by period
     settled_at: float = 0.0
     unsure: bool = False  # the Ledger may think that more is held
     busy: "asyncio.Task[Grant | None] | asyncio.Task[None] | None" = None
@@ -49,18 +55,27 @@ class Holding:
         """Whether the lease has not expired."""
         return self.expires_at is None or now < self.expires_at
 
-    def draw(self, amount: float, now: float) -> bool:
-        """Reserve, if there is enough at hand."""
+    def draw(self, amount: float, now: float) -> int | None:
+        """Reserve, if there is enough at hand: under which period."""
         good = self.is_good(now) and self.capacity is not None
-        return good and self.part.reserve(amount, now)
+        if not good or not self.part.reserve(amount, now):
+            return None
+        if self.resource.kind not in RATES:
+            return self.period
+        # Used now and for good; the Ledger reckons with the end of the slice. It gave
+        # the slice no earlier than it was asked: so the tick is not too early.
+        self.part.settle(amount, amount)
+        tick = self.period - SLICE_S * TICKS_A_SECOND + tick_of(now - self.asked_at)
+        self._owe(self.period, amount)
+        self._owe(tick, -amount)
+        return tick
 
     def draw_alone(self, amount: float, now: float) -> bool:
         """The Ledger is away: a limit by the minute is kept here, by itself."""
         if self.resource.kind not in RATES or self.capacity is None:
             return False
         self._alone = self._alone or RatePool(self.capacity)
-        # As one of very many it gets what it needs and no slice.
-        return self._alone.lease(amount, now, _MANY) > 0
+        return self._alone.take(amount, now)
 
     def is_refused(self, amount: float, now: float) -> bool:
         """So much was refused a moment ago."""
@@ -85,8 +100,10 @@ class Holding:
         self.resets_at = grant.resets_at
         if grant.amount <= 0:
             owed = min(0.0, self.part.free)
-            self._refused = need + owed, now + _REFUSED_S
+            good_for_s = _REFUSED_S if grant.good_for_s is None else grant.good_for_s
+            self._refused = need + owed, now + min(_REFUSED_S, good_for_s)
             return
+        self.asked_at = asked_at
         if grant.period != self.period:
             self._begin(grant.period)
         if grant.good_for_s is not None:
@@ -99,21 +116,17 @@ class Holding:
         """A request has ended that had reserved of this period."""
         self.settled_at = now
         self._refused = math.inf, 0.0
-        if period == self.period:
+        if self.resource.kind in RATES:
+            self._owe(period, reserved - used)
+        elif period == self.period:
             self.part.settle(reserved, used)
             self.unsure |= self.part.free < 0
         elif reserved > used:
-            self.late[period] = self.late.get(period, 0.0) + reserved - used
-        elif self.resource.kind in RATES:
-            self.part.free -= used - reserved
+            self._owe(period, reserved - used)
 
     def surplus(self, now: float, idle_s: float, reported: float) -> list[Return]:
         """What to give back. `reported`: what was settled before is with the Ledger."""
-        found = [
-            Return(self.resource, period, amount)
-            for period, amount in self.late.items()
-        ]
-        self.late.clear()
+        found = self._overdue()
         quiet = self._is_quiet(now, idle_s, reported)
         amount = self.part.idle(now, idle_s if self.is_good(now) else 0.0)
         if amount > 0 or (self.unsure and quiet):
@@ -122,6 +135,26 @@ class Holding:
                 self.unsure = False
                 self.part = Slice(touched=self.part.touched)
         return found
+
+    def cleared(self) -> tuple[Return, ...]:
+        """What is given back when more is asked for: of a rate, the slice at hand."""
+        if self.resource.kind not in RATES:
+            return ()
+        self._owe(self.period, self.part.free)
+        self.part.free = 0.0
+        return tuple(self._overdue())
+
+    def _overdue(self) -> list[Return]:
+        """What is not of the lease at hand, or no longer."""
+        late, self.late = self.late, {}
+        return [
+            Return(self.resource, period, amount)
+            for period, amount in late.items()
+            if abs(amount) > _ROUNDING
+        ]
+
+    def _owe(self, period: int, amount: float) -> None:
+        self.late[period] = self.late.get(period, 0.0) + amount
 
     def _is_quiet(self, now: float, idle_s: float, reported: float) -> bool:
         """Nothing is under way, and nothing that was used is still to be reported."""
@@ -132,8 +165,6 @@ class Holding:
     def _begin(self, period: int) -> None:
         old = self.part
         if old.free > 0:
-            self.late[self.period] = self.late.get(self.period, 0.0) + old.free
-        # Tokens that were used beyond a reservation are still owed.
-        owed = min(0.0, old.free) if self.resource.kind in RATES else 0.0
-        self.part = Slice(free=owed, touched=old.touched)
+            self._owe(self.period, old.free)
+        self.part = Slice(touched=old.touched)
         self.period = period

@@ -68,13 +68,15 @@ class Holdings:
         holding = self.of(resource)
         for _ in range(_TRIES):
             now = self._clock()
-            if holding.draw(amount, now):
-                return Reservation(resource, amount, holding.period)
+            period = holding.draw(amount, now)
+            if period is not None:
+                return Reservation(resource, amount, period)
             if holding.is_refused(amount, now):
                 return None
             mine = holding.busy is None
             if mine:
-                self._begin(holding, Ask(resource, holding.need(amount, now), terms))
+                need, returns = holding.need(amount, now), holding.cleared()
+                self._begin(holding, Ask(resource, need, terms, returns))
             grant = await _answer(holding)
             if mine and grant is None:
                 return Reservation(resource, amount, None)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deployments.limits.allowances import WINDOW_S, Pool, RatePool, Slice
+from deployments.limits.allowances import WINDOW_S, Pool, RatePool, Slice, tick_of
 
 
 def test_a_slice_is_at_least_what_is_needed_and_at_most_what_is_there():
@@ -121,18 +121,33 @@ def test_spend_exceeds_the_capacity_only_by_what_was_used_beyond_reservations(se
     assert world.spent > 50, "the budget must be usable, too"
 
 
-def test_a_rate_holds_in_any_minute_not_only_in_those_of_the_clock():
+@pytest.mark.parametrize("rate", [11, 30, 97])
+def test_in_any_minute_as_much_is_used_as_the_limit_and_no_more(rate):
     pool, used = RatePool(capacity=600), []
-    for tick in range(3 * WINDOW_S * 10):
-        now = 1000.7 + tick / 10
-        used += [now] * int(pool.lease(5.0, now, n_replicas=1000) > 0)
+    for number in range(4 * WINDOW_S * rate):
+        now = 1000.7 + number / rate
+        used += [now] * int(pool.take(1.0, now))
 
     counted = [
-        5 * sum(start <= at < start + WINDOW_S for at in used)
-        for start in range(1000, 1120)
+        sum(start <= at < start + WINDOW_S for at in used)
+        for start in range(1001, 1180)
     ]
     assert max(counted) <= 600
-    assert 5 * len(used) >= 0.98 * 3 * 600
+    assert min(counted) >= 0.98 * 600
+
+
+def test_a_slice_counts_as_used_at_its_end_until_it_is_told_when():
+    pool = RatePool(capacity=10)
+    assert pool.lease(10, 100.0, 1) == 10
+    assert not pool.take(1, 160.9)
+    assert pool.take(1, 161.0)
+    used = RatePool(capacity=10)
+    used.lease(10, 100.0, 1)
+    used.give_back(tick_of(101.0), 10)
+    used.give_back(tick_of(100.2), -10)
+
+    assert not used.take(1, 160.1)
+    assert used.take(1, 160.25)
 
 
 def test_what_is_given_back_can_be_had_again():
@@ -141,7 +156,7 @@ def test_what_is_given_back_can_be_had_again():
     assert pool.lease(1, 101.0, 1) == 0
     assert pool.more_at(1, 101.0) == 161
 
-    pool.give_back(100, 4)
+    pool.give_back(tick_of(101.0), 4)
     assert pool.lease(4, 101.0, 1) == 4
     assert pool.lease(6, 160.9, 1) == 0
     assert pool.lease(6, 161.0, 1) == 6

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from deployments.errors import Overloaded
-from deployments.limits.ledger_protocol import Resource
+from deployments.limits.ledger_protocol import Ask, Resource
 from serve_app.access.holdings import Holdings, Reservation
 from tests.deployments.store.made import tenant
-from tests.serve_app.fake_ledger import Clock, FakeLedger
+from tests.serve_app.fake_ledger import START, Clock, FakeLedger
 
 BUDGET, PLACES = Resource("budget", "t"), Resource("parallel", "t")
 RPM, TPM = Resource("rpm", "t"), Resource("tpm", "t")
@@ -249,3 +249,31 @@ async def test_corrections_change_what_is_free(holdings, clock):
     holdings.correct(BUDGET, clock.now, by=-2.0)
 
     assert await holdings.reserve(BUDGET, 2.0) is not None
+
+
+@pytest.mark.parametrize("rate", [12, 30, 120])
+async def test_under_steady_pressure_every_minute_lets_in_what_the_limit_says(rate):
+    clock = Clock()
+    ledger = FakeLedger(clock, tenant(rpm_limit=600))
+    replicas = [Holdings(name, ledger, clock) for name in "abcd"]
+    let_in = []
+    for number in range(200 * rate):
+        clock.now = START + number / rate
+        if number % rate == 0:
+            for replica in replicas:
+                await replica.give_back_idle()
+        if await replicas[number % 4].reserve(RPM, 1):
+            let_in.append(number / rate)
+
+    counted = [sum(at <= t < at + 60 for t in let_in) for at in range(139)]
+    assert max(counted) <= 600
+    assert min(counted) >= 0.98 * 600
+
+
+async def test_a_replica_that_is_killed_has_used_its_slice_for_a_minute(clock, ledger):
+    await taken(Holdings("killed", ledger, clock), RPM, 1)
+    grant = await ledger.book.lease("a", Ask(RPM, 70))
+    assert (grant.amount, grant.left) == (70, 0)
+
+    clock.now += 62
+    assert (await ledger.book.lease("a", Ask(RPM, 80))).amount == 80
