@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from deployments.errors import ServingError
 from deployments.limits.ledger_protocol import LedgerLike
-from deployments.usage.journal import Journal
+from deployments.usage.recorder import Recorder
 from deployments.usage.shipper import Shipper
 from serve_app.access.holdings import Holdings
 from serve_app.gateway import Gateway
@@ -22,12 +22,17 @@ class Background:
     """Refreshes the accounts, gives idle leases back, ships usage records."""
 
     def __init__(
-        self, gateway: Gateway, ledger: LedgerLike, journal: Journal, holdings: Holdings
+        self,
+        gateway: Gateway,
+        ledger: LedgerLike,
+        recorder: Recorder,
+        holdings: Holdings,
     ) -> None:
         self._gateway = gateway
         self._ledger = ledger
         self._holdings = holdings
-        self._journal = journal
+        self._recorder = recorder
+        self._journal = journal = recorder.journal
         self._shipper = Shipper(journal.directory, journal, ledger)
         self._reported_until = 0.0
         self._mark = (0.0, 0)  # a time, and how many records there were by then
@@ -47,6 +52,7 @@ class Background:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            self._recorder.recover()
             # Ships what is left and closes us with the Ledger: that ends our leases.
             await self._shipper.stop()
 
@@ -57,8 +63,10 @@ class Background:
             self._gateway.take(snapshot)
 
     async def _give_back(self) -> None:
+        self._recorder.recover()
         at, appended = self._mark
-        if self._journal.appended - self._shipper.pending >= appended:
+        shipped = self._journal.appended - self._shipper.pending
+        if shipped >= appended and not self._recorder.waiting:
             self._reported_until = at
             self._mark = time.time(), self._journal.appended
         await self._holdings.give_back_idle(self._reported_until)

@@ -120,6 +120,10 @@ class UsageConfig(_Frozen):
         default=None,
         description="directory of the journal; none = no records. `~` is the home",
     )
+    when_full: Literal["refuse", "answer"] = Field(
+        default="refuse",
+        description="what becomes of requests while the journal cannot be written",
+    )
 
 
 class DatabaseConfig(_Frozen):

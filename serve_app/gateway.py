@@ -48,6 +48,7 @@ class Gateway:
         )
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)
+        self._sink = sink
         self._admission = Admission(
             holdings, unpriced_usd=config.limits.unpriced_usd, clock=time.time
         )
@@ -100,7 +101,12 @@ class Gateway:
         return make_plan(self._directory, tenant, chat, asked, surfaces_of)
 
     async def admit(self, plan: Plan, chat: Chat) -> Ticket:
-        """Reserve what a request draws on; RateLimited if there is none left."""
+        """Reserve what a request draws on; RateLimited if there is none left.
+
+        Overloaded if its usage could not be recorded.
+        """
+        if self._sink is not None:
+            self._sink.check()
         return await self._admission.admit(
             plan.tenant,
             plan.prompt,

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.limits.ledger_handle import RemoteLedger
 from deployments.usage.journal import Journal
+from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
 from serve_app.answering.run import BackendPort
 from serve_app.background import Background
@@ -36,15 +37,16 @@ class GatewayReplica:
         ports = {name: _port(name, handle, config) for name, handle in backends.items()}
         directory = config.usage.journal
         journal = Journal(Path(directory).expanduser()) if directory else None
+        recorder = _recorder(journal, config)
         remote = RemoteLedger(ledger) if ledger is not None else None
         self._ledger = remote
         admin_key = AdminKey.named(config.auth.admin_key_env)
         self._admin = Admin(remote, admin_key) if remote and admin_key else None
         holdings = Holdings(journal.replica, remote) if journal and remote else None
-        self._gateway = Gateway(config, RemoteRouter(router), ports, journal, holdings)
+        self._gateway = Gateway(config, RemoteRouter(router), ports, recorder, holdings)
         self._background = (
-            Background(self._gateway, remote, journal, holdings)
-            if remote and journal and holdings
+            Background(self._gateway, remote, recorder, holdings)
+            if remote and recorder and holdings
             else None
         )
         self._embeddings = Embeddings(
@@ -70,6 +72,12 @@ class GatewayReplica:
             admin=self._admin,
             background=running,
         )
+
+
+def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:
+    if journal is None:
+        return None
+    return Recorder(journal, refuse=config.usage.when_full == "refuse")
 
 
 def _port(name: str, handle: DeploymentHandle, config: AppConfig) -> BackendPort:

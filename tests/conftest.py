@@ -1,3 +1,3 @@
 """Fixtures for tests of every package."""
 
-pytest_plugins = ["tests.postgresql"]
+pytest_plugins = ["tests.postgresql", "tests.small_disk"]

@@ -18,6 +18,7 @@ from deployments.protocol import (
     Settlement,
     Usage,
 )
+from deployments.usage.record import UsageRecord
 from serve_app.answering.metering import Sink
 from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig
@@ -64,6 +65,13 @@ def app_config(**changes: Any) -> AppConfig:
             **changes,
         }
     )
+
+
+class Records(list[UsageRecord]):
+    """A sink that is never full."""
+
+    def check(self) -> None:
+        pass
 
 
 class FixedRouter:

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from deployments.usage.journal_files import (
+    ballast_path,
     lock_path,
     records_files,
     rejected_path,
@@ -104,6 +105,7 @@ class Backlog:
         for _, path in records_files(self._directory, self.replica):
             path.unlink(missing_ok=True)
         self._shipped.unlink(missing_ok=True)
+        ballast_path(self._directory, self.replica).unlink(missing_ok=True)
         lock_path(self._directory, self.replica).unlink(missing_ok=True)
 
 

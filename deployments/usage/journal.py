@@ -7,6 +7,7 @@ cut loses at most that second.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import secrets
@@ -44,6 +45,7 @@ class Journal:
         self._disk = ThreadPoolExecutor(1, "journal")
         self._syncing: asyncio.TimerHandle | None = None
         self._number = -1
+        self._torn = False  # the file ends with a part of a record
         self._begin_file()
 
     def append(self, record: UsageRecord) -> None:
@@ -51,11 +53,16 @@ class Journal:
         line = record.to_json() + b"\n"
         if self._size and self._size + len(line) > self._rotate_bytes:
             self._rotate()
+        if self._torn:
+            line = b"\n" + line  # a part of a record stands alone: it harms no other
         written = os.write(self._file, line)
         if written < len(line):
             # The disk is full: nothing may be glued to a part of a record.
+            self._torn = True
             os.ftruncate(self._file, self._size)
-            raise OSError(f"{self.path.name}: only a part of a record was written")
+            self._torn = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path.name)
+        self._torn = False
         self._size += written
         self.appended += 1
         self._sync_soon()
@@ -71,6 +78,7 @@ class Journal:
     def _begin_file(self) -> None:
         path = records_path(self.directory, self.replica, self._number + 1)
         self._file = os.open(path, _FLAGS, 0o600)
+        self._torn = False
         self._number += 1
         self._size = 0
         self.path = path

@@ -5,6 +5,7 @@
                               over what it has left
 `usage-REPLICA.shipped`       up to where the records have been taken
 `usage-REPLICA.rejected`      lines that could not be taken: kept for people
+`usage-REPLICA.ballast`       space that is freed when the disk is full
 """
 
 import fcntl
@@ -29,6 +30,11 @@ def shipped_path(directory: Path, replica: str) -> Path:
 def rejected_path(directory: Path, replica: str) -> Path:
     """A replica's lines that could not be taken."""
     return directory / f"usage-{replica}.rejected"
+
+
+def ballast_path(directory: Path, replica: str) -> Path:
+    """Space that is held for records of a full disk."""
+    return directory / f"usage-{replica}.ballast"
 
 
 def lock_path(directory: Path, replica: str) -> Path:

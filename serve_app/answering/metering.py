@@ -40,6 +40,9 @@ class Sink(Protocol):
     def append(self, record: UsageRecord) -> None:
         """Keep one record; OSError if that cannot be."""
 
+    def check(self) -> None:
+        """Overloaded if the record of a new request could not be kept."""
+
 
 class Meter:
     """Collects what becomes the record of one request."""

@@ -13,6 +13,7 @@ from deployments.limits.ledger_protocol import Resource
 from deployments.store.database import Database
 from deployments.usage.journal import Journal
 from deployments.usage.journal_files import replicas
+from deployments.usage.recorder import Recorder
 from serve_app import background as module
 from serve_app.access.holdings import Holdings
 from serve_app.background import Background
@@ -31,7 +32,8 @@ class World:
         self.gateway = gateway()
         self.journal = Journal(self.folder)
         self.holdings = Holdings(self.journal.replica, ledger)
-        self.background = Background(self.gateway, ledger, self.journal, self.holdings)
+        recorder = Recorder(self.journal)
+        self.background = Background(self.gateway, ledger, recorder, self.holdings)
 
     async def spend(self, usd: float) -> None:
         """A request that reserves a dollar."""

@@ -29,6 +29,9 @@ class Records(list[UsageRecord]):
         super().append(record)
         self._changed.set()
 
+    def check(self) -> None:
+        pass
+
     async def are(self, n: int) -> None:
         while len(self) < n:
             self._changed.clear()
@@ -163,6 +166,9 @@ async def test_a_disk_that_refuses_a_record_is_no_error_of_the_client(caplog):
     class Full:
         def append(self, record: UsageRecord) -> None:
             raise OSError(28, "No space left on device")
+
+        def check(self) -> None:
+            pass
 
     made = gateway(sink=Full())
     await made.completions.complete(call_of(made))

@@ -10,7 +10,7 @@ import pytest
 from deployments.errors import UpstreamError
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
-from tests.fakes import FIRST_EVENT, FixedRouter, ScriptedBackend, gateway
+from tests.fakes import FIRST_EVENT, FixedRouter, Records, ScriptedBackend, gateway
 from tests.length_encoder import Lengths
 
 TEXT = "Tell me a secret, and tell it so that nobody else in this room understands it."
@@ -39,7 +39,7 @@ async def client(
 
 @pytest.mark.parametrize("surface", SURFACES)
 async def test_an_answer_is_routed_by_its_text_and_recorded(surface):
-    router, backend, records = FixedRouter(), ScriptedBackend(), []
+    router, backend, records = FixedRouter(), ScriptedBackend(), Records()
     async with client(router, backend, records) as c:
         body = {**BODIES[surface], "seed": 1, "routing": {"alpha": 0.25}}
         response = await c.post(f"/v1/{surface}", json=body)
