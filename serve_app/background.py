@@ -12,10 +12,12 @@ from deployments.usage.recorder import Recorder
 from deployments.usage.shipper import Shipper
 from serve_app.access.holdings import Holdings
 from serve_app.gateway import Gateway
+from serve_app.health import Health
 
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
+_AWAY_S = 5.0  # a Ledger that was not heard of for so long is away
 
 
 class Background:
@@ -37,6 +39,13 @@ class Background:
         self._reported_until = 0.0
         self._mark = (0.0, 0)  # a time, and how many records there were by then
         self._failing: set[str] = set()
+        self._heard_at = time.monotonic()  # of the Ledger
+
+    def health(self) -> Health:
+        """As it is now."""
+        pending = self._shipper.pending + self._recorder.waiting
+        reachable = time.monotonic() - self._heard_at < _AWAY_S
+        return Health(reachable, pending, self._recorder.problem)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -61,6 +70,8 @@ class Background:
         snapshot = await self._ledger.snapshot(known)
         if snapshot is not None:
             self._gateway.take(snapshot)
+        self._gateway.warn(await self._ledger.soft_budgets_reached())
+        self._heard_at = time.monotonic()
 
     async def _give_back(self) -> None:
         self._recorder.recover()

@@ -8,6 +8,7 @@ from artifacts.policy import RoutingDecision
 from deployments.backends.breaker import Breakers
 from deployments.catalog import ModelSpec
 from deployments.errors import ServingError
+from deployments.limits.ledger_protocol import BudgetState
 from deployments.protocol import RouteQuery, RouterLike, decided
 from deployments.routing.coalescing import Coalescer
 from deployments.store.snapshot import Snapshot
@@ -21,6 +22,7 @@ from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig, LiveSettings
+from serve_app.http.budget_json import budget_warning
 from serve_app.http.route_report import route_report
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -49,6 +51,7 @@ class Gateway:
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)
         self._sink = sink
+        self._warnings: Mapping[str, str] = {}
         self._admission = Admission(
             holdings, unpriced_usd=config.limits.unpriced_usd, clock=time.time
         )
@@ -82,6 +85,10 @@ class Gateway:
         """Tenants, tiers and models as they are now; one request keeps one view."""
         return self._directory
 
+    def warn(self, budgets: Sequence[BudgetState]) -> None:
+        """These tenants have spent their soft budgets; nobody else has."""
+        self._warnings = {each.tenant: budget_warning(each) for each in budgets}
+
     def apply(self, changes: Mapping[str, Any]) -> None:
         """Replace parts of the live settings; ValueError leaves all as it was."""
         current = self._directory.settings
@@ -107,12 +114,15 @@ class Gateway:
         """
         if self._sink is not None:
             self._sink.check()
-        return await self._admission.admit(
+        ticket = await self._admission.admit(
             plan.tenant,
             plan.prompt,
             chat.request.output_tokens,
             configured=plan.tenant.id in self._configured,
         )
+        if warning := self._warnings.get(plan.tenant.id):
+            ticket.headers["x-budget-warning"] = warning
+        return ticket
 
     async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
         """The decision without the answer, and why."""
@@ -122,7 +132,9 @@ class Gateway:
         return route_report(explanation, plan, time.perf_counter() - start)
 
     async def ready(self) -> bool:
-        """Whether the whole decision path answers."""
+        """Whether the whole decision path answers; Overloaded if no usage is kept."""
+        if self._sink is not None:
+            self._sink.check()
         try:
             await self._router.route([RouteQuery(_PROBE, alpha=1.0)])
         except ServingError:

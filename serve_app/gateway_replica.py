@@ -17,6 +17,7 @@ from serve_app.answering.run import BackendPort
 from serve_app.background import Background
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
+from serve_app.health import Health
 from serve_app.http.admin import Admin
 from serve_app.http.admin_key import AdminKey
 from serve_app.http.api import build_api
@@ -41,9 +42,13 @@ class GatewayReplica:
         remote = RemoteLedger(ledger) if ledger is not None else None
         self._ledger = remote
         admin_key = AdminKey.named(config.auth.admin_key_env)
-        self._admin = Admin(remote, admin_key) if remote and admin_key else None
         holdings = Holdings(journal.replica, remote) if journal and remote else None
         self._gateway = Gateway(config, RemoteRouter(router), ports, recorder, holdings)
+        self._admin = (
+            Admin(remote, admin_key, lambda: self._gateway.directory)
+            if remote and admin_key
+            else None
+        )
         self._background = (
             Background(self._gateway, remote, recorder, holdings)
             if remote and recorder and holdings
@@ -71,6 +76,7 @@ class GatewayReplica:
             usage=self._ledger,
             admin=self._admin,
             background=running,
+            health=self._background.health if self._background else Health,
         )
 
 

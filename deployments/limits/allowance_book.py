@@ -108,6 +108,10 @@ class AllowanceBook:
             raise NotFound(message, code="tenant_not_found")
         return await self._budgets.state(tenant, self._clock())
 
+    def soft_budgets_reached(self) -> list[BudgetState]:
+        """Of those that were charged since the start."""
+        return self._budgets.soft_budgets_reached(self._clock())
+
     def _free_places(self, replica: str) -> None:
         for pool in self._places.values():
             pool.forget(replica)

@@ -12,6 +12,7 @@ from typing import Protocol
 from deployments.budget_period import Period, period_of
 from deployments.limits.allowances import Pool
 from deployments.limits.ledger_protocol import BudgetState, Grant, Return
+from deployments.limits.soft_budgets import SoftBudgets
 from deployments.store.usage_query import Charge, Spend
 from deployments.tenancy import TenantConfig
 
@@ -47,6 +48,7 @@ class BudgetBook:
         self._leases = leases
         self._pools: dict[tuple[str, int], Pool] = {}
         self._tenants: Mapping[str, TenantConfig] = {}
+        self._soft = SoftBudgets()
 
     async def start(self) -> None:
         """Take up what an earlier Ledger has handed out."""
@@ -60,8 +62,11 @@ class BudgetBook:
     def know(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Budgets are those of these tenants, by id, from now on."""
         self._tenants = tenants
-        for (tenant_id, _), pool in self._pools.items():
+        for (tenant_id, start), pool in self._pools.items():
             pool.capacity = _capacity(tenants.get(tenant_id))
+            if tenant := tenants.get(tenant_id):
+                self._soft.look(_state(tenant, pool, _period(tenant, start)))
+        self._soft.keep(tenants)
 
     async def lease(
         self, replica: str, tenant: TenantConfig, need: float, now: float
@@ -91,6 +96,7 @@ class BudgetBook:
     async def charge(self, charges: Sequence[Charge]) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
         touched: set[tuple[str, str, int]] = set()
+        soft: set[tuple[str, int]] = set()
         for charge in charges:
             tenant = self._tenants.get(charge.tenant)
             if tenant is None:
@@ -99,8 +105,19 @@ class BudgetBook:
             if pool := self._pools.get((charge.tenant, start)):
                 pool.consume(charge.replica, charge.usd)
                 touched.add((charge.replica, charge.tenant, start))
+            if tenant.soft_budget is not None:
+                soft.add((charge.tenant, start))
         for replica, tenant_id, start in sorted(touched):
             await self._write(replica, tenant_id, start)
+        for tenant_id, start in sorted(soft):
+            tenant = self._tenants[tenant_id]
+            # A pool that is new knows these charges from the store.
+            pool = await self._pool(tenant, start)
+            self._soft.look(_state(tenant, pool, _period(tenant, start)))
+
+    def soft_budgets_reached(self, now: float) -> list[BudgetState]:
+        """As of now, of those that were charged since the start."""
+        return self._soft.reached(now)
 
     async def close_replica(self, replica: str) -> None:
         """End all leases of a replica that is gone."""
@@ -117,15 +134,7 @@ class BudgetBook:
         """As it is now."""
         period = _period(tenant, now)
         pool = await self._pool(tenant, int(period.start.timestamp()))
-        return BudgetState(
-            tenant=tenant.id,
-            spend=pool.consumed,
-            leased=sum(pool.leases.values()),
-            max_budget=tenant.max_budget,
-            soft_budget=tenant.soft_budget,
-            start=period.start,
-            end=period.end,
-        )
+        return _state(tenant, pool, period)
 
     async def _pool(self, tenant: TenantConfig, start: int) -> Pool:
         key = tenant.id, start
@@ -151,6 +160,18 @@ class BudgetBook:
         for start in mine[:-2]:
             for replica in self._pools.pop((tenant_id, start)).leases:
                 await self._leases.put(replica, tenant_id, start, 0.0)
+
+
+def _state(tenant: TenantConfig, pool: Pool, period: Period) -> BudgetState:
+    return BudgetState(
+        tenant=tenant.id,
+        spend=pool.consumed,
+        leased=sum(pool.leases.values()),
+        max_budget=tenant.max_budget,
+        soft_budget=tenant.soft_budget,
+        start=period.start,
+        end=period.end,
+    )
 
 
 def _capacity(tenant: TenantConfig | None) -> float:

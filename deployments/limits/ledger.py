@@ -1,7 +1,7 @@
 """The Ledger: budgets, limits, usage and accounts, one for all Gateway replicas."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from deployments.store.lease_book import LeaseBook
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import UsageQuery, UsageRow
 from deployments.store.usage_store import UsageStore
-from deployments.tenancy import KeyTerms, TenantConfig
+from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
 
@@ -23,16 +23,19 @@ class Ledger:
     """See LedgerLike. One at a time: it keeps in memory what it has handed out.
 
     `configured` are tenants that the configuration states; of those that the store
-    names, too, the store's count.
+    names, too, the store's count. `tiers` are the names of its cost tiers.
     """
 
     def __init__(
-        self, database: Database, configured: Sequence[TenantConfig] = ()
+        self,
+        database: Database,
+        configured: Sequence[TenantConfig] = (),
+        tiers: Collection[str] = (),
     ) -> None:
         self._database = database
         self._configured = {tenant.id: tenant for tenant in configured}
         self._stored: dict[str, TenantConfig] = {}
-        self._accounts = Accounts(database)
+        self._accounts = Accounts(database, configured=tiers)
         self._usage = UsageStore(database)
         self._book = AllowanceBook(self._usage, LeaseBook(database))
         # Pools are read and changed between waits for SQL: one call at a time.
@@ -99,6 +102,10 @@ class Ledger:
         async with _translated():
             return await self._usage.rows(query)
 
+    async def soft_budgets_reached(self) -> list[BudgetState]:
+        """See LedgerLike."""
+        return self._book.soft_budgets_reached()
+
     async def tenants(self) -> list[TenantConfig]:
         """See LedgerLike."""
         async with _translated():
@@ -113,6 +120,21 @@ class Ledger:
         """See LedgerLike."""
         async with self._changing():
             return await self._accounts.delete_tenant(tenant_id)
+
+    async def cost_tiers(self) -> dict[str, CostTier]:
+        """See LedgerLike."""
+        async with _translated():
+            return dict((await self._read()).cost_tiers)
+
+    async def put_cost_tier(self, name: str, tier: CostTier) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._accounts.put_cost_tier(name, tier)
+
+    async def delete_cost_tier(self, name: str) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._accounts.delete_cost_tier(name)
 
     async def issue_key(self, tenant_id: str, terms: KeyTerms) -> IssuedKey:
         """See LedgerLike."""

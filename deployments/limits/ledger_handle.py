@@ -10,7 +10,7 @@ from deployments.handles import translated
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import UsageQuery, UsageRow
-from deployments.tenancy import KeyTerms, TenantConfig
+from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
 
@@ -52,6 +52,11 @@ class RemoteLedger:
         rows: list[UsageRow] = await self._call("usage", query)
         return rows
 
+    async def soft_budgets_reached(self) -> list[BudgetState]:
+        """See LedgerLike."""
+        found: list[BudgetState] = await self._call("soft_budgets_reached")
+        return found
+
     async def tenants(self) -> list[TenantConfig]:
         """See LedgerLike."""
         found: list[TenantConfig] = await self._call("tenants")
@@ -64,6 +69,19 @@ class RemoteLedger:
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """See LedgerLike."""
         return await self._changed("delete_tenant", tenant_id)
+
+    async def cost_tiers(self) -> dict[str, CostTier]:
+        """See LedgerLike."""
+        found: dict[str, CostTier] = await self._call("cost_tiers")
+        return found
+
+    async def put_cost_tier(self, name: str, tier: CostTier) -> list[Change]:
+        """See LedgerLike."""
+        return await self._changed("put_cost_tier", name, tier)
+
+    async def delete_cost_tier(self, name: str) -> list[Change]:
+        """See LedgerLike."""
+        return await self._changed("delete_cost_tier", name)
 
     async def issue_key(self, tenant_id: str, terms: KeyTerms) -> IssuedKey:
         """See LedgerLike."""
@@ -79,8 +97,8 @@ class RemoteLedger:
         """See LedgerLike."""
         return await self._changed("revoke_key", key_id)
 
-    async def _changed(self, method: str, what: object) -> list[Change]:
-        changes: list[Change] = await self._call(method, what)
+    async def _changed(self, method: str, *what: object) -> list[Change]:
+        changes: list[Change] = await self._call(method, *what)
         return changes
 
     async def _call(self, method: str, *arguments: object) -> Any:

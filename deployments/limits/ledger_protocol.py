@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import UsageQuery, UsageRow
-from deployments.tenancy import KeyTerms, TenantConfig
+from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
 Kind = Literal["budget", "rpm", "tpm", "parallel"]
@@ -88,6 +88,11 @@ class BudgetState:
     start: datetime
     end: datetime
 
+    @property
+    def soft_budget_reached(self) -> bool:
+        """Whether the tenant is warned."""
+        return self.soft_budget is not None and self.spend >= self.soft_budget
+
 
 class LedgerLike(Protocol):
     """Budgets, limits, usage and accounts: one for all replicas.
@@ -116,6 +121,9 @@ class LedgerLike(Protocol):
     async def budget(self, tenant: str) -> BudgetState:
         """How much of its budget a tenant has used; NotFound if there is none."""
 
+    async def soft_budgets_reached(self) -> list[BudgetState]:
+        """Of the tenants that have spent so much since this Ledger began."""
+
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """Sums of usage records."""
 
@@ -127,6 +135,15 @@ class LedgerLike(Protocol):
 
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """NotFound if there is none."""
+
+    async def cost_tiers(self) -> dict[str, CostTier]:
+        """Those of the store."""
+
+    async def put_cost_tier(self, name: str, tier: CostTier) -> list[Change]:
+        """Create or replace one."""
+
+    async def delete_cost_tier(self, name: str) -> list[Change]:
+        """NotFound if there is none, InvalidRequest while it is in use."""
 
     async def issue_key(self, tenant_id: str, terms: KeyTerms) -> IssuedKey:
         """A new key, its secret in it this once."""

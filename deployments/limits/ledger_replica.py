@@ -16,16 +16,20 @@ _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_
 
 
 class LedgerReplica:
-    """A Ledger on the database at `url`, its password in the variable named."""
+    """A Ledger on the database at `url`, its password in the variable named.
+
+    `configured` and `tiers`: tenants and names of cost tiers of the configuration.
+    """
 
     def __init__(
         self,
         url: str,
         password_env: str | None,
         configured: Sequence[TenantConfig],
+        tiers: Sequence[str] = (),
     ) -> None:
         password = os.environ[password_env] if password_env else None
-        self._ledger = Ledger(Database(url, password=password), configured)
+        self._ledger = Ledger(Database(url, password=password), configured, tiers)
         self._opening = asyncio.Lock()
         self._is_open = False
 

@@ -1,7 +1,7 @@
 """Tenants, their keys and the cost tiers, kept in a database."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from deployments.store.database import Database
@@ -13,7 +13,9 @@ from deployments.store.state import (
     checked,
     with_changed_key,
     with_key,
+    with_tier,
     without_tenant,
+    without_tier,
 )
 from deployments.store.state_changes import changes
 from deployments.store.state_rows import read_state, read_version, write_state
@@ -34,14 +36,17 @@ class Accounts:
 
     What was read is kept: the next read takes only what changed since. Every method
     may raise StoreUnavailable; those that change raise Missing and Refused.
+    `configured`: names of cost tiers that the configuration defines.
     """
 
     def __init__(
         self,
         database: Database,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        configured: Collection[str] = (),
     ) -> None:
         self._database = database
+        self._configured = frozenset(configured)
         self._clock = clock
         self._known = State()
 
@@ -94,6 +99,16 @@ class Accounts:
         """Delete a tenant and its keys; its usage stays."""
         return await self._change(lambda state: without_tenant(state, tenant_id))
 
+    async def put_cost_tier(self, name: str, tier: CostTier) -> list[Change]:
+        """Create or replace one."""
+        return await self._change(lambda state: with_tier(state, name, tier))
+
+    async def delete_cost_tier(self, name: str) -> list[Change]:
+        """Refused while a tenant or a key names it."""
+        return await self._change(
+            lambda state: without_tier(state, name, self._configured)
+        )
+
     async def issue_key(
         self, tenant_id: str, terms: KeyTerms | None = None
     ) -> IssuedKey:
@@ -142,7 +157,7 @@ class Accounts:
             version = await read_version(connection, lock=True)
             before = await read_state(connection, version, self._known)
             # In a thread: with many tenants it takes a while, and others wait for us.
-            after, made = await asyncio.to_thread(_edited, before, edit)
+            after, made = await asyncio.to_thread(self._edited, before, edit)
             if made and not dry_run:
                 await write_state(connection, before, after)
         self._remember(before if dry_run else after)
@@ -152,19 +167,18 @@ class Accounts:
         if state.version > self._known.version:
             self._known = state
 
-
-def _edited(before: State, edit: Edit) -> tuple[State, list[Change]]:
-    """The state after it, in which what is equal is the same object as before."""
-    after = checked(edit(before))
-    made = changes(before, after)
-    changed = {change.id for change in made if change.of == "tenant"}
-    tenants = {
-        id: tenant if id in changed else before.tenants[id]
-        for id, tenant in sorted(after.tenants.items())
-    }
-    tiers = dict(sorted(after.cost_tiers.items()))
-    version = before.version + bool(made)
-    return State(version, tenants, tiers), made
+    def _edited(self, before: State, edit: Edit) -> tuple[State, list[Change]]:
+        """The state after it, in which what is equal is the same object as before."""
+        after = checked(edit(before), self._configured)
+        made = changes(before, after)
+        changed = {change.id for change in made if change.of == "tenant"}
+        tenants = {
+            id: tenant if id in changed else before.tenants[id]
+            for id, tenant in sorted(after.tenants.items())
+        }
+        tiers = dict(sorted(after.cost_tiers.items()))
+        version = before.version + bool(made)
+        return State(version, tenants, tiers), made
 
 
 def _made(terms: KeyTerms) -> tuple[str, KeyConfig]:

@@ -1,6 +1,6 @@
 """The accounts as values, and what the commands make of them. Pure; knows no SQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -109,12 +109,35 @@ def without_tenant(state: State, tenant_id: str) -> State:
     return replace(state, tenants=others)
 
 
-def checked(state: State) -> State:
-    """The same; Refused if a tier is not defined or a key opens two tenants."""
+def with_tier(state: State, name: str, tier: CostTier) -> State:
+    """With one more cost tier, or in place of the one of its name."""
+    return replace(state, cost_tiers={**state.cost_tiers, name: tier})
+
+
+def without_tier(state: State, name: str, configured: Collection[str]) -> State:
+    """Without it; Refused while it is in use, but where `configured` has it, too."""
+    if name not in state.cost_tiers:
+        raise Missing(f"there is no cost tier {name!r} in the store")
+    tenants = state.tenants.values()
+    users = [each.config.id for each in tenants if name in each.config.named_tiers]
+    if users and name not in configured:
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        named = ", ".join(users[:3])
+        raise Refused(f"the cost tier {name!r} is in use by {named}{more}")
+    tiers = {k: tier for k, tier in state.cost_tiers.items() if k != name}
+    return replace(state, cost_tiers=tiers)
+
+
+def checked(state: State, configured: Collection[str] = ()) -> State:
+    """The same; Refused if a tier is not defined or a key opens two tenants.
+
+    `configured`: cost tiers that are defined elsewhere.
+    """
+    tiers = {*state.cost_tiers, *configured}
     owners: dict[str, str] = {}
     for tenant in state.tenants.values():
         config = tenant.config
-        for name in sorted(config.named_tiers - set(state.cost_tiers)):
+        for name in sorted(config.named_tiers - tiers):
             raise Refused(f"tenants.{config.id}: cost tier {name!r} is not defined")
         for key in config.keys:
             for mark in (f"id {key.key_id}", _secret(key)):

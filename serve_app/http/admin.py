@@ -1,27 +1,29 @@
 """`/admin/v1/…`: tenants, keys and budgets, for who holds the admin key."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.errors import InvalidRequest, NotFound
-from deployments.limits.ledger_protocol import BudgetState, LedgerLike
-from deployments.store.snapshot import Change, IssuedKey
+from deployments.limits.ledger_protocol import LedgerLike
+from deployments.store.snapshot import IssuedKey
 from deployments.tenancy import KeyTerms, TenantConfig
-from serve_app.answering.chat import parse_json
-from serve_app.http.account_json import shown_change, shown_key, shown_tenant
+from serve_app.access.tenants import Directory
+from serve_app.http.account_json import shown_key, shown_tenant
+from serve_app.http.admin_body import (
+    admin_body,
+    changes_response,
+    checked_body,
+    list_response,
+)
 from serve_app.http.admin_key import AdminKey
-from serve_app.http.incoming import read_body
+from serve_app.http.admin_tiers import CostTiers, check_models
+from serve_app.http.budget_json import shown_budget
 from serve_app.http.responses import json_response
 
-_MAX_BODY_BYTES = 2**20
 _PAGE, _LARGEST_PAGE = 100, 1000
-
-Body = TypeVar("Body", bound=BaseModel)
 
 
 class Rotation(BaseModel):
@@ -35,9 +37,13 @@ class Rotation(BaseModel):
 class Admin:
     """One method for each path; what the Ledger raises is what a client is told."""
 
-    def __init__(self, ledger: LedgerLike, key: AdminKey) -> None:
+    def __init__(
+        self, ledger: LedgerLike, key: AdminKey, directory: Callable[[], Directory]
+    ) -> None:
         self._ledger = ledger
         self._key = key
+        self._directory = directory
+        self._tiers = CostTiers(ledger, directory)
 
     def router(self) -> APIRouter:
         """The paths; each asks for the key before anything else."""
@@ -52,6 +58,10 @@ class Admin:
             ("POST", "/tenants/{tenant_id}/keys", self.issue_key),
             ("POST", "/keys/{key_id}/rotate", self.rotate_key),
             ("POST", "/keys/{key_id}/revoke", self.revoke_key),
+            ("GET", "/cost_tiers", self._tiers.tiers),
+            ("GET", "/cost_tiers/{name}", self._tiers.tier),
+            ("PUT", "/cost_tiers/{name}", self._tiers.put),
+            ("DELETE", "/cost_tiers/{name}", self._tiers.delete),
         )
         for method, path, handler in paths:
             router.add_api_route(path, handler, methods=[method])
@@ -63,7 +73,9 @@ class Admin:
         after = request.query_params.get("after", "")
         found = sorted(await self._ledger.tenants(), key=lambda tenant: tenant.id)
         rest = [tenant for tenant in found if tenant.id > after]
-        return _list(map(shown_tenant, rest[:limit]), has_more=len(rest) > limit)
+        return list_response(
+            map(shown_tenant, rest[:limit]), has_more=len(rest) > limit
+        )
 
     async def tenant(self, tenant_id: str) -> Response:
         """One with its keys."""
@@ -73,39 +85,44 @@ class Admin:
 
     async def put_tenant(self, request: Request, tenant_id: str) -> Response:
         """Create or replace one. Keys that were issued stay; so do revoked ones."""
-        stated = await _body(request)
+        stated = await admin_body(request)
         if stated.setdefault("id", tenant_id) != tenant_id:
             message = f"id: the path names the tenant {tenant_id!r}."
             raise InvalidRequest(message, param="id", code="invalid_value")
-        tenant = _checked(TenantConfig, stated)
-        return _changes(await self._ledger.put_tenant(tenant))
+        tenant = checked_body(TenantConfig, stated)
+        for param in ("models", "default_model", "reference_model"):
+            named = getattr(tenant, param) or ()
+            names = [named] if isinstance(named, str) else named
+            check_models(param, names, self._directory())
+        return changes_response(await self._ledger.put_tenant(tenant))
 
     async def delete_tenant(self, tenant_id: str) -> Response:
         """Delete one and its keys; its usage stays."""
-        return _changes(await self._ledger.delete_tenant(tenant_id))
+        return changes_response(await self._ledger.delete_tenant(tenant_id))
 
     async def budget(self, tenant_id: str) -> Response:
         """What it has spent in the present period, and what is left."""
-        return json_response(_budget(await self._ledger.budget(tenant_id)))
+        state = await self._ledger.budget(tenant_id)
+        return json_response({"object": "budget", **shown_budget(state)})
 
     async def keys(self, tenant_id: str) -> Response:
         """All of a tenant's, those that have ended among them."""
         tenant = await self._tenant(tenant_id)
-        return _list(map(shown_key, tenant.keys), has_more=False)
+        return list_response(map(shown_key, tenant.keys), has_more=False)
 
     async def issue_key(self, request: Request, tenant_id: str) -> Response:
         """A new key; the answer is the only place where it ever stands."""
-        terms = _checked(KeyTerms, await _body(request))
+        terms = checked_body(KeyTerms, await admin_body(request))
         return _issued(await self._ledger.issue_key(tenant_id, terms))
 
     async def rotate_key(self, request: Request, key_id: str) -> Response:
         """A new key on the same terms; the old one ends after `grace_s`."""
-        rotation = _checked(Rotation, await _body(request))
+        rotation = checked_body(Rotation, await admin_body(request))
         return _issued(await self._ledger.rotate_key(key_id, rotation.grace_s))
 
     async def revoke_key(self, key_id: str) -> Response:
         """It opens nothing from now on."""
-        return _changes(await self._ledger.revoke_key(key_id))
+        return changes_response(await self._ledger.revoke_key(key_id))
 
     async def _checked(self, request: Request) -> None:
         self._key.check(request.headers.get("authorization"))
@@ -117,24 +134,6 @@ class Admin:
         raise NotFound(f"There is no tenant {tenant_id!r}.", code="not_found")
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """A JSON object; nothing at all is an empty one."""
-    content = await read_body(request, _MAX_BODY_BYTES)
-    return parse_json(content) if content else {}
-
-
-def _checked(model: type[Body], fields: dict[str, Any]) -> Body:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-    what = first["msg"].removeprefix("Value error, ")
-    steps = (f"[{s}]" if isinstance(s, int) else f".{s}" for s in first["loc"])
-    param = "".join(steps).removeprefix(".")
-    message = f"{param}: {what}." if param else f"{what}."
-    raise InvalidRequest(message, param=param or None, code="invalid_value")
-
-
 def _limit(text: str | None) -> int:
     if text is None:
         return _PAGE
@@ -142,14 +141,6 @@ def _limit(text: str | None) -> int:
         message = f"limit must be a whole number from 1 to {_LARGEST_PAGE}."
         raise InvalidRequest(message, param="limit", code="invalid_value")
     return int(text)
-
-
-def _list(data: Iterable[dict[str, Any]], *, has_more: bool) -> Response:
-    return json_response({"object": "list", "data": [*data], "has_more": has_more})
-
-
-def _changes(changes: Sequence[Change]) -> Response:
-    return _list(map(shown_change, changes), has_more=False)
 
 
 def _issued(issued: IssuedKey) -> Response:
@@ -162,11 +153,3 @@ def _issued(issued: IssuedKey) -> Response:
     response = json_response(content)
     response.headers["cache-control"] = "no-store"
     return response
-
-
-def _budget(state: BudgetState) -> dict[str, Any]:
-    """USD. `left`: what is neither spent nor leased to a replica."""
-    left = None
-    if state.max_budget is not None:
-        left = max(0.0, state.max_budget - state.spend - state.leased)
-    return {"object": "budget", **asdict(state), "left": left}

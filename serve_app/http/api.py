@@ -17,6 +17,7 @@ from serve_app.answering.completion import Answered
 from serve_app.answering.planning import Plan
 from serve_app.answering.run import Call
 from serve_app.gateway import Gateway
+from serve_app.health import Health
 from serve_app.http.admin import Admin
 from serve_app.http.embeddings import Embeddings
 from serve_app.http.incoming import asked, read_body, request_id
@@ -31,19 +32,21 @@ from serve_app.http.usage_api import UsageSource, usage_path
 Parse = Callable[[bytes], Chat]
 
 
-def build_api(
+def build_api(  # noqa: PLR0913  (its collaborators)
     gateway: Gateway,
     embeddings: Embeddings | None = None,
     *,
     usage: UsageSource | None = None,
     admin: Admin | None = None,
     background: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    health: Callable[[], Health] = Health,
 ) -> FastAPI:
     """The ASGI application of one Gateway; without an Embedder it has no embeddings.
 
     `usage` is the Ledger: without one `/v1/usage` is not there. Nor is `/admin/v1`
     without an `admin`.
-    `background` runs from the application's start to its end.
+    `background` runs from the application's start to its end; `health` tells how it
+    fares.
     """
     app = FastAPI(
         title="avengers-serve",
@@ -55,7 +58,7 @@ def build_api(
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_exception_handler(Exception, _unforeseen)
-    paths = _Paths(gateway, embeddings)
+    paths = _Paths(gateway, embeddings, health)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
         app.include_router(_openai_routes(paths, prefix))
     if admin is not None:
@@ -81,8 +84,14 @@ def _openai_routes(paths: "_Paths", prefix: str) -> APIRouter:
 class _Paths:
     """One method for each path."""
 
-    def __init__(self, gateway: Gateway, embeddings: Embeddings | None) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        embeddings: Embeddings | None,
+        health: Callable[[], Health],
+    ) -> None:
         self._gateway = gateway
+        self._health = health
         self._embeddings = embeddings
 
     @property
@@ -133,10 +142,10 @@ class _Paths:
         return PlainTextResponse("ok")
 
     async def readyz(self) -> Response:
-        """The decision path answers."""
+        """The decision path answers; and what is amiss though requests go on."""
         if not await self._gateway.ready():
             raise Overloaded("The router does not answer yet.", retry_after_s=1.0)
-        return PlainTextResponse("ready")
+        return json_response(self._health().report())
 
     def _tenant(self, request: Request) -> Tenant:
         authorization = request.headers.get("authorization")

@@ -10,9 +10,11 @@ from starlette.responses import Response
 from deployments.budget_period import zone
 from deployments.catalog import Price
 from deployments.errors import InvalidRequest, NotFound
+from deployments.limits.ledger_protocol import BudgetState
 from deployments.store.usage_query import Dimension, UsageQuery, UsageRow
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.gateway import Gateway
+from serve_app.http.budget_json import shown_budget
 from serve_app.http.responses import json_response
 from serve_app.http.usage_report import Reference, usage_report
 from serve_app.http.usage_span import (
@@ -34,6 +36,9 @@ class UsageSource(Protocol):
 
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """Sums of usage records."""
+
+    async def budget(self, tenant: str) -> BudgetState:
+        """How much of its budget a tenant has used; NotFound if there is none."""
 
 
 def usage_path(
@@ -63,7 +68,18 @@ async def usage_of(
         raise NotFound(message, code="usage_not_kept")
     query = usage_query(tenant, params, clock())
     rows = await source.usage(query)
-    return usage_report(query, rows, _reference(directory, tenant))
+    report = usage_report(query, rows, _reference(directory, tenant))
+    return {**report, "budget": await _budget(source, tenant)}
+
+
+async def _budget(source: UsageSource, tenant: Tenant) -> dict[str, Any] | None:
+    """Of the present period, whatever span was asked for."""
+    if tenant.config.max_budget is None and tenant.config.soft_budget is None:
+        return None
+    try:
+        return shown_budget(await source.budget(tenant.id))
+    except NotFound:  # its configuration is newer than the Ledger's
+        return None
 
 
 def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> UsageQuery:

@@ -244,7 +244,8 @@ def test_a_body_over_the_limit_is_refused(served):
 
 def test_health(served):
     assert httpx.get(f"{served.url}/healthz").text == "ok"
-    assert httpx.get(f"{served.url}/readyz", timeout=60).text == "ready"
+    ready = httpx.get(f"{served.url}/readyz", timeout=60).json()
+    assert ready["status"] == "ready"
 
 
 def test_neither_prompts_nor_keys_reach_a_log(served):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.errors import Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Resource
 from deployments.store.database import Database
@@ -86,3 +87,39 @@ async def test_what_a_dead_replica_held_is_free_when_its_records_are_found(
             await asyncio.sleep(0.01)
 
     assert (await world.ledger.budget("t")).spend == 0.5
+
+
+async def test_a_soft_budget_that_is_spent_is_told_with_each_answer(world):
+    await world.ledger.put_tenant(tenant(max_budget=8.0, soft_budget=0.2))
+    async with world.background.running(), asyncio.timeout(20):
+        await world.spend(0.25)
+        while "t" not in world.gateway._warnings:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    assert world.gateway._warnings["t"].startswith(
+        "0.25 USD are spent, the soft budget is 0.20; it begins anew at"
+    )
+
+
+async def test_health_tells_what_waits_and_whether_the_ledger_answers(
+    world, monkeypatch
+):
+    monkeypatch.setattr(module, "_AWAY_S", 0.1)
+
+    async def away(*_):
+        raise Overloaded("no Ledger")
+
+    for name in ("snapshot", "ingest"):
+        monkeypatch.setattr(world.ledger, name, away)
+    async with world.background.running(), asyncio.timeout(20):
+        await world.spend(0.25)
+        while world.background.health().ledger_reachable:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        report = world.background.health().report()
+
+    assert report == {
+        "status": "ready",
+        "ledger": "away",
+        "usage_journal": "writable",
+        "usage_records_pending": 1,
+    }

@@ -234,3 +234,32 @@ async def test_places_of_a_replica_that_is_silent_are_free(world):
         world.book.heard_of("b")
 
     assert (await world.lease(2, "b", kind="parallel")).amount == 2
+
+
+async def test_who_spends_his_soft_budget_is_warned_once_in_a_period(world, caplog):
+    world.know(budget(soft_budget=3.0))
+    await world.spend(2.0)
+    assert world.book.soft_budgets_reached() == []
+    for _ in range(2):
+        await world.spend(1.0, id=f"use-{world.now}")
+        world.now += 1
+
+    [state] = world.book.soft_budgets_reached()
+    assert (state.tenant, state.spend, state.soft_budget) == ("t", 4.0, 3.0)
+    assert caplog.text.count("its soft budget is 3.00") == 1
+    world.now += 86400
+    assert world.book.soft_budgets_reached() == []
+
+
+async def test_a_soft_budget_needs_no_hard_one_and_may_be_changed(world):
+    soft = tenant(soft_budget=1.0, budget_duration="1d")
+    world.know(soft)
+    await world.spend(2.0)
+    assert [state.max_budget for state in world.book.soft_budgets_reached()] == [None]
+
+    world.know(soft.model_copy(update={"soft_budget": 3.0}))
+    assert world.book.soft_budgets_reached() == []
+    world.know(soft)
+    assert len(world.book.soft_budgets_reached()) == 1
+    world.know()
+    assert world.book.soft_budgets_reached() == []

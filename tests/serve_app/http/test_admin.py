@@ -41,12 +41,13 @@ async def accounts(database) -> Accounts:
 async def client(database, accounts) -> AsyncIterator[httpx.AsyncClient]:
     ledger = Ledger(database)
     await ledger.open()
-    admin = Admin(ledger, AdminKey("admin-secret"))
-    transport = httpx.ASGITransport(build_api(gateway(), admin=admin))
+    made = gateway()
+    admin = Admin(ledger, AdminKey("admin-secret"), lambda: made.directory)
+    transport = httpx.ASGITransport(build_api(made, admin=admin))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=KEY
-    ) as made:
-        yield made
+    ) as client:
+        yield client
 
 
 async def directory(accounts: Accounts) -> Directory:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from deployments.errors import Overloaded
+from deployments.errors import NotFound, Overloaded
+from deployments.limits.ledger_protocol import BudgetState
 from deployments.store.database import Database
 from deployments.store.usage_store import UsageStore
 from serve_app.access.tenants import Directory
@@ -32,6 +33,12 @@ class Books:
 
     def __init__(self, store):
         self.usage = store.rows
+
+    async def budget(self, tenant):
+        if tenant != "t":
+            raise NotFound("no such tenant")
+        start, end = JUNE, JUNE + timedelta(days=30)
+        return BudgetState(tenant, 7.5, 0.5, 10.0, 7.0, start, end)
 
 
 @pytest.fixture
@@ -228,3 +235,11 @@ async def test_a_ledger_that_is_down_is_overloaded(monkeypatch):
         response = await c.get("/v1/usage")
 
     assert response.status_code == 503
+
+
+async def test_who_has_a_budget_is_told_what_is_left_of_it(books):
+    budget = (await usage(books, {}, max_budget=10, soft_budget=7))["budget"]
+
+    assert (budget["spend"], budget["left"]) == (7.5, 2.0)
+    assert budget["soft_budget_reached"] is True
+    assert (await usage(books, {}))["budget"] is None

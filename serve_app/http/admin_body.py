@@ -1,0 +1,48 @@
+"""What an administrator sends and is sent: checked bodies, and what has changed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ValidationError
+
+from deployments.errors import InvalidRequest
+from deployments.store.snapshot import Change
+from serve_app.answering.chat import parse_json
+from serve_app.http.account_json import shown_change
+from serve_app.http.incoming import read_body
+from serve_app.http.responses import json_response
+
+_MAX_BODY_BYTES = 2**20
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def admin_body(request: Request) -> dict[str, Any]:
+    """A JSON object; nothing at all is an empty one."""
+    content = await read_body(request, _MAX_BODY_BYTES)
+    return parse_json(content) if content else {}
+
+
+def checked_body(model: type[Body], fields: dict[str, Any]) -> Body:
+    """InvalidRequest names the first field that is wrong."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    what = first["msg"].removeprefix("Value error, ")
+    steps = (f"[{s}]" if isinstance(s, int) else f".{s}" for s in first["loc"])
+    param = "".join(steps).removeprefix(".")
+    message = f"{param}: {what}." if param else f"{what}."
+    raise InvalidRequest(message, param=param or None, code="invalid_value")
+
+
+def list_response(data: Iterable[dict[str, Any]], *, has_more: bool) -> Response:
+    """A list in OpenAI's shape."""
+    return json_response({"object": "list", "data": [*data], "has_more": has_more})
+
+
+def changes_response(changes: Sequence[Change]) -> Response:
+    """What was created, changed or deleted; nothing, if it was so before."""
+    return list_response(map(shown_change, changes), has_more=False)
