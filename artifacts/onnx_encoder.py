@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from artifacts.encoder_spec import EncoderSpec, files_digest
 from artifacts.errors import ArtifactError
-from artifacts.token_window import TokenWindow
+from artifacts.token_window import TokenIds, TokenWindow, plain
 
 SPEC_FILE = "encoder.json"
 MODEL_FILES = ["model.onnx", "tokenizer.json"]
@@ -29,12 +29,15 @@ class OnnxEncoder:
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
         """Raises ArtifactError when a file is missing, unreadable or altered."""
-        self._spec = read_spec(directory)
+        self._spec = spec = read_spec(directory)
+        if spec.kind != "onnx":
+            what = f"kind is {spec.kind!r}, not 'onnx'"
+            raise ArtifactError(directory / SPEC_FILE, what)
         if files_digest(directory, MODEL_FILES) != self._spec.digest:
             what = f"digest of {' and '.join(MODEL_FILES)} differs from {SPEC_FILE}"
             raise ArtifactError(directory, what)
-        tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        self._window = TokenWindow(tokenizer, self._spec.max_tokens)
+        file = str(directory / "tokenizer.json")
+        self._window = TokenWindow(plain(Tokenizer.from_file(file)), spec.max_tokens)
         self._session = ort.InferenceSession(
             directory / "model.onnx",
             _session_options(threads),
@@ -50,15 +53,32 @@ class OnnxEncoder:
     def spec(self) -> EncoderSpec:
         return self._spec
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """It neither pads nor truncates."""
+        return self._window.tokenizer
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, dimension), rows of length 1, in the order of `texts`."""
-        rows = np.empty((len(texts), self._spec.dimension), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            row[:] = self._vector(text)
+        return self.encode_ids(self.token_ids(texts))
+
+    def token_ids(self, texts: Sequence[str]) -> list[TokenIds]:
+        """What is read of each text, prompt and special tokens too."""
+        return [self._window.ids(self._spec.prompt + text) for text in texts]
+
+    def encode_ids(self, windows: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """The rows of what `token_ids` has made."""
+        rows = np.empty((len(windows), self._spec.dimension), dtype=np.float32)
+        for row, window in zip(rows, windows, strict=True):
+            row[:] = self._vector(window)
         return rows
 
-    def _vector(self, text: str) -> NDArray[np.float32]:
-        ids = np.array([self._window.ids(self._spec.prompt + text)], dtype=np.int64)
+    def warm_up(self) -> None:
+        """The first inference allocates."""
+        self.encode(["warm-up"])
+
+    def _vector(self, window: TokenIds) -> NDArray[np.float32]:
+        ids = np.array([window], dtype=np.int64)
         offered = {
             "input_ids": ids,
             "attention_mask": np.ones_like(ids),
@@ -73,19 +93,16 @@ class OnnxEncoder:
 
 
 def read_spec(directory: Path) -> EncoderSpec:
-    """The directory's encoder.json; ArtifactError unless it describes ONNX files."""
+    """The directory's encoder.json; ArtifactError if it describes no encoder."""
     path = directory / SPEC_FILE
     try:
-        spec = EncoderSpec.model_validate_json(path.read_bytes())
+        return EncoderSpec.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ArtifactError(path, error.strerror or "cannot be read") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "content"
         raise ArtifactError(path, f"{where}: {first['msg']}") from error
-    if spec.kind != "onnx":
-        raise ArtifactError(path, f"kind is {spec.kind!r}, not 'onnx'")
-    return spec
 
 
 def _session_options(threads: int) -> ort.SessionOptions:

@@ -4,6 +4,8 @@ import re
 
 from tokenizers import Tokenizer
 
+TokenIds = list[int]
+
 _WORD_LIMIT = 100
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -26,18 +28,18 @@ class TokenWindow:
     """
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._prefix, self._suffix = _special_ids(tokenizer)
         self._budget = max_tokens - len(self._prefix) - len(self._suffix)
         longest = max(len(token) for token in tokenizer.get_vocab())
         self.chars_per_token = max(longest, _WORD_LIMIT) + 1
 
-    def ids(self, text: str) -> list[int]:
+    def ids(self, text: str) -> TokenIds:
         """At least the special tokens; an empty text is legal."""
         cut = self._cut_characters(text)
         # A lone surrogate is a legal str and illegal UTF-8, which the tokenizer wants.
         clean = _SURROGATES.sub("\ufffd", cut)
-        ids = self._tokenizer.encode(clean, add_special_tokens=False).ids
+        ids = self.tokenizer.encode(clean, add_special_tokens=False).ids
         if len(ids) > self._budget:
             tail = self._budget // 2
             ids = ids[: self._budget - tail] + ids[len(ids) - tail :]
@@ -50,7 +52,15 @@ class TokenWindow:
         return f"{text[:side]} {text[-side:]}"
 
 
-def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy that neither pads nor truncates: both are done by us."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+def _special_ids(tokenizer: Tokenizer) -> tuple[TokenIds, TokenIds]:
     """What the model's template puts before and after a text."""
     plain = tokenizer.encode("a", add_special_tokens=False).ids
     full = tokenizer.encode("a", add_special_tokens=True).ids

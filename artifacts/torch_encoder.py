@@ -1,6 +1,8 @@
 """The GPU encoder: any sentence-transformers model, by default in bfloat16."""
 
-from collections.abc import Iterator, Sequence
+import logging
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,14 @@ from tokenizers import Tokenizer
 
 from artifacts.encoder_spec import EncoderSpec, files_digest
 from artifacts.errors import ArtifactError, EncoderMismatch
-from artifacts.token_window import TokenWindow
+from artifacts.token_batches import batch_shapes, batches_by_tokens
+from artifacts.token_window import TokenIds, TokenWindow, plain
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 QWEN3_EMBEDDING_8B = EncoderSpec(
     kind="sentence-transformers",
@@ -33,6 +38,7 @@ QWEN3_EMBEDDING_8B = EncoderSpec(
 """`revision` is for the caller to pin: `spec.model_copy(update={"revision": ...})`."""
 
 _POOLING = {"mean": "mean", "last": "lasttoken"}
+_GPU_WIDTH = 8  # tensor cores work in tiles: widths of batches are multiples of it
 
 
 class SentenceTransformerEncoder:
@@ -53,34 +59,75 @@ class SentenceTransformerEncoder:
     ) -> None:
         """Weights from `directory`, else the hub's `spec.id` at `spec.revision`.
 
-        Raises ArtifactError when the files' digest is not the spec's, and
-        EncoderMismatch when the model itself is not what the spec says.
+        `device`: cpu, cuda, or auto: the GPU if torch sees one. Raises ArtifactError
+        when the files' digest is not the spec's, and EncoderMismatch when the model
+        itself is not what the spec says.
         """
         if spec.digest is not None:
-            _verify(directory, spec.digest)
+            verify_files(directory, spec.digest)
         self._spec = spec
-        self._model = _load(spec, str(directory or spec.id), device)
+        self._model = _load(spec, str(directory or spec.id), _device(device))
         _check_model(self._model, spec)
         tokenizer = self._model.tokenizer
-        self._window = TokenWindow(_plain(tokenizer.backend_tokenizer), spec.max_tokens)
+        self._window = TokenWindow(plain(tokenizer.backend_tokenizer), spec.max_tokens)
         self._pad_id: int = tokenizer.pad_token_id
         self._pad_left: bool = tokenizer.padding_side == "left"
         self._token_budget = token_budget
+        self._width = _GPU_WIDTH if self.on_gpu else 1
 
     @property
     def spec(self) -> EncoderSpec:
         return self._spec
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """It neither pads nor truncates."""
+        return self._window.tokenizer
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the weights are on a GPU."""
+        return bool(self._model.device.type == "cuda")
+
+    @property
+    def attention(self) -> str:
+        """What computes attention: flash_attention_2, sdpa, …"""
+        return str(self._model[0].model.config._attn_implementation)
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, dimension), rows of length 1, in the order of `texts`."""
-        windows = [self._window.ids(self._spec.prompt + text) for text in texts]
-        rows = np.empty((len(texts), self._spec.dimension), dtype=np.float32)
+        return self.encode_ids(self.token_ids(texts))
+
+    def token_ids(self, texts: Sequence[str]) -> list[TokenIds]:
+        """What is read of each text, prompt and special tokens too."""
+        return [self._window.ids(self._spec.prompt + text) for text in texts]
+
+    def encode_ids(self, windows: Sequence[TokenIds]) -> NDArray[np.float32]:
+        """The rows of what `token_ids` has made."""
+        rows = np.empty((len(windows), self._spec.dimension), dtype=np.float32)
         lengths = [len(window) for window in windows]
         for batch in batches_by_tokens(lengths, self._token_budget):
             rows[batch] = self._vectors([windows[index] for index in batch])
         return rows
 
-    def _vectors(self, windows: list[list[int]]) -> NDArray[np.float32]:
+    def warm_up(self) -> None:
+        """Run once what allocates, and on a GPU chooses kernels: every shape of batch.
+
+        The largest first: where memory does not suffice, that shows here.
+        """
+        start = time.perf_counter()
+        shapes = [(1, 16)]
+        if self.on_gpu:
+            shapes = batch_shapes(self._spec.max_tokens, self._token_budget)
+        [token] = self._window.ids("a")[:1]
+        for rows, length in shapes:
+            self._vectors([[token] * length] * rows)
+        took_s = time.perf_counter() - start
+        said = "%s: %d shapes warmed up in %.1f s on %s with %s"
+        device = self._model.device
+        logger.info(said, self.spec.id, len(shapes), took_s, device, self.attention)
+
+    def _vectors(self, windows: list[TokenIds]) -> NDArray[np.float32]:
         import torch
 
         with torch.inference_mode():
@@ -90,10 +137,11 @@ class SentenceTransformerEncoder:
         vectors: NDArray[np.float32] = unit.cpu().numpy()
         return vectors
 
-    def _pad(self, windows: list[list[int]]) -> "dict[str, Tensor]":
+    def _pad(self, windows: list[TokenIds]) -> "dict[str, Tensor]":
         import torch
 
         width = max(len(window) for window in windows)
+        width += -width % self._width
         ids = np.full((len(windows), width), self._pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, window in enumerate(windows):
@@ -107,36 +155,20 @@ class SentenceTransformerEncoder:
         }
 
 
-def batches_by_tokens(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices grouped by like length, longest first.
-
-    A group's row count times its longest length is at most `budget`; a single text
-    longer than that stands alone. Longest first, so that memory runs out at once or
-    not at all.
-    """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
-
-
-def _plain(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy that neither pads nor truncates: both are done here."""
-    copy = Tokenizer.from_str(tokenizer.to_str())
-    copy.no_padding()
-    copy.no_truncation()
-    return copy
-
-
-def _verify(directory: Path | None, digest: str) -> None:
+def verify_files(directory: Path | None, digest: str) -> None:
+    """ArtifactError unless the files in `directory` are those of the digest."""
     if directory is None:
         raise EncoderMismatch("a spec with a digest needs the directory of its files")
     if files_digest(directory) != digest:
         raise ArtifactError(directory, "digest of the files differs from the spec's")
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _load(spec: EncoderSpec, source: str, device: str) -> "SentenceTransformer":
@@ -147,8 +179,22 @@ def _load(spec: EncoderSpec, source: str, device: str) -> "SentenceTransformer":
         source,
         revision=spec.revision if source == spec.id else None,
         device=device,
-        model_kwargs={"dtype": getattr(torch, spec.dtype)},
+        model_kwargs={
+            "dtype": getattr(torch, spec.dtype),
+            "attn_implementation": _attention(spec, device),
+        },
+        # One pass over each text: keys and values are of no use to anyone later.
+        config_kwargs={"use_cache": False},
     ).eval()
+
+
+def _attention(spec: EncoderSpec, device: str) -> str:
+    """FlashAttention 2 where it can run, else torch's own."""
+    from transformers.utils.import_utils import is_flash_attn_2_available
+
+    half = spec.dtype == "bfloat16"
+    flash = half and device.startswith("cuda") and is_flash_attn_2_available()
+    return "flash_attention_2" if flash else "sdpa"
 
 
 def _check_model(model: "SentenceTransformer", spec: EncoderSpec) -> None:

@@ -28,7 +28,9 @@ from deployments.protocol import (
     Routes,
     Settlement,
 )
-from deployments.routing.embedder import Embedder, EmbedderConfig
+from deployments.routing.batched_encoder import BatchedEncoder
+from deployments.routing.embedder import Embedder
+from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.router import Router
 
@@ -42,12 +44,13 @@ class EmbedderReplica:
     def __init__(self, artifact: str, config: EmbedderConfig) -> None:
         directory = directory_of(artifact)
         spec: EncoderSpec = load_manifest(directory).encoder
-        encoder = load_encoder(spec, directory / ENCODER, threads=config.threads)
-        # The first inference allocates; better here than in the first request.
-        encoder.encode(["warm-up"])
-        self._embedder = Embedder(encoder, config)
+        encoder = load_encoder(spec, directory / ENCODER, config.run)
+        # Better here than in the first requests.
+        encoder.warm_up()
+        batched = BatchedEncoder(encoder, max_batch_tokens=config.max_batch_tokens)
+        self._embedder = Embedder(batched, cache_size=config.cache_size)
         self._spec = spec
-        self._tokens = EncoderTokens(spec, directory / ENCODER)
+        self._tokens = EncoderTokens(spec, encoder.tokenizer)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""

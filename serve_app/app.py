@@ -17,6 +17,8 @@ from deployments.replicas import (
     RouterReplica,
     SimulatorReplica,
 )
+from deployments.routing.embedder_config import EmbedderConfig
+from deployments.routing.vllm_embedder import build_vllm_embedder, encoder_of
 from serve_app.config import VLLM, AppConfig, artifact_location
 from serve_app.gateway_replica import GatewayReplica
 
@@ -42,7 +44,7 @@ def build_app(config: AppConfig) -> Application:
     """The graph Gateway → Router → Embedder, Gateway → backends and Embedder."""
     # Not fetched here: each replica needs it on its own node.
     artifact = artifact_location(config.artifact)
-    embedder = _deployment(EmbedderReplica, "Embedder").bind(artifact, config.embedder)
+    embedder = _embedder(artifact, config.embedder)
     router = _deployment(RouterReplica, "Router").bind(embedder, artifact)
     backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
     gateway = serve.ingress()(GatewayReplica)
@@ -50,6 +52,16 @@ def build_app(config: AppConfig) -> Application:
     return _deployment(gateway, "Gateway").bind(
         config, router, backends, embedder, ledger
     )
+
+
+def _embedder(artifact: str, config: EmbedderConfig) -> Application:
+    if config.engine == "vllm":
+        # Here the artifact is looked at: Ray's library wants to know the model now.
+        spec, weights = encoder_of(artifact)
+        if config.source is None and weights is not None:
+            config = config.model_copy(update={"source": str(weights)})
+        return build_vllm_embedder(spec, config, _DEFAULTS["Embedder"])
+    return _deployment(EmbedderReplica, "Embedder").bind(artifact, config)
 
 
 def _ledger(config: AppConfig) -> Application | None:

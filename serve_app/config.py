@@ -14,7 +14,7 @@ from deployments.backends.simulator import SimulatorConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.protocol import Surface
-from deployments.routing.embedder import EmbedderConfig
+from deployments.routing.embedder_config import EmbedderConfig
 from deployments.tenancy import CostTier as CostTier
 from deployments.tenancy import KeyConfig as KeyConfig
 from deployments.tenancy import TenantConfig as TenantConfig

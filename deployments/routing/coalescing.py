@@ -13,30 +13,40 @@ class Coalescer(Generic[Q, A]):
     """Hands items to `call` in batches, with at most `concurrency` calls in flight.
 
     When idle an item goes at once and alone; nothing ever waits for company. A batch
-    ends before `max_weight` would be exceeded (an item heavier than that goes alone).
-    A waiter that gives up does not disturb the others of its batch.
+    ends before `max_weight` would be exceeded (an item heavier than that goes alone);
+    or `pick` says which of the waiting items, oldest first, go next (one at least).
+    `same_turn`: what arrives in one turn of the event loop goes together, which is
+    later by that turn. A waiter that gives up does not disturb the others of its batch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (its knobs)
         self,
         call: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
         *,
         max_weight: float = 64,
         weigh: Callable[[Q], float] = lambda _: 1.0,
         concurrency: int = 1,
+        pick: Callable[[Sequence[Q]], Sequence[int]] | None = None,
+        same_turn: bool = False,
     ) -> None:
         self._call = call
         self._max_weight = max_weight
         self._weigh = weigh
         self._free = concurrency
+        self._pick = pick
+        self._same_turn = same_turn
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
     async def __call__(self, item: Q) -> A:
         """The answer to `item`; raises what the call of its batch raised."""
-        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[A] = loop.create_future()
         self._waiting.append((item, future))
-        self._start()
+        if self._same_turn:
+            loop.call_soon(self._start)
+        else:
+            self._start()
         return await future
 
     def _start(self) -> None:
@@ -55,6 +65,8 @@ class Coalescer(Generic[Q, A]):
         self._start()
 
     def _next_batch(self) -> list[tuple[Q, asyncio.Future[A]]]:
+        if self._pick is not None:
+            return self._picked(self._pick)
         batch: list[tuple[Q, asyncio.Future[A]]] = []
         weight = 0.0
         while self._waiting:
@@ -66,6 +78,16 @@ class Coalescer(Generic[Q, A]):
                 batch.append((item, future))
             self._waiting.popleft()
         return batch
+
+    def _picked(
+        self, pick: Callable[[Sequence[Q]], Sequence[int]]
+    ) -> list[tuple[Q, asyncio.Future[A]]]:
+        live = [entry for entry in self._waiting if not entry[1].done()]
+        chosen = set(pick([item for item, _ in live])) if live else set()
+        self._waiting = deque(
+            entry for place, entry in enumerate(live) if place not in chosen
+        )
+        return [live[place] for place in sorted(chosen)]
 
     async def _run(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:

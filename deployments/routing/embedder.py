@@ -4,29 +4,25 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from artifacts.encoder import Encoder
-from deployments.routing.coalescing import Coalescer
+from artifacts.encoder_spec import EncoderSpec
 
 Vector = NDArray[np.float32]
 
-# Of English text; only the size of a batch depends on it.
-_CHARACTERS_PER_TOKEN = 4
 
+class TextEncoder(Protocol):
+    """Encodes one text at a time; how texts share a batch is its own affair."""
 
-class EmbedderConfig(BaseModel):
-    """How one Embedder runs its encoder."""
+    @property
+    def spec(self) -> EncoderSpec:
+        """Which encoder it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    threads: int = Field(default=1, ge=1)
-    max_batch_tokens: int = Field(default=4096, ge=1)
-    cache_size: int = Field(default=10_000, ge=0, description="texts")
+    async def vector(self, text: str) -> Vector:
+        """The unit row (d,) of one text."""
 
 
 class VectorCache:
@@ -54,23 +50,15 @@ class VectorCache:
 
 
 class Embedder:
-    """Runs one encoder off the event loop.
+    """An encoder with a memory.
 
-    Texts that arrive while a batch is being encoded form the next one, bounded by
-    tokens: what a batch costs is its tokens, not its count. Identical texts that are
-    under way at the same time are encoded once.
+    Identical texts that are under way at the same time are encoded once.
     """
 
-    def __init__(self, encoder: Encoder, config: EmbedderConfig) -> None:
+    def __init__(self, encoder: TextEncoder, *, cache_size: int) -> None:
         self._encoder = encoder
-        self._window = encoder.spec.max_tokens
-        self._cache = VectorCache(config.cache_size)
+        self._cache = VectorCache(cache_size)
         self._under_way: dict[bytes, asyncio.Task[Vector]] = {}
-        # One thread: a batch already uses the threads that the encoder was given.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-        self._encode = Coalescer[str, Vector](
-            self._encode_batch, max_weight=config.max_batch_tokens, weigh=self._tokens
-        )
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
@@ -86,7 +74,7 @@ class Embedder:
             return cached
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._encode(text))
+            task = asyncio.ensure_future(self._encoder.vector(text))
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._settle(key, done))
         # A caller that is cancelled must not take the text away from the others.
@@ -96,12 +84,3 @@ class Embedder:
         del self._under_way[key]
         if not task.cancelled() and task.exception() is None:
             self._cache.put(key, task.result())
-
-    async def _encode_batch(self, texts: Sequence[str]) -> Sequence[Vector]:
-        loop = asyncio.get_running_loop()
-        return list(
-            await loop.run_in_executor(self._thread, self._encoder.encode, texts)
-        )
-
-    def _tokens(self, text: str) -> float:
-        return min(self._window, 1 + len(text) / _CHARACTERS_PER_TOKEN)

@@ -6,26 +6,10 @@ import pytest
 from artifacts.encoder import SentenceTransformerEncoder, load_encoder
 from artifacts.encoder_spec import EncoderSpec, files_digest
 from artifacts.errors import ArtifactError, EncoderMismatch
-from artifacts.torch_encoder import batches_by_tokens
 
 TEXTS = ["short", "", "a rather longer text about prime numbers " * 8, "What is 2+2?"]
 
 needs_torch = pytest.mark.train
-
-
-@pytest.mark.parametrize(
-    ("lengths", "budget", "batches"),
-    [
-        ([], 10, []),
-        ([5, 2, 5, 3], 10, [[0, 2], [3, 1]]),
-        ([4, 4, 4], 8, [[0, 1], [2]]),
-        ([50, 1], 10, [[0], [1]]),
-    ],
-)
-def test_batches_hold_like_lengths_within_the_budget(
-    lengths: list[int], budget: int, batches: list[list[int]]
-) -> None:
-    assert list(batches_by_tokens(lengths, budget)) == batches
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """Each distinct text is encoded once."""
 
 import asyncio
-from collections.abc import Sequence
 
 import numpy as np
 
 from artifacts.encoder_spec import EncoderSpec
-from deployments.routing.embedder import Embedder, EmbedderConfig
+from deployments.routing.embedder import Embedder
 
 
 class Lengths:
@@ -27,14 +26,15 @@ class Lengths:
     def __init__(self) -> None:
         self.encoded: list[str] = []
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        self.encoded += texts
-        return np.array([[len(text), 1] for text in texts], np.float32)
+    async def vector(self, text: str) -> np.ndarray:
+        self.encoded.append(text)
+        await asyncio.sleep(0)
+        return np.array([len(text), 1], np.float32)
 
 
-def embedder(**config: int) -> tuple[Embedder, Lengths]:
+def embedder(cache_size: int = 10) -> tuple[Embedder, Lengths]:
     encoder = Lengths()
-    return Embedder(encoder, EmbedderConfig(**config)), encoder
+    return Embedder(encoder, cache_size=cache_size), encoder
 
 
 async def test_rows_come_in_the_order_of_the_texts():

@@ -1,0 +1,61 @@
+"""An encoder that shares its batches among all who ask at the same time."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.encoder import EncoderSpec, TokenEncoder
+from artifacts.token_batches import next_batch
+from artifacts.token_window import TokenIds
+from deployments.routing.coalescing import Coalescer
+
+Vector = NDArray[np.float32]
+
+
+class BatchedEncoder:
+    """Runs an encoder off the event loop, in batches of like length.
+
+    Each text is tokenised once, in a thread of its own, while a batch is encoded in
+    another; texts that arrive meanwhile form the next ones. A batch is bounded by its
+    tokens, padding included: that is what it costs, not its count.
+    """
+
+    def __init__(self, encoder: TokenEncoder, *, max_batch_tokens: int) -> None:
+        self._encoder = encoder
+        # One thread each: a batch already uses the threads that the encoder was given.
+        self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
+        self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+        # The texts of one call, and those tokenised together, should not go one by one.
+        self._tokenise = Coalescer[str, TokenIds](self._token_ids, same_turn=True)
+        self._encode = Coalescer[TokenIds, Vector](
+            self._vectors,
+            pick=partial(_like_lengths, budget=max_batch_tokens),
+            same_turn=True,
+        )
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """Which encoder it is."""
+        return self._encoder.spec
+
+    async def vector(self, text: str) -> Vector:
+        """The unit row (d,) of one text."""
+        return await self._encode(await self._tokenise(text))
+
+    async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds]:
+        loop = asyncio.get_running_loop()
+        work = self._encoder.token_ids
+        return await loop.run_in_executor(self._tokenizer_thread, work, texts)
+
+    async def _vectors(self, windows: Sequence[TokenIds]) -> Sequence[Vector]:
+        loop = asyncio.get_running_loop()
+        work = self._encoder.encode_ids
+        return list(await loop.run_in_executor(self._encoder_thread, work, windows))
+
+
+def _like_lengths(windows: Sequence[TokenIds], budget: int) -> Sequence[int]:
+    return next_batch([len(window) for window in windows], budget)

@@ -1,0 +1,51 @@
+"""An encoder whose engine takes token ids, one text at a time, and batches itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from artifacts.encoder_spec import EncoderSpec
+from artifacts.errors import EncoderMismatch
+from artifacts.token_window import TokenIds, TokenWindow
+
+Vector = NDArray[np.float32]
+
+
+class PooledEncoder:
+    """Prompt, window and special tokens are those of every other engine.
+
+    They are ours to add: an engine that is given a text adds what it thinks fit. A text
+    is tokenised once, off the event loop.
+    """
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        tokenizer: Tokenizer,
+        pool: Callable[[TokenIds], Awaitable[Vector]],
+    ) -> None:
+        self._spec = spec
+        self._window = TokenWindow(tokenizer, spec.max_tokens)
+        self._pool = pool
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """Which encoder it is."""
+        return self._spec
+
+    async def vector(self, text: str) -> Vector:
+        """The unit row (d,) of one text; EncoderMismatch if it has another length."""
+        loop = asyncio.get_running_loop()
+        read = self._spec.prompt + text
+        ids = await loop.run_in_executor(self._thread, self._window.ids, read)
+        pooled = await self._pool(ids)
+        if pooled.shape != (self._spec.dimension,):
+            what = f"dimension is {pooled.size}, not {self._spec.dimension}"
+            raise EncoderMismatch(f"{self._spec.id}: {what}")
+        unit: Vector = pooled / np.linalg.norm(pooled)
+        return unit

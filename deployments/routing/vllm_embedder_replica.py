@@ -1,0 +1,88 @@
+"""The LLMServer that runs an encoder in vLLM; only it imports vLLM.
+
+Import this module late: plain `ray[serve]` cannot import `ray.serve.llm`.
+"""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ray.serve.llm import LLMConfig
+from ray.serve.llm.deployment import LLMServer
+from ray.serve.llm.openai_api_models import EmbeddingCompletionRequest, ErrorResponse
+
+from artifacts.encoder_spec import EncoderSpec
+from artifacts.errors import EncoderMismatch
+from artifacts.token_window import TokenIds, plain
+from artifacts.torch_encoder import verify_files
+from deployments.errors import RoutingUnavailable
+from deployments.routing.embedder import Embedder
+from deployments.routing.embedder_config import EmbedderConfig
+from deployments.routing.encoder_tokens import EncoderTokens
+from deployments.routing.pooled_encoder import PooledEncoder, Vector
+
+
+class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
+    """An Embedder around vLLM's engine, which forms the batches."""
+
+    async def __init__(  # type: ignore[misc]  # LLMServer's own way to start up
+        self, llm_config: LLMConfig, *, encoder: EncoderSpec, config: EmbedderConfig
+    ) -> None:
+        """EncoderMismatch when the model is not what the spec says."""
+        if encoder.digest is not None:
+            directory = Path(config.source) if config.source else None
+            await asyncio.to_thread(verify_files, directory, encoder.digest)
+        await super().__init__(llm_config)
+        _check_pooling(self.engine._engine_client.model_config, encoder)
+        tokenizer = await asyncio.to_thread(_tokenizer, encoder, config)
+        pooled = PooledEncoder(encoder, tokenizer, self._pooled)
+        self._spec = encoder
+        self._tokens = EncoderTokens(encoder, tokenizer)
+        self._embedder = Embedder(pooled, cache_size=config.cache_size)
+        # Better here than in the first request; and the dimension is checked.
+        await pooled.vector("warm-up")
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts."""
+        return await self._embedder.embed(texts)
+
+    async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
+        """Tokens of each text; whether the encoder itself would count the same."""
+        counts = await asyncio.to_thread(self._tokens.count, texts)
+        return counts, self._tokens.exact
+
+    async def spec(self) -> EncoderSpec:
+        """Which encoder it is."""
+        return self._spec
+
+    async def _pooled(self, ids: TokenIds) -> Vector:
+        # base64: thousands of floats as JSON would cost more than their tokens.
+        request = EmbeddingCompletionRequest(
+            model=self._spec.id, input=ids, encoding_format="base64"
+        )
+        async with aclosing(await self.embeddings(request)) as answers:
+            answer = await anext(answers)
+        if isinstance(answer, ErrorResponse):
+            raise RoutingUnavailable(f"The embedder's engine: {answer.error.type}.")
+        return np.frombuffer(base64.b64decode(answer.data[0].embedding), "<f4")
+
+
+def _check_pooling(model: Any, spec: EncoderSpec) -> None:
+    found = str(model.pooler_config.seq_pooling_type).lower()
+    if found != spec.pooling:
+        raise EncoderMismatch(f"{spec.id}: pooling is {found}, not {spec.pooling}")
+
+
+def _tokenizer(spec: EncoderSpec, config: EmbedderConfig) -> Any:
+    from transformers import AutoTokenizer
+
+    revision = None if config.source else spec.revision
+    source = config.source or spec.id
+    return plain(
+        AutoTokenizer.from_pretrained(source, revision=revision).backend_tokenizer
+    )

@@ -1,0 +1,79 @@
+"""What is encoded together, and where."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from deployments.routing.batched_encoder import BatchedEncoder
+from tests.length_encoder import SPEC
+
+
+class Words:
+    """One token a word; its vector tells how many. The encoding waits for the gate."""
+
+    spec = SPEC
+    tokenizer = None
+
+    def __init__(self) -> None:
+        self.tokenised: list[str] = []
+        self.batches: list[list[int]] = []
+        self.threads: set[str] = set()
+        self.gate = threading.Event()
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        self.threads.add(threading.current_thread().name)
+        self.tokenised += texts
+        return [[1] * len(text.split()) for text in texts]
+
+    def encode_ids(self, windows: Sequence[list[int]]) -> np.ndarray:
+        self.threads.add(threading.current_thread().name)
+        self.gate.wait(10)
+        self.batches.append([len(window) for window in windows])
+        return np.array([[len(window), 1] for window in windows], np.float32)
+
+
+async def answered(words: Words, lengths: list[int], budget: int) -> list[float]:
+    """All asked at once, while the first of them is being encoded."""
+    batched = BatchedEncoder(words, max_batch_tokens=budget)
+    first = asyncio.ensure_future(batched.vector("w"))
+    while not words.tokenised:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    others = [asyncio.ensure_future(batched.vector("w " * n)) for n in lengths]
+    while len(words.tokenised) < 1 + len(lengths):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    words.gate.set()
+    rows = await asyncio.gather(first, *others)
+    return [row[0] for row in rows[1:]]
+
+
+async def test_each_text_gets_its_own_row_and_is_tokenised_once():
+    words = Words()
+
+    assert await answered(words, [3, 1, 2], 100) == [3, 1, 2]
+    assert sorted(words.tokenised) == ["w", "w ", "w w ", "w w w "]
+
+
+async def test_like_lengths_go_together_within_the_budget():
+    words = Words()
+    await answered(words, [30, 2, 31, 2, 29], 62)
+
+    assert words.batches == [[1], [30, 29], [2, 2], [31]]
+
+
+async def test_texts_of_one_call_share_a_batch():
+    words = Words()
+    words.gate.set()
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    await asyncio.gather(*(batched.vector("w w") for _ in range(5)))
+
+    assert words.batches == [[2, 2, 2, 2, 2]]
+
+
+async def test_neither_step_runs_on_the_event_loop():
+    words = Words()
+    words.gate.set()
+    await BatchedEncoder(words, max_batch_tokens=9).vector("w")
+
+    assert words.threads == {"tokenizer_0", "encoder_0"}
