@@ -1,0 +1,1 @@
+"""What a gateway costs, measured beside others: upstream, load, targets, figures."""

@@ -1,0 +1,110 @@
+"""Who used the machine's processors, and how much memory they hold: from /proc."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK_MS = 1e3 / os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+_REPLICA = re.compile(r"ray::ServeReplica:[^:]*:([\w:.\-]+)")
+_PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
+RAY = "Ray's own"
+HAPROXY = "HAProxy"
+
+
+@dataclass(frozen=True)
+class Stat:
+    """One line of /proc/PID/stat."""
+
+    parent: int
+    cpu_ms: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Milliseconds since boot, all processors together."""
+
+    busy_ms: float  # by processes
+    interrupts_ms: float
+    stolen_ms: float
+
+
+def tree(roots: Iterable[int]) -> dict[int, Stat]:
+    """The processes `roots` and all their descendants.
+
+    The processor time of one that has died is with the parent that waited for it.
+    """
+    stats = {}
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir(_PROC):  # noqa: PTH208  (Path objects cost as much again)
+        if entry.isdigit() and (stat := _stat(int(entry))) is not None:
+            stats[int(entry)] = stat
+            children.setdefault(stat.parent, []).append(int(entry))
+    found: dict[int, Stat] = {}
+    waiting = [pid for pid in roots if pid in stats]
+    while waiting:
+        pid = waiting.pop()
+        found[pid] = stats[pid]
+        waiting += children.get(pid, [])
+    return found
+
+
+def cpu_ms(roots: Iterable[int]) -> Counter[str]:
+    """Of the trees under `roots`, by group."""
+    used: Counter[str] = Counter()
+    for pid, stat in tree(roots).items():
+        used[group(pid)] += stat.cpu_ms  # type: ignore[assignment]
+    return used
+
+
+def pss_mib(roots: Iterable[int]) -> dict[str, float]:
+    """Proportional set size of the trees under `roots`, by group."""
+    sizes: dict[str, float] = {}
+    for pid in tree(roots):
+        try:
+            text = (_PROC / str(pid) / "smaps_rollup").read_bytes()
+        except OSError:
+            continue  # it has ended meanwhile
+        if found := _PSS.search(text):
+            name = group(pid)
+            sizes[name] = sizes.get(name, 0.0) + int(found[1]) / 1024
+    return sizes
+
+
+def group(pid: int) -> str:
+    """A replica's deployment, HAProxy, or Ray's own; others by their program."""
+    try:
+        command = (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
+    except OSError:
+        command = b""
+    text = command.decode(errors="replace").strip()
+    if replica := _REPLICA.match(text):
+        return replica[1]
+    if "haproxy" in text.partition(" ")[0]:
+        return HAPROXY
+    ray = text.startswith("ray::") or "/ray/" in text or "avengers serve" in text
+    return RAY if ray or not text else Path(text.partition(" ")[0]).name
+
+
+def machine() -> Machine:
+    """From /proc/stat."""
+    line = (_PROC / "stat").read_text(encoding="ascii").partition("\n")[0]
+    user, nice, system, _, _, irq, softirq, steal = map(int, line.split()[1:9])
+    return Machine(
+        busy_ms=(user + nice + system) * _TICK_MS,
+        interrupts_ms=(irq + softirq) * _TICK_MS,
+        stolen_ms=steal * _TICK_MS,
+    )
+
+
+def _stat(pid: int) -> Stat | None:
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The command's name, in brackets, may hold spaces.
+    fields = text.rpartition(")")[2].split()
+    return Stat(int(fields[1]), sum(map(int, fields[11:15])) * _TICK_MS)

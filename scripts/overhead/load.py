@@ -1,0 +1,261 @@
+"""The load generator: HTTP/1.1 on bare sockets, every answer verified.
+
+A process of its own: reads a Load as a line of JSON, prints `ready`, begins with the
+next line, prints a Seen as JSON.
+Closed loop: so many connections, each asks again when answered. Open loop: questions
+at a fixed rate whatever becomes of them; latency counts from the moment a question was
+due, so what waits for a connection is not hidden.
+"""
+
+import asyncio
+import sys
+import time
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import httptools
+import orjson
+import uvloop
+
+from scripts.overhead.wire import CHUNKS, WORD, mark, messages
+
+_DONE = b"data: [DONE]"
+_STALLED_S = 60.0
+_MOST_CONNECTIONS = 512  # of an open loop
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to ask of whom. `rate` = an open loop; else `connections` ask in turn."""
+
+    port: int
+    path: str
+    headers: dict[str, str]
+    model: str
+    seconds: float
+    connections: int = 1
+    rate: float | None = None
+    stream: bool = False
+    texts: int = 100  # distinct questions; 0 = none is asked twice
+    seed: int = 0
+    must_say: str | None = None  # a header line of every right answer, lower case
+
+
+@dataclass
+class Seen:
+    """What came of it."""
+
+    seconds: float = 0.0
+    latency_ms: list[float] = field(default_factory=list)
+    first_token_ms: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def answers(self) -> int:
+        return len(self.latency_ms)
+
+    @property
+    def rate(self) -> float:
+        return self.answers / self.seconds
+
+
+def quantile(values: list[float], share: float) -> float:
+    """NaN of nothing; the median for 0.5."""
+    if not values:
+        return float("nan")
+    if share == 0.5:
+        return median(values)
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Questions:
+    """Requests ready to send; those of a bounded set are made once."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._asked = 0
+        self._ready = [self._request(number) for number in range(load.texts)]
+
+    def next(self) -> tuple[bytes, bytes]:
+        """A request, and the mark of its answer."""
+        number = self._asked
+        self._asked += 1
+        if self._ready:
+            number %= len(self._ready)
+            return self._ready[number], mark(number)
+        return self._request(number), mark(number)
+
+    def _request(self, number: int) -> bytes:
+        load = self._load
+        body = orjson.dumps(
+            {
+                "model": load.model,
+                "messages": messages(number, seed=load.seed),
+                "stream": load.stream,
+                "max_tokens": 256,
+            }
+        )
+        headers = {
+            "host": f"127.0.0.1:{load.port}",
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            **load.headers,
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"POST {load.path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+class Connection(asyncio.Protocol):
+    """Asks one question at a time."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._done: asyncio.Future[str] | None = None
+        self._closed = False
+        self.first_token_at = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closed = True
+        self._end("connection lost")
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._end("not HTTP")
+            self._transport.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head += b"%s: %s\n" % (name.lower(), value)
+
+    def on_body(self, body: bytes) -> None:
+        if not self.first_token_at and WORD in body:
+            self.first_token_at = time.perf_counter()
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self._end(self._fault(b"".join(self._parts)))
+
+    @property
+    def open(self) -> bool:
+        return not self._closed
+
+    def ask(self, request: bytes, mark: bytes) -> "asyncio.Future[str]":
+        """What is wrong with the answer; nothing if it is right."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._parts: list[bytes] = []
+        self._head = b""
+        self._mark = mark
+        self.first_token_at = 0.0
+        self._done = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return self._done
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _end(self, fault: str) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_result(fault)
+
+    def _fault(self, body: bytes) -> str:
+        if (status := self._parser.get_status_code()) != 200:
+            return f"status {status}"
+        if body.count(WORD) != CHUNKS:
+            return f"{body.count(WORD)} of {CHUNKS} tokens"
+        if self._mark not in body:
+            return "another question's answer"
+        if self._load.stream and not body.rstrip().endswith(_DONE):
+            return "no [DONE]"
+        if must_say := self._load.must_say:
+            return "" if must_say.encode() in self._head else f"not {must_say}"
+        return ""
+
+
+class Generator:
+    """Runs one load."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._questions = Questions(load)
+        self._seen = Seen()
+
+    async def run(self) -> Seen:
+        began = time.perf_counter()
+        if self._load.rate is None:
+            await self._closed(began + self._load.seconds)
+        else:
+            await self._open(self._load.rate)
+        self._seen.seconds = time.perf_counter() - began
+        return self._seen
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: Connection(self._load), "127.0.0.1", self._load.port
+        )
+        return connection
+
+    async def _ask(self, connection: Connection, due: float) -> None:
+        try:
+            async with asyncio.timeout(_STALLED_S):
+                fault = await connection.ask(*self._questions.next())
+        except TimeoutError:
+            fault = f"nothing for {_STALLED_S:g} s"
+            connection.close()
+        if fault:
+            self._seen.errors[fault] += 1
+            return
+        self._seen.latency_ms.append((time.perf_counter() - due) * 1e3)
+        self._seen.first_token_ms.append((connection.first_token_at - due) * 1e3)
+
+    async def _closed(self, until: float) -> None:
+        async def client() -> None:
+            connection = await self._connect()
+            while (now := time.perf_counter()) < until:
+                if not connection.open:
+                    connection = await self._connect()
+                await self._ask(connection, now)
+            connection.close()
+
+        await asyncio.gather(*(client() for _ in range(self._load.connections)))
+
+    async def _open(self, rate: float) -> None:
+        idle: deque[Connection] = deque()
+        free = asyncio.Semaphore(_MOST_CONNECTIONS)
+
+        async def one(due: float) -> None:
+            async with free:
+                while idle and not idle[-1].open:
+                    idle.pop()
+                connection = idle.pop() if idle else await self._connect()
+                await self._ask(connection, due)
+                idle.append(connection)
+
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for number in range(round(rate * self._load.seconds)):
+                due = began + number / rate
+                if (wait := due - time.perf_counter()) > 0:
+                    await asyncio.sleep(wait)
+                group.create_task(one(due))
+        for connection in idle:
+            connection.close()
+
+
+def main() -> None:
+    generator = Generator(Load(**orjson.loads(sys.stdin.readline())))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    seen = uvloop.run(generator.run())
+    sys.stdout.buffer.write(orjson.dumps(asdict(seen)) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

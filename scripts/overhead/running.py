@@ -1,0 +1,82 @@
+"""Processes of a measurement: started, waited for, stopped."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+
+from scripts.served import ROOT
+
+_START_S = 120.0
+_STOP_S = 60.0
+
+
+class NotStarted(Exception):
+    """A program ended or did not answer; the message ends with what it said last."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    ready_url: str,
+) -> Iterator[int]:
+    """The process id of `command`, once `ready_url` answers 200."""
+    with TemporaryDirectory() as directory:
+        log = Path(directory) / "log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=os.environ | (environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+        try:
+            _wait(process, ready_url, log)
+            yield process.pid
+        finally:
+            stop(process)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs one of our modules."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end; kill it if it does not."""
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    until = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    how = "ended" if process.poll() is not None else f"no answer in {_START_S:g} s"
+    raise NotStarted(f"{how}: {log.read_text(errors='replace')[-800:]}")

@@ -1,0 +1,99 @@
+"""From samples to the figures that are shown: medians over rounds, with their range."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from scripts.overhead.rounds import Figures, finite
+from scripts.overhead.sampling import Sample
+
+DIRECT = "direct"
+Value = Callable[[Sample], float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median, and the range of the rounds."""
+
+    median: float
+    least: float
+    most: float
+    marks: str = ""  # `!` errors in some sample, `~` others used the machine
+
+
+def spread(values: Sequence[float], marks: str = "") -> Spread | None:
+    """Nothing of nothing."""
+    known = finite(values)
+    if not known:
+        return None
+    return Spread(median(known), min(known), max(known), marks)
+
+
+class Summary:
+    """Figures of all targets of a run."""
+
+    def __init__(self, figures: Mapping[str, Figures], most_foreign: float) -> None:
+        self._figures = figures
+        self._most_foreign = most_foreign
+
+    @property
+    def targets(self) -> list[str]:
+        return [name for name, found in self._figures.items() if not found.absent]
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Why, by target."""
+        return {
+            name: found.absent
+            for name, found in self._figures.items()
+            if found.absent is not None
+        }
+
+    def of(self, target: str, case: str, value: Value) -> Spread | None:
+        """A figure of one case."""
+        samples = self._samples(target, case)
+        return spread([value(sample) for sample in samples], self._marks(samples))
+
+    def added(self, target: str, case: str, value: Value) -> Spread | None:
+        """The same less what it is without a gateway in the same round."""
+        samples, bare = self._samples(target, case), self._samples(DIRECT, case)
+        pairs = zip(samples, bare, strict=False)
+        values = [value(with_it) - value(without) for with_it, without in pairs]
+        return spread(values, self._marks([*samples, *bare]))
+
+    def memory(self, target: str) -> tuple[Spread | None, Spread | None]:
+        """MiB after the start, and after all its loads."""
+        found = self._figures[target]
+        idle, after = (
+            spread([sum(sizes.values()) for sizes in rounds])
+            for rounds in (found.idle_mib, found.after_mib)
+        )
+        return idle, after
+
+    def errors(self, target: str) -> dict[str, int]:
+        """All of a target's errors, by kind."""
+        found: dict[str, int] = {}
+        for samples in self._figures[target].samples.values():
+            for sample in samples:
+                for kind, number in sample.errors.items():
+                    found[kind] = found.get(kind, 0) + number
+        return found
+
+    def parts(self, target: str, case: str) -> dict[str, float]:
+        """CPU-ms per answer by group of processes, medians."""
+        samples = self._samples(target, case)
+        names = {name for sample in samples for name in sample.cpu_ms}
+        found = {
+            name: median(sample.cpu_ms.get(name, 0.0) for sample in samples)
+            for name in names
+        }
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    def _samples(self, target: str, case: str) -> list[Sample]:
+        found = self._figures.get(target)
+        return [] if found is None else found.samples.get(case, [])
+
+    def _marks(self, samples: Sequence[Sample]) -> str:
+        failed = any(sample.errors for sample in samples)
+        foreign = any(sample.foreign > self._most_foreign for sample in samples)
+        return "!" * failed + "~" * foreign

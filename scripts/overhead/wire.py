@@ -1,0 +1,44 @@
+"""What upstream and load generator agree on, so that each answer can be verified.
+
+A question carries a mark (`#000042`); the upstream repeats it in its answer. An answer
+that belongs to another question, or that lacks a part, is so found out.
+"""
+
+import re
+from random import Random
+
+MARK = re.compile(rb"#(\d{6})")
+WORD = b"~w"  # begins each token of a streamed answer
+CHUNKS = 50
+_WORDS = (
+    "what is the sum of all even numbers between price train city river market farmer "
+    "seven twelve apples boxes hours speed distance average share profit water tank "
+    "square circle angle function returns list string value after each before total"
+)
+_SYSTEM = (
+    "You are a careful assistant. Answer in one short paragraph, show the steps that "
+    "lead to the result, and state the final result alone on the last line. If the "
+    "question cannot be answered from what is given, say so and name what is missing. "
+    "Do not guess numbers that were not given to you."
+)
+
+
+def mark(number: int) -> bytes:
+    """The mark of a question."""
+    return b"#%06d" % (number % 1_000_000)
+
+
+def question(number: int, *, seed: int = 0, words: int = 15) -> str:
+    """A text of about 20 tokens, the same for the same number and seed."""
+    random = Random((seed << 32) + number)
+    return (
+        " ".join(random.choices(_WORDS.split(), k=words)) + f" {mark(number).decode()}"
+    )
+
+
+def messages(number: int, *, seed: int = 0) -> list[dict[str, str]]:
+    """A request of about 600 bytes: a system prompt and a question."""
+    return [
+        {"role": "system", "content": _SYSTEM},
+        {"role": "user", "content": question(number, seed=seed)},
+    ]
