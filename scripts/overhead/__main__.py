@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from scripts.overhead.peers import PEERS
 from scripts.overhead.plan import QUICK, Plan, base_cases
 from scripts.overhead.rounds import disturbed, measure
 from scripts.overhead.summary import DIRECT, Summary
@@ -68,6 +69,7 @@ def _targets(options: argparse.Namespace) -> dict[str, Start]:
         name, _, file = variant.partition("=")
         change = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
         found[name] = gateway(change)
+    found |= PEERS
     if options.only:
         found = {name: start for name, start in found.items() if name in options.only}
     return {DIRECT: direct, **found}
