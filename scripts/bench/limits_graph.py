@@ -19,6 +19,7 @@ from tests.postgresql import PostgresServer
 
 TENANT = "limited"
 KEY = "sk-av-limited"
+WARM_UP_KEY = "sk-av-warm-up"  # of a tenant of its own, whose limit nobody reaches
 _START_S = 60.0
 
 
@@ -119,7 +120,11 @@ def _config(
     # The machine may be slow; nothing here is about routing.
     args["limits"] = {"route_timeout_s": 20}
     key = {"sha256": key_sha256(KEY)}
-    args["tenants"] = [{"id": TENANT, "alpha": 1.0, "keys": [key], **terms}]
+    warm_up = {"sha256": key_sha256(WARM_UP_KEY)}
+    args["tenants"] = [
+        {"id": TENANT, "alpha": 1.0, "keys": [key], **terms},
+        {"id": "warm-up", "alpha": 1.0, "keys": [warm_up], "rpm_limit": 10**6},
+    ]
     for deployment in application["deployments"]:
         if deployment["name"] == "Gateway":
             deployment["num_replicas"] = replicas

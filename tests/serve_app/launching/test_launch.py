@@ -40,8 +40,11 @@ def test_haproxy_listens_on_loopback_where_ray_says_everywhere(tmp_path: Path) -
     )
 
     assert ran.stdout == f"-db -f {config} -sf 7\n"
-    assert config.read_text() == (
-        "frontend prometheus\n    bind 127.0.0.1:9101\n"
-        "frontend http_frontend\n    bind *:8000\n"
-        "listen stats\n  bind 127.0.0.1:8404\n  bind 127.0.0.1:7\n  bind :::8\n"
-    )
+    bound = [line.strip() for line in config.read_text().splitlines() if "bind" in line]
+    assert bound == [
+        "bind 127.0.0.1:9101",
+        "bind *:8000",
+        "bind 127.0.0.1:8404",
+        "bind 127.0.0.1:7",
+        "bind :::8",
+    ]

