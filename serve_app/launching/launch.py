@@ -29,6 +29,7 @@ from serve_app.launching.ports import PortBlock, is_free
 from serve_app.launching.processes import MARK, end_marked
 from serve_app.launching.ray_settings import applied, settings
 from serve_app.launching.serve_config import ConfigError, read_config, with_address
+from serve_app.launching.watchdog import watched
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def local_cluster(
         ports = stack.enter_context(PortBlock.take())
         directory = Path(tempfile.mkdtemp(prefix="avengers-"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.enter_context(watched(directory.name, directory))
         stack.enter_context(applied(settings(ports, directory)))
         stack.callback(end_marked, directory.name)
         stack.callback(_stop)

@@ -1,7 +1,8 @@
 """Ends what a cluster may leave behind: processes that carry its mark.
 
-Ray's processes end with the one that started them, but HAProxy outlives a manager that
-was killed. The mark is an environment variable, which every descendant inherits.
+Most of Ray's processes end with the one that started them, but HAProxy outlives a
+manager that was killed. The mark is an environment variable, which every descendant
+inherits.
 """
 
 import os

@@ -91,6 +91,21 @@ def test_it_answers_on_loopback_only_and_leaves_nothing(
 
 
 @pytest.mark.integration
+def test_a_launcher_that_is_killed_leaves_nothing_either(
+    cluster: tuple[psutil.Process, str],
+) -> None:
+    launcher, url = cluster
+    family = launcher.children(recursive=True)
+    assert "haproxy" in {process.name() for process in family}
+
+    launcher.kill()
+    _, alive = psutil.wait_procs(family, timeout=60)
+
+    assert alive == []
+    assert is_free(httpx.URL(url).port or 0)
+
+
+@pytest.mark.integration
 def test_an_application_that_cannot_start_is_reported_in_one_line(
     tmp_path: Path,
 ) -> None:

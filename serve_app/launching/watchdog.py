@@ -1,0 +1,41 @@
+"""A process that ends a cluster when the launcher of it is gone, however it went.
+
+It waits for the end of a pipe that only the launcher holds: the system closes it even
+for a process that is killed and can clean up nothing.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from serve_app.launching.processes import end_marked
+
+
+@contextmanager
+def watched(mark: str, directory: Path) -> Iterator[None]:
+    """Whatever carries the mark, and the directory, does not outlive this process."""
+    # A session of its own: Ctrl-C at the terminal is for the launcher, not for it.
+    with subprocess.Popen(
+        [sys.executable, "-m", __name__, mark, str(directory)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    ):
+        yield
+
+
+def main() -> None:
+    """Wait for the launcher's end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    mark, directory = sys.argv[1:]
+    end_marked(mark)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
