@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 ROOT = Path(__file__).parents[1]
-KEY = "sk-av-measurement"
+KEY, ADMIN_KEY = "sk-av-measurement", "sk-av-measurement-admin"
 _START_S = 300.0  # the first start of all installs what is needed
 _STOP_S = 60.0
 
@@ -59,10 +59,12 @@ def served(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    variables = os.environ | {"AVENGERS_DEV_KEY": KEY} | (environment or {})
+    keys = {"AVENGERS_DEV_KEY": KEY, "AVENGERS_ADMIN_KEY": ADMIN_KEY}
     command = [ROOT / "scripts/serve", "--port", str(port), *arguments]
     with TemporaryDirectory() as directory:
         log = Path(directory) / "log"
+        own = {"AVENGERS_VAR": f"{directory}/var"}
+        variables = os.environ | keys | own | (environment or {})
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
         try:

@@ -118,7 +118,7 @@ class UsageConfig(_Frozen):
 
     journal: str | None = Field(
         default=None,
-        description="directory of the journal; none = no records. `~` is the home",
+        description="directory of the journal; none = no records. As a path of SQLite",
     )
     when_full: Literal["refuse", "answer"] = Field(
         default="refuse",
@@ -129,7 +129,9 @@ class UsageConfig(_Frozen):
 class DatabaseConfig(_Frozen):
     """Where tenants, keys, budgets and usage are kept."""
 
-    url: str = Field(description="sqlite:///PATH or postgresql://USER@HOST/NAME")
+    url: str = Field(
+        description="sqlite:///PATH, ~ and $VARIABLES filled in, or postgresql://USER@HOST/NAME"
+    )
     password_env: str | None = Field(
         default=None, description="environment variable with its password"
     )

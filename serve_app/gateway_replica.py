@@ -1,7 +1,6 @@
 """What Ray runs of the Gateway."""
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +9,7 @@ from starlette.types import ASGIApp
 
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.limits.ledger_handle import RemoteLedger
+from deployments.local_path import local_path
 from deployments.usage.journal import Journal
 from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
@@ -37,7 +37,7 @@ class GatewayReplica:
     ) -> None:
         ports = {name: _port(name, handle, config) for name, handle in backends.items()}
         directory = config.usage.journal
-        journal = Journal(Path(directory).expanduser()) if directory else None
+        journal = Journal(local_path(directory)) if directory else None
         recorder = _recorder(journal, config)
         remote = RemoteLedger(ledger) if ledger is not None else None
         self._ledger = remote

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from deployments.local_path import local_path
 from deployments.store.errors import StoreError, StoreUnavailable
 
 _DRIVERS = {
@@ -20,7 +21,7 @@ _DRIVERS = {
 def parse_url(text: str, password: str | None = None) -> URL:
     """`sqlite:///PATH` or `postgresql://…`, the driver filled in; StoreError else.
 
-    `password` takes the place of one in the address. `~` in a path is the home.
+    `password` takes the place of one in the address. A path: see `local_path`.
     """
     try:
         url = make_url(text)
@@ -35,7 +36,10 @@ def parse_url(text: str, password: str | None = None) -> URL:
         return url
     if url.database in (None, "", ":memory:"):
         raise StoreError("SQLite needs a file: sqlite:///PATH")
-    return url.set(database=str(Path(str(url.database)).expanduser()))
+    try:
+        return url.set(database=str(local_path(str(url.database))))
+    except ValueError as error:
+        raise StoreError(str(error)) from None
 
 
 def is_sqlite(url: URL) -> bool:

@@ -137,6 +137,7 @@ def _config(
     args["backends"]["openrouter"]["base_url"] = f"{url}/api/v1/"
     args["backends"]["without_key"] = "refuse"
     args["usage"] = {"journal": str(journal)}
+    del args["database"]  # the journal is read, and not shipped
     # The machine may be slow; no row is about routing.
     args["limits"] = {"route_timeout_s": 20.0}
     for model in args["catalog"]["models"]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,16 @@ import typer
 
 import serve_app
 from serve_app.access.tenants import new_key
+from serve_app.config import AppConfig
 from serve_app.config_file import app_config
 from serve_app.launching.launch import serve_until_signal
 from serve_app.launching.local_cluster import LocalCluster
 from serve_app.launching.serve_config import read_config
+from serve_app.launching.state_directory import VAR, state_directory
 
 LOCAL_CONFIG = Path(serve_app.__path__[0]) / "local.yaml"
 DEV_KEY = "AVENGERS_DEV_KEY"
+ADMIN_KEY = "AVENGERS_ADMIN_KEY"
 
 
 def serve(
@@ -35,24 +39,38 @@ def serve(
     """Serve on this machine until Ctrl-C."""
     began = time.monotonic()
     checked = app_config(read_config(config), config)
-    # Ray's processes inherit the environment; the key is written nowhere else.
-    key = os.environ.setdefault(DEV_KEY, new_key())
+    # Ray's processes inherit the environment; the keys are written nowhere else.
+    keys = {"key": os.environ.setdefault(DEV_KEY, new_key())}
+    if checked.auth.admin_key_env == ADMIN_KEY:
+        keys["admin-key"] = os.environ.setdefault(ADMIN_KEY, new_key())
+    var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
+    os.environ[VAR] = str(var)
     typer.echo("starting Ray Serve …", err=True)
 
     def ready(cluster: LocalCluster) -> None:
         live = ", ".join(sorted(checked.backend_names))
-        typer.echo(_example(cluster.url, key))
+        typer.echo(_example(cluster.url, keys["key"]))
         typer.echo(f"backends: {live}{_simulated_note(checked.backend_names)}")
         typer.echo(f"started in {time.monotonic() - began:.1f} s ({_parts(cluster)})")
         typer.echo(f"logs: {cluster.logs}")
         if cluster.dashboard_url:
             typer.echo(f"dashboard: {cluster.dashboard_url}")
-        typer.echo(f"key: {key}")
+        if _keeps_state(checked):
+            typer.echo(f"state: {var}")
+        for name, key in keys.items():
+            typer.echo(f"{name}: {key}")
         typer.echo(f"ready: {cluster.url}")
 
-    serve_until_signal(
-        config, host=host, port=port, dashboard=dashboard, on_ready=ready
-    )
+    with state_directory(var) if _keeps_state(checked) else nullcontext():
+        serve_until_signal(
+            config, host=host, port=port, dashboard=dashboard, on_ready=ready
+        )
+
+
+def _keeps_state(config: AppConfig) -> bool:
+    """Whether anything of it lies in the state directory."""
+    database = config.database.url if config.database else ""
+    return any(f"${VAR}/" in path for path in (database, config.usage.journal or ""))
 
 
 def _parts(cluster: LocalCluster) -> str:

@@ -21,6 +21,7 @@ from scripts.upstream.settings import Settings
 from serve_app.commands.serve import LOCAL_CONFIG
 
 KEY = "sk-av-integration"
+ADMIN_KEY = "sk-av-integration-admin"
 UPSTREAM_KEY = "sk-or-secret"
 SIMULATED = "gemma-2-9b-it"
 ABLE = "gpt-4o-2024-08-06"  # tools, json_schema, images, audio, files
@@ -106,7 +107,12 @@ def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {"AVENGERS_DEV_KEY": KEY, "OPENROUTER_API_KEY": UPSTREAM_KEY}
+    environment = {
+        "AVENGERS_DEV_KEY": KEY,
+        "AVENGERS_ADMIN_KEY": ADMIN_KEY,
+        "AVENGERS_VAR": str(config.parent / "var"),
+        "OPENROUTER_API_KEY": UPSTREAM_KEY,
+    }
     code = "from serve_app.cli import main; main()"
     command = [sys.executable, "-c", code, "serve", "--config", str(config)]
     with log.open("wb") as out:
