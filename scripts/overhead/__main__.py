@@ -1,78 +1,109 @@
 """See scripts/bench/overhead."""
 
 import argparse
-import json
-import os
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
-from rich.console import Console
-from rich.table import Table
 
-from scripts.overhead.peers import PEERS
-from scripts.overhead.plan import QUICK, Plan, base_cases
-from scripts.overhead.rounds import disturbed, measure
-from scripts.overhead.summary import DIRECT, Summary
-from scripts.overhead.table import TABLES, rows
-from scripts.overhead.targets import Start, bare, direct, gateway
+from scripts.overhead import scenarios
+from scripts.overhead.checks import checks
+from scripts.overhead.docs import write_docs
+from scripts.overhead.own_figures import own_figures
+from scripts.overhead.plan import DIRECT, QUICK, Plan
+from scripts.overhead.printing import print_report
+from scripts.overhead.report import Report, this_machine
+from scripts.overhead.rounds import measure
+from scripts.overhead.scenarios import Scenario
+from scripts.served import ROOT
+
+SCENARIOS = ("base", "cold", "tenants", "models", "replicas")
 
 
 def main() -> None:
     options = _options()
-    plan = QUICK if options.quick else Plan()
-    for name in ("rounds", "seconds"):
-        if (given := getattr(options, name)) is not None:
-            plan = replace(plan, **{name: given})
-    figures = measure(
-        _targets(options), lambda target: base_cases(streams=target.streams), plan
-    )
-    summary = Summary(figures, plan.most_foreign)
-    console = Console(width=max(160, Console().width))
-    for title, columns in TABLES.items():
-        head, *body = rows(summary, columns)
-        table = Table(*head, title=title, title_justify="left")
-        for line in body:
-            table.add_row(*line)
-        console.print(table)
-    for target in summary.targets:
-        if errors := summary.errors(target):
-            print(f"{target}: errors {errors}")
-        if parts := summary.parts(target, "plain c=16 0 ms"):
-            shares = ", ".join(f"{name} {ms:.2f}" for name, ms in parts.items())
-            print(f"{target}, CPU-ms at c = 16: {shares}")
-    bad, every = disturbed(figures, plan)
-    print(
-        f"{bad} of {every} samples disturbed (others used over "
-        f"{plan.most_foreign:.0%} of the machine), load {os.getloadavg()[0]:.1f} "
-        f"on {os.cpu_count()} cores"
-    )
+    report = Report.read(options.report) if options.report else run(options)
+    found = checks(report)
+    print_report(report, found)
     if options.json:
-        values = {name: asdict(found) for name, found in figures.items()}
-        options.json.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        report.write(options.json)
+    if options.docs:
+        write_docs(report, found, options.docs)
+    failed = any(not check.passed for check in found)
+    raise SystemExit(1 if options.check and failed else 0)
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Measures what is asked for."""
+    plan = _plan(options)
+    report = Report(plan, this_machine())
+    wanted = SCENARIOS if "all" in options.scenario else options.scenario
+    with TemporaryDirectory() as name:
+        made = _scenarios(Path(name), options)
+        for scenario in wanted:
+            chosen = made[scenario]()
+            targets = {
+                name: start
+                for name, start in chosen.targets.items()
+                if not options.only or name in {DIRECT, *options.only}
+            }
+            print(f"scenario {scenario}")
+            report.scenarios[scenario] = measure(targets, chosen.cases, plan)
+    if "cold" in wanted:
+        report.own = [own_figures(plan.seconds) for _ in range(plan.rounds)]
+    return report
+
+
+def _scenarios(
+    directory: Path, options: argparse.Namespace
+) -> dict[str, Callable[[], Scenario]]:
+    return {
+        "base": lambda: scenarios.base(_variants(options.variant)),
+        "cold": scenarios.cold,
+        "tenants": scenarios.tenants,
+        "models": lambda: scenarios.models(directory),
+        "replicas": scenarios.replicas,
+    }
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = QUICK if options.quick else Plan()
+    names = ("rounds", "seconds", "most_foreign", "repeats")
+    given = {name: getattr(options, name) for name in names}
+    return replace(plan, **{k: v for k, v in given.items() if v is not None})
+
+
+def _variants(given: list[str]) -> dict[str, Any]:
+    found = {}
+    for variant in given:
+        name, equals, file = variant.partition("=")
+        if not equals:
+            raise SystemExit(f"--variant {variant}: not NAME=FILE")
+        found[name] = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    return found
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench/overhead")
-    parser.add_argument("--only", nargs="*", default=[], metavar="TARGET")
+    choices = (*SCENARIOS, "all")
+    parser.add_argument("--scenario", nargs="+", default=["base"], choices=choices)
+    parser.add_argument("--only", nargs="+", default=[], metavar="TARGET")
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--peers", action="store_true")  # the shell has installed them
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--most-foreign", type=float, metavar="SHARE")
+    parser.add_argument("--repeats", type=int)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--report", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    docs = ROOT / "docs"
+    parser.add_argument("--docs", type=Path, nargs="?", const=docs, metavar="DIRECTORY")
     return parser.parse_args()
-
-
-def _targets(options: argparse.Namespace) -> dict[str, Start]:
-    found: dict[str, Start] = {"bare proxy": bare, "gateway": gateway()}
-    for variant in options.variant:
-        name, _, file = variant.partition("=")
-        change = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-        found[name] = gateway(change)
-    found |= PEERS
-    if options.only:
-        found = {name: start for name, start in found.items() if name in options.only}
-    return {DIRECT: direct, **found}
 
 
 if __name__ == "__main__":

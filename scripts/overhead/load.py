@@ -10,7 +10,7 @@ due, so what waits for a connection is not hidden.
 import asyncio
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -19,28 +19,12 @@ import httptools
 import orjson
 import uvloop
 
-from scripts.overhead.wire import CHUNKS, WORD, mark, messages
+from scripts.overhead.questions import Questions
+from scripts.overhead.wire import CHUNKS, WORD, Load
 
 _DONE = b"data: [DONE]"
 _STALLED_S = 60.0
 _MOST_CONNECTIONS = 512  # of an open loop
-
-
-@dataclass(frozen=True)
-class Load:
-    """What to ask of whom. `rate` = an open loop; else `connections` ask in turn."""
-
-    port: int
-    path: str
-    headers: dict[str, str]
-    model: str
-    seconds: float
-    connections: int = 1
-    rate: float | None = None
-    stream: bool = False
-    texts: int = 100  # distinct questions; 0 = none is asked twice
-    seed: int = 0
-    must_say: str | None = None  # a header line of every right answer, lower case
 
 
 @dataclass
@@ -50,7 +34,7 @@ class Seen:
     seconds: float = 0.0
     latency_ms: list[float] = field(default_factory=list)
     first_token_ms: list[float] = field(default_factory=list)
-    errors: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, int] = field(default_factory=dict)
 
     @property
     def answers(self) -> int:
@@ -69,43 +53,6 @@ def quantile(values: list[float], share: float) -> float:
         return median(values)
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-class Questions:
-    """Requests ready to send; those of a bounded set are made once."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._asked = 0
-        self._ready = [self._request(number) for number in range(load.texts)]
-
-    def next(self) -> tuple[bytes, bytes]:
-        """A request, and the mark of its answer."""
-        number = self._asked
-        self._asked += 1
-        if self._ready:
-            number %= len(self._ready)
-            return self._ready[number], mark(number)
-        return self._request(number), mark(number)
-
-    def _request(self, number: int) -> bytes:
-        load = self._load
-        body = orjson.dumps(
-            {
-                "model": load.model,
-                "messages": messages(number, seed=load.seed),
-                "stream": load.stream,
-                "max_tokens": 256,
-            }
-        )
-        headers = {
-            "host": f"127.0.0.1:{load.port}",
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            **load.headers,
-        }
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"POST {load.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 class Connection(asyncio.Protocol):
@@ -210,7 +157,7 @@ class Generator:
             fault = f"nothing for {_STALLED_S:g} s"
             connection.close()
         if fault:
-            self._seen.errors[fault] += 1
+            self._seen.errors[fault] = self._seen.errors.get(fault, 0) + 1
             return
         self._seen.latency_ms.append((time.perf_counter() - due) * 1e3)
         self._seen.first_token_ms.append((connection.first_token_at - due) * 1e3)

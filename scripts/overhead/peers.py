@@ -1,7 +1,7 @@
 """Other gateways, as their users run them: no database, no callbacks, one process.
 
-They are installed by scripts/peer-environments.sh. What is changed about them is said at
-each; access logs are off, which is in their favour.
+They are installed by scripts/peer-environments.sh. What is changed about them is said
+at each; access logs are off, which is in their favour.
 """
 
 import os
@@ -60,7 +60,7 @@ def litellm(origin_port: int) -> Iterator[Target]:
     with TemporaryDirectory() as made:
         path = Path(made) / "config.yaml"
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
-        command = [
+        command: list[str | Path] = [
             *(directory / "bin/python", directory / "bin/litellm", "--config", path),
             *("--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"),
         ]
@@ -73,7 +73,7 @@ def litellm(origin_port: int) -> Iterator[Target]:
 def routellm(origin_port: int) -> Iterator[Target]:
     """RouteLLM's server with its random router, which decides for nothing."""
     directory, port = _installed("routellm"), free_port()
-    command = [
+    command: list[str | Path] = [
         *(directory / "bin/python", "-c", _ROUTELLM, str(port)),
         *("--routers", "random", "--strong-model", "openai/gpt-4o"),
         *("--weak-model", _MODEL),
@@ -95,7 +95,7 @@ def portkey(origin_port: int) -> Iterator[Target]:
     # Beside the original, where it finds what it imports.
     (build / "mended.js").write_text(source.replace(_IMMUTABLE, _MUTABLE))
     (build / "loopback.cjs").write_text(_LOOPBACK)
-    command = [
+    command: list[str | Path] = [
         *("node", "--require", build / "loopback.cjs", build / "mended.js"),
         *("--headless", f"--port={port}"),
     ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from scripts.overhead.sampling import Case
 
+DIRECT = "direct"  # no gateway at all
 CONNECTIONS = (1, 16, 64)
 RATES = (50.0, 200.0)  # open loop, requests a second
 CHUNK_GAP_MS = 20.0  # a model that writes 50 tokens a second

@@ -79,16 +79,5 @@ def _least_disturbed(
     return best
 
 
-def disturbed(figures: Mapping[str, Figures], plan: Plan) -> tuple[int, int]:
-    """How many samples others disturbed, and how many there are."""
-    every = [
-        sample
-        for of_target in figures.values()
-        for samples in of_target.samples.values()
-        for sample in samples
-    ]
-    return sum(sample.foreign > plan.most_foreign for sample in every), len(every)
-
-
 def finite(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]

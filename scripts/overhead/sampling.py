@@ -12,9 +12,10 @@ import httpx
 import orjson
 
 from scripts.overhead.accounts import HAPROXY, RAY, Machine, cpu_ms, machine
-from scripts.overhead.load import Load, Seen, quantile
+from scripts.overhead.load import Seen, quantile
 from scripts.overhead.running import python
 from scripts.overhead.targets import Target
+from scripts.overhead.wire import Load
 from scripts.served import ROOT
 
 
@@ -100,7 +101,7 @@ def take(origin_port: int, target: Target, case: Case, seconds: float) -> Sample
         client_cores=spent.client_ms / spent.seconds / 1e3,
         foreign=max(0.0, spent.foreign_ms / whole_ms),
         stolen=spent.stolen_ms / whole_ms,
-        errors=dict(seen.errors),
+        errors=seen.errors,
     )
 
 
@@ -128,12 +129,9 @@ def _measure(load: Load, target: Target) -> tuple[Seen, Spent]:
             process.stdin.write(b"\n")
             process.stdin.flush()
             said = process.stdout.readline()
-    return _seen(said), spent
-
-
-def _seen(said: bytes) -> Seen:
-    values = orjson.loads(said)
-    return Seen(**{**values, "errors": Counter(values["errors"])})
+    if not said:
+        raise RuntimeError("the load generator ended early")
+    return Seen(**orjson.loads(said)), spent
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from scripts.overhead.plan import DIRECT
 from scripts.overhead.rounds import Figures, finite
 from scripts.overhead.sampling import Sample
 
-DIRECT = "direct"
 Value = Callable[[Sample], float]
 
 

@@ -1,10 +1,11 @@
 """The main scenario's figures as rows of text, for the terminal and for Markdown."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from scripts.overhead.plan import DIRECT
 from scripts.overhead.sampling import Sample
-from scripts.overhead.summary import DIRECT, Spread, Summary
+from scripts.overhead.summary import Spread, Summary
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,33 @@ MEMORY = (
     Column("idle", lambda summary, target: summary.memory(target)[0]),
     Column("after", lambda summary, target: summary.memory(target)[1]),
 )
-TABLES = {
-    "Added milliseconds (direct: its own)": LATENCY,
-    "Answers per second": RATE,
-    "CPU-ms per answer, all its processes": CPU,
-    "MiB, all its processes (PSS)": MEMORY,
+PLAIN = (
+    Column("c = 1, p50 ms", _of("plain c=1 0 ms", "p50_ms")),
+    Column("answers/s, c = 16", _of("plain c=16 0 ms", "rate")),
+    Column("c = 64", _of("plain c=64 0 ms", "rate")),
+    Column("CPU-ms, c = 16", _cpu("plain c=16 0 ms")),
+    Column("c = 64", _cpu("plain c=64 0 ms")),
+    *(replace(column, heading=f"MiB {column.heading}") for column in MEMORY),
+)
+COLD = (
+    Column("adds at c = 1, p50 ms", _added("cold c=1", "p50_ms")),
+    Column("p99", _added("cold c=1", "p99_ms")),
+    Column("answers/s, c = 16", _of("cold c=16", "rate")),
+    Column("c = 64", _of("cold c=64", "rate")),
+    Column("CPU-ms, c = 16", _cpu("cold c=16")),
+    Column("c = 64", _cpu("cold c=64")),
+)
+TABLES: dict[str, dict[str, tuple[Column, ...]]] = {
+    "base": {
+        "Added milliseconds (direct: its own)": LATENCY,
+        "Answers per second": RATE,
+        "CPU-ms per answer, all its processes": CPU,
+        "MiB, all its processes (PSS)": MEMORY,
+    },
+    "cold": {"No question asked twice (direct: its own)": COLD},
+    "tenants": {"One tenant, and many that take turns": PLAIN},
+    "models": {"Few models and many": PLAIN},
+    "replicas": {"Gateway replicas": PLAIN},
 }
 
 

@@ -1,5 +1,6 @@
 """What is measured: each target can be started, and says how it is asked."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from scripts.overhead.load import Load
+from scripts.overhead.merging import merged
+from scripts.overhead.populations import DATABASE, store_tenants
 from scripts.overhead.running import free_port, python, running
-from scripts.served import KEY, ROOT, served
-
-_Merged = dict[str, Any]
+from scripts.overhead.wire import Load
+from scripts.served import KEY, ROOT, Served, served
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ class Target:
     must_say: str | None = None
     pid: int | None = None
     streams: bool = True
+    tenants: int = 0
 
     def load(self, seconds: float, **terms: Any) -> Load:
         """A load for it."""
         load = Load(
             self.port, self.path, dict(self.headers), self.model, seconds, **terms
         )
-        return replace(load, must_say=self.must_say)
+        return replace(load, must_say=self.must_say, tenants=self.tenants)
 
 
 # Starts a target in front of the origin at a port.
@@ -68,54 +70,43 @@ def bare(origin_port: int) -> Iterator[Target]:
         yield Target(port, headers={"authorization": f"Bearer {KEY}"}, pid=pid)
 
 
-def gateway(change: Mapping[str, Any] | None = None) -> Start:
+def changed(**parts: Any) -> dict[str, Any]:
+    """A change of our application's `args` or `deployments`."""
+    return {"applications": {"avengers": parts}}
+
+
+def gateway(change: Mapping[str, Any] | None = None, *, tenants: int = 0) -> Start:
     """Ours, as serve_app/local.yaml has it but for the upstream's address; `change` is
-    merged into that file."""
+    merged into that file, $DIRECTORY in it is one that is there as long.
+
+    `tenants`: with so many in its database, which take turns.
+    """
 
     @contextmanager
     def start(origin_port: int) -> Iterator[Target]:
+        upstream = {"base_url": f"http://127.0.0.1:{origin_port}/api/v1/"}
+        backends = {"without_key": "refuse", "openrouter": upstream}
         config = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
-        address = f"http://127.0.0.1:{origin_port}/api/v1/"
-        config = merged(config, _args(backends=_to(address)))
+        config = merged(config, changed(args={"backends": backends}))
         with TemporaryDirectory() as directory:
-            text = yaml.safe_dump(merged(config, change or {}))
-            text = text.replace("$DIRECTORY", directory)
+            if tenants:
+                asyncio.run(store_tenants(Path(directory) / DATABASE, tenants))
+            text = yaml.safe_dump(merged(config, dict(change or {})))
             path = Path(directory) / "serve.yaml"
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text.replace("$DIRECTORY", directory), encoding="utf-8")
             keys = {"OPENROUTER_API_KEY": "up"}
             with served("--config", str(path), environment=keys) as graph:
-                yield Target(
-                    int(graph.url.rpartition(":")[2]),
-                    headers=graph.headers,
-                    model="auto",
-                    must_say="x-routing: routed",
-                    pid=graph.process.pid,
-                )
+                yield _ours(graph, tenants)
 
     return start
 
 
-def _to(address: str) -> dict[str, Any]:
-    return {"without_key": "refuse", "openrouter": {"base_url": address}}
-
-
-def _args(**args: Any) -> dict[str, Any]:
-    return {"applications": [{"name": "avengers", "args": args}]}
-
-
-def merged(base: Any, change: Any) -> Any:
-    """`change` over `base`: mappings key by key, lists of named things by name."""
-    if isinstance(base, dict) and isinstance(change, dict):
-        new = {key: merged(base.get(key), value) for key, value in change.items()}
-        return base | new
-    if _named(base) and _named(change):
-        changes = {item["name"]: item for item in change}
-        both = [merged(item, changes.pop(item["name"], {})) for item in base]
-        return both + list(changes.values())
-    return change
-
-
-def _named(items: Any) -> bool:
-    return isinstance(items, list) and all(
-        isinstance(item, dict) and "name" in item for item in items
+def _ours(graph: Served, tenants: int) -> Target:
+    return Target(
+        int(graph.url.rpartition(":")[2]),
+        headers={} if tenants else graph.headers,
+        model="auto",
+        must_say="x-routing: routed",
+        pid=graph.process.pid,
+        tenants=tenants,
     )

@@ -5,6 +5,7 @@ that belongs to another question, or that lacks a part, is so found out.
 """
 
 import re
+from dataclasses import dataclass
 from random import Random
 
 MARK = re.compile(rb"#(\d{6})")
@@ -21,6 +22,29 @@ _SYSTEM = (
     "question cannot be answered from what is given, say so and name what is missing. "
     "Do not guess numbers that were not given to you."
 )
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to ask of whom. `rate` = an open loop; else `connections` ask in turn."""
+
+    port: int
+    path: str
+    headers: dict[str, str]
+    model: str
+    seconds: float
+    connections: int = 1
+    rate: float | None = None
+    stream: bool = False
+    texts: int = 100  # distinct questions; 0 = none is asked twice
+    seed: int = 0
+    tenants: int = 0  # > 0: each asks in turn, with its own key
+    must_say: str | None = None  # a header line of every right answer, lower case
+
+
+def tenant_key(number: int) -> bytes:
+    """The key of one of many tenants."""
+    return b"sk-av-overhead-%06d" % number
 
 
 def mark(number: int) -> bytes:

@@ -1,0 +1,164 @@
+"""What must be shown: each figure against its bound."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from scripts.overhead.report import Report
+from scripts.overhead.sampling import Sample
+from scripts.overhead.scenarios import (
+    GATEWAY,
+    MODELS,
+    PLACED,
+    REPLICAS,
+    TENANTS,
+)
+from scripts.overhead.summary import Spread, Summary
+
+_NOISE = 0.05  # two runs of the same differ by as much
+
+
+@dataclass(frozen=True)
+class Check:
+    """`bound` is the most, or the least where `at_least`. NaN: not measured."""
+
+    what: str
+    value: float
+    bound: float
+    at_least: bool = False
+
+    @property
+    def passed(self) -> bool:
+        if self.at_least:
+            return self.value >= self.bound
+        return self.value <= self.bound
+
+    @property
+    def measured(self) -> bool:
+        return math.isfinite(self.value)
+
+    def __str__(self) -> str:
+        verdict = "pass" if self.passed else "MISS" if self.measured else "absent"
+        relation = "≥" if self.at_least else "≤"
+        value = f"{self.value:.2f}" if self.measured else "–"
+        return f"{verdict:7}{self.what}: {value} ({relation} {self.bound:g})"
+
+
+def checks(report: Report) -> list[Check]:
+    """Of the scenarios that were run."""
+    found: list[Check] = []
+    for scenario, of in _BY_SCENARIO.items():
+        if scenario in report.scenarios:
+            found += of(report)
+    if report.own:
+        took = median(own.decision_p50_us for own in report.own)
+        found.append(Check("decision at 60 × 10, p50 µs", took, 60))
+    return found
+
+
+def _base(report: Report) -> Iterator[Check]:
+    summary = report.summary("base")
+    yield from _default_graph(summary)
+    if PLACED in summary.targets:
+        yield from _placed(summary)
+
+
+def _default_graph(summary: Summary) -> Iterator[Check]:
+    cpu = _Cpu(summary, GATEWAY)
+    yield Check("CPU-ms per plain request, c = 16", cpu("plain c=16 0 ms"), 4.0)
+    yield Check("CPU-ms per plain request, c = 64", cpu("plain c=64 0 ms"), 3.2)
+    added = summary.added(GATEWAY, "plain c=1 0 ms", lambda sample: sample.p50_ms)
+    yield Check("added p50 at c = 1, ms", _median(added), 7)
+    yield Check("CPU-ms per 50-chunk stream, c = 16", cpu("stream c=16"), 6)
+    yield from _times_litellm(summary, GATEWAY, "plain c={} 0 ms", 4)
+    yield from _times_litellm(summary, GATEWAY, "stream c={}", 10)
+
+
+def _placed(summary: Summary) -> Iterator[Check]:
+    cpu = _Cpu(summary, PLACED)
+    for number in (16, 64):
+        what = f"{PLACED}: CPU-ms per plain request, c = {number}"
+        yield Check(what, cpu(f"plain c={number} 0 ms"), 2.0)
+    stream = cpu("stream c=16")
+    yield Check(f"{PLACED}: CPU-ms per 50-chunk stream, c = 16", stream, 3)
+    yield from _times_litellm(summary, PLACED, "plain c={} 0 ms", 8)
+    portkey = _Cpu(summary, "Portkey")("stream c=16")
+    what = f"{PLACED}: CPU-ms per stream over Portkey's"
+    yield Check(what, stream / portkey, 1.0)
+
+
+def _times_litellm(
+    summary: Summary, target: str, case: str, least: float
+) -> Iterator[Check]:
+    for number in (16, 64):
+        name = case.format(number)
+        ours, theirs = (
+            _median(summary.of(each, name, lambda sample: sample.rate))
+            for each in (target, "LiteLLM")
+        )
+        what = f"{target}: answers/s over LiteLLM's, {name}"
+        yield Check(what, ours / theirs, least, at_least=True)
+
+
+def _cold(report: Report) -> Iterator[Check]:
+    summary = report.summary("cold")
+    added = summary.added(GATEWAY, "cold c=1", lambda sample: sample.p50_ms)
+    yield Check("new questions: added p50 at c = 1, ms", _median(added), 10)
+    own = median(own.encoder_rate for own in report.own)
+    best = max(_rate(summary, GATEWAY, f"cold c={number}") for number in (16, 64))
+    what = "new questions: answers/s over the encoder's own texts/s"
+    yield Check(what, best / own, 0.85, at_least=True)
+
+
+def _growth(scenario: str, counts: tuple[int, int]) -> Callable[..., Iterator[Check]]:
+    def growth(report: Report) -> Iterator[Check]:
+        summary = report.summary(scenario)
+        few, many = summary.targets or ("", "")
+        for number in (16, 64):
+            case = f"plain c={number} 0 ms"
+            ratio = _Cpu(summary, many)(case) / _Cpu(summary, few)(case)
+            what = f"CPU-ms per request, {counts[1]:,} over {counts[0]} {scenario}"
+            yield Check(f"{what}, c = {number}", ratio, 1.1)
+
+    return growth
+
+
+def _replicas(report: Report) -> Iterator[Check]:
+    summary = report.summary("replicas")
+    one, two = summary.targets
+    for number in (16, 64):
+        case = f"plain c={number} 0 ms"
+        ratio = _rate(summary, two, case) / _rate(summary, one, case)
+        what = f"answers/s of {REPLICAS[1]} Gateways over {REPLICAS[0]}, c = {number}"
+        yield Check(what, ratio, 1 - _NOISE, at_least=True)
+
+
+_BY_SCENARIO: dict[str, Callable[[Report], Iterator[Check]]] = {
+    "base": _base,
+    "cold": _cold,
+    "tenants": _growth("tenants", TENANTS),
+    "models": _growth("models", MODELS),
+    "replicas": _replicas,
+}
+
+
+@dataclass(frozen=True)
+class _Cpu:
+    summary: Summary
+    target: str
+
+    def __call__(self, case: str) -> float:
+        return _median(self.summary.of(self.target, case, _cpu_total))
+
+
+def _cpu_total(sample: Sample) -> float:
+    return sample.cpu_total_ms
+
+
+def _rate(summary: Summary, target: str, case: str) -> float:
+    return _median(summary.of(target, case, lambda sample: sample.rate))
+
+
+def _median(found: Spread | None) -> float:
+    return float("nan") if found is None else found.median

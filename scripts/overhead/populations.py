@@ -1,0 +1,70 @@
+"""Many tenants in a database, many models in an artifact: made up for a measurement."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from artifacts.artifact import arrays_digest, arrays_of
+from artifacts.calibrated import CalibratedPolicy
+from artifacts.onnx_encoder import read_spec
+from artifacts.store import ENCODER, save
+from deployments.store.accounts import Accounts
+from deployments.store.database import Database
+from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from scripts.bench.decision import random_artifact
+from scripts.overhead.wire import tenant_key
+from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+
+DATABASE = "avengers.db"
+_CLUSTERS = 60
+
+
+async def store_tenants(path: Path, number: int) -> None:
+    """Tenants without limits, each with a key, in a new SQLite database."""
+    tenants = [
+        TenantConfig.model_validate(
+            {
+                "id": f"tenant-{n:06d}",
+                "cost_tier": "balanced",
+                "keys": [{"sha256": key_sha256(tenant_key(n).decode())}],
+            }
+        )
+        for n in range(number)
+    ]
+    database = Database(f"sqlite:///{path}")
+    await database.open()
+    try:
+        tiers = {"balanced": CostTier(alpha=0.5)}
+        await Accounts(database).apply(tenants, tiers, prune=True)
+    finally:
+        await database.close()
+
+
+def store_models(directory: Path, number: int) -> dict[str, Any]:
+    """An artifact of random tables with the real encoder; the `args` that serve it."""
+    encoder = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
+    spec = read_spec(encoder)
+    artifact = random_artifact(
+        CalibratedPolicy(), models=number, clusters=_CLUSTERS, dimension=spec.dimension
+    )
+    digest = arrays_digest(arrays_of(artifact.centroids, artifact.profiles))
+    manifest = artifact.manifest.model_copy(
+        update={"encoder": spec, "artifact_id": digest}
+    )
+    save(replace(artifact, manifest=manifest), directory, encoder_directory=encoder)
+    return {
+        "artifact": str(directory),
+        "catalog": {"models": [_model(model) for model in artifact.models]},
+        "default_model": artifact.models[0],
+    }
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "upstream_model": f"made-up/{name}",
+        "price": {"input_usd_per_token": 1e-6, "output_usd_per_token": 2e-6},
+        "context_window": 128_000,
+        "max_output_tokens": 8192,
+        "capabilities": [],
+    }

@@ -1,0 +1,55 @@
+"""A report on the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts.overhead.checks import Check
+from scripts.overhead.report import Report
+from scripts.overhead.summary import Summary
+from scripts.overhead.table import TABLES, rows
+
+_CASE = "plain c=16 0 ms"
+_WIDTH = 170  # narrower, the tables cannot be read
+
+
+def print_report(report: Report, checks: list[Check]) -> None:
+    """Tables, what went wrong, and whether what must be shown is."""
+    console = Console(width=max(_WIDTH, Console().width))
+    for scenario in report.scenarios:
+        summary = report.summary(scenario)
+        for title, columns in TABLES[scenario].items():
+            head, *body = rows(summary, columns)
+            table = Table(*head, title=title, title_justify="left")
+            for line in body:
+                table.add_row(*line)
+            console.print(table)
+        _print_notes(summary)
+    for own in report.own[-1:]:
+        print(
+            f"encoder alone: {own.encoder_rate:.0f} texts/s, p50 "
+            f"{own.encoder_p50_ms:.2f} ms; decision p50 {own.decision_p50_us:.0f} µs"
+        )
+    for check in checks:
+        print(check)
+    print(said_of_machine(report))
+
+
+def said_of_machine(report: Report) -> str:
+    """The machine, and how far it was ours."""
+    bad, every = report.disturbed
+    return (
+        f"{report.machine}. Rounds: {report.plan.rounds} of {report.plan.seconds:g} s "
+        f"a sample. In {bad} of {every} samples others used over "
+        f"{report.plan.most_foreign:.0%} of the machine (~); ! = some errors."
+    )
+
+
+def _print_notes(summary: Summary) -> None:
+    for target, why in summary.absent.items():
+        print(f"absent: {target}: {why}")
+    for target in summary.targets:
+        if errors := summary.errors(target):
+            print(f"{target}: errors {errors}")
+        if parts := summary.parts(target, _CASE):
+            shares = ", ".join(f"{name} {ms:.2f}" for name, ms in parts.items())
+            print(f"{target}: CPU-ms at c = 16: {shares}")

@@ -1,0 +1,99 @@
+"""What is compared with what: targets and loads of each scenario."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.overhead.peers import PEERS
+from scripts.overhead.plan import CONNECTIONS, DIRECT, base_cases
+from scripts.overhead.populations import DATABASE, store_models
+from scripts.overhead.sampling import Case
+from scripts.overhead.targets import Start, Target, bare, changed, direct, gateway
+from serve_app.config import AppConfig
+
+BARE = "bare proxy"
+GATEWAY = "gateway"
+PLACED = "gateway, placement: gateway"
+METERED = "gateway, SQLite and usage"
+TENANTS = (1, 10_000)
+MODELS = (8, 200)
+REPLICAS = (1, 2)
+
+_STORED = {
+    "usage": {"journal": "$DIRECTORY/journal"},
+    "database": {"url": f"sqlite:///$DIRECTORY/{DATABASE}"},
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`targets` in turn, each under `cases`."""
+
+    targets: Mapping[str, Start]
+    cases: Callable[[Target], Sequence[Case]]
+
+
+def base(variants: Mapping[str, Any]) -> Scenario:
+    """Every gateway under every load. `variants` of ours: changes by name."""
+    targets: dict[str, Start] = {DIRECT: direct, BARE: bare, GATEWAY: gateway()}
+    if "placement" in AppConfig.model_fields:
+        targets[PLACED] = gateway(_PLACED)
+    targets[METERED] = gateway(changed(args=_STORED))
+    targets |= {name: gateway(change) for name, change in variants.items()}
+    return Scenario(targets | PEERS, lambda target: base_cases(streams=target.streams))
+
+
+_PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
+
+
+def cold() -> Scenario:
+    """No question is asked twice, so every one is embedded."""
+    cases = [Case(f"cold c={number}", number, texts=0) for number in CONNECTIONS]
+    return Scenario({DIRECT: direct, GATEWAY: gateway()}, lambda _: cases)
+
+
+def tenants() -> Scenario:
+    """One tenant and many, in a database, their usage recorded."""
+    change = changed(args=_STORED)
+    return Scenario(
+        {
+            _counted(number, "tenant"): gateway(change, tenants=number)
+            for number in TENANTS
+        },
+        _plain,
+    )
+
+
+def models(directory: Path) -> Scenario:
+    """Few models and many; their artifacts are written to `directory`."""
+    return Scenario(
+        {
+            _counted(number, "model"): gateway(
+                changed(args=store_models(directory / str(number), number))
+            )
+            for number in MODELS
+        },
+        _plain,
+    )
+
+
+def replicas() -> Scenario:
+    """One Gateway replica and two."""
+    return Scenario(
+        {
+            _counted(number, "Gateway replica"): gateway(
+                changed(deployments={"Gateway": {"num_replicas": number}})
+            )
+            for number in REPLICAS
+        },
+        _plain,
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" + "s" * (number != 1)
+
+
+def _plain(_: Target) -> list[Case]:
+    return [Case(f"plain c={number} 0 ms", number) for number in CONNECTIONS]
