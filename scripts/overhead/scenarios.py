@@ -20,7 +20,7 @@ TENANTS = (1, 10_000)
 MODELS = (8, 200)
 REPLICAS = (1, 2)
 
-_STORED = {
+STORED = {
     "usage": {"journal": "$DIRECTORY/journal"},
     "database": {"url": f"sqlite:///$DIRECTORY/{DATABASE}"},
 }
@@ -39,7 +39,7 @@ def base(variants: Mapping[str, Any]) -> Scenario:
     targets: dict[str, Start] = {DIRECT: direct, BARE: bare, GATEWAY: gateway()}
     if "placement" in AppConfig.model_fields:
         targets[PLACED] = gateway(_PLACED)
-    targets[METERED] = gateway(changed(args=_STORED))
+    targets[METERED] = gateway(changed(args=STORED))
     targets |= {name: gateway(change) for name, change in variants.items()}
     return Scenario(targets | PEERS, lambda target: base_cases(streams=target.streams))
 
@@ -55,7 +55,7 @@ def cold() -> Scenario:
 
 def tenants() -> Scenario:
     """One tenant and many, in a database, their usage recorded."""
-    change = changed(args=_STORED)
+    change = changed(args=STORED)
     return Scenario(
         {
             _counted(number, "tenant"): gateway(change, tenants=number)

@@ -1,0 +1,97 @@
+"""See scripts/bench/soak."""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.overhead.scenarios import STORED
+from scripts.overhead.soaking import Soak, SoakPlan, soak
+from scripts.overhead.targets import changed, gateway
+
+_MOST_GROWTH = 0.02  # an hour
+_QUICK = SoakPlan(
+    seconds=6.0, settle_s=2.0, capacity_s=1.0, memory_every_s=0.5, slice_s=1.5
+)
+
+
+def main() -> None:
+    options = _options()
+    plan = _QUICK if options.quick else SoakPlan()
+    if options.minutes is not None:
+        plan = replace(plan, seconds=options.minutes * 60)
+    plan = replace(plan, share=options.share)
+    if plan.seconds <= plan.settle_s + 3 * plan.memory_every_s:
+        raise SystemExit(
+            f"--minutes: memory is judged after {plan.settle_s / 60:g}: longer, please"
+        )
+    change: dict[str, Any] = changed(args=STORED)
+    if options.variant:
+        change = yaml.safe_load(options.variant.read_text(encoding="utf-8"))
+    found = soak(gateway(change), plan)
+    show(found)
+    if options.json:
+        options.json.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
+    if options.plot:
+        draw(found, options.plot)
+    good = found.growth_per_hour <= _MOST_GROWTH and not found.errors
+    raise SystemExit(0 if good or not options.check else 1)
+
+
+def show(found: Soak) -> None:
+    """Load, errors, and the memory of each group of processes."""
+    plan, stolen = found.plan, [sample.foreign for sample in found.samples]
+    print(
+        f"{plan.seconds / 60:g} minutes at {plan.share:.0%} of {found.capacity:.0f} "
+        f"plain requests/s or {found.stream_capacity:.0f} streams/s: {found.answers} "
+        f"answers, errors {found.errors or 'none'}"
+    )
+    print(f"{'MiB':24}{'first':>9}{'last':>9}{'per hour':>10}")
+    for group in [*found.groups, None]:
+        series = found.series(group)
+        growth = found.growth_mib_per_hour(group)
+        print(f"{group or 'all':24}{series[0]:9.0f}{series[-1]:9.0f}{growth:+10.1f}")
+    verdict = "pass" if found.growth_per_hour <= _MOST_GROWTH else "MISS"
+    print(
+        f"{verdict}   memory after {plan.settle_s / 60:g} minutes: "
+        f"{found.growth_per_hour:+.2%} an hour (≤ {_MOST_GROWTH:.0%})"
+    )
+    print(f"{'MISS' if found.errors else 'pass'}   no errors")
+    print(f"others used {sum(stolen) / len(stolen):.0%} of the machine meanwhile")
+
+
+def draw(found: Soak, path: Path) -> None:
+    """Memory over time, by group, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), dpi=150)
+    axis = figure.subplots()
+    minutes = [at / 60 for at in found.seconds]
+    axis.stackplot(
+        minutes, *(found.series(group) for group in found.groups), labels=found.groups
+    )
+    axis.axvline(found.plan.settle_s / 60, color="black", linewidth=0.5)
+    axis.set_xlabel("minutes")
+    axis.set_ylabel("MiB (PSS)")
+    axis.legend(fontsize=7, loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench/soak")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--share", type=float, default=0.7)
+    parser.add_argument("--variant", type=Path, metavar="FILE")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

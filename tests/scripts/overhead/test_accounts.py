@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from scripts.overhead.accounts import cpu_ms, pss_mib, tree
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
+
+
+@pytest.fixture
+def sleeper():
+    """A shell with a child of its own."""
+    command = ["sh", "-c", "sleep 60 & echo started; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+        for pid in tree([process.pid]):
+            os.kill(pid, 15)
+
+
+def test_a_tree_holds_the_children(sleeper):
+    assert len(tree([sleeper.pid])) == 2
+
+
+def test_what_is_not_there_is_an_empty_tree():
+    assert tree([2**22 + 1]) == {}
+
+
+def test_the_time_of_a_child_that_has_ended_counts():
+    before = sum(cpu_ms([os.getpid()]).values())
+
+    subprocess.run([sys.executable, "-c", BURN], check=True)
+
+    assert sum(cpu_ms([os.getpid()]).values()) - before >= 290
+
+
+def test_memory_is_told_by_program(sleeper):
+    sizes = pss_mib([sleeper.pid])
+
+    assert set(sizes) == {"sh", "sleep"}
+    assert min(sizes.values()) > 0

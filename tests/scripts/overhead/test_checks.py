@@ -1,0 +1,61 @@
+import pytest
+
+from scripts.overhead.checks import Check, checks
+from scripts.overhead.docs import write_docs
+from tests.scripts.overhead.made_reports import report, sample
+
+CASES = ("plain c=1 0 ms", "plain c=16 0 ms", "plain c=64 0 ms")
+STREAMS = ("stream c=16", "stream c=64")
+
+
+def measured(**terms):
+    return {case: [sample(**terms)] for case in (*CASES, *STREAMS)}
+
+
+def verdicts(made):
+    return {str(check).split()[0] for check in checks(made)}
+
+
+def test_a_fast_gateway_passes_everything():
+    made = report(
+        direct=measured(p50=1.0),
+        gateway=measured(rate=1000.0),
+        LiteLLM=measured(rate=100.0),
+    )
+
+    assert verdicts(made) == {"pass"}
+
+
+def test_a_slow_one_misses_everything():
+    made = report(
+        direct=measured(p50=1.0),
+        gateway=measured(rate=300.0, cpu=9.0, p50=50.0),
+        LiteLLM=measured(rate=100.0),
+    )
+
+    assert verdicts(made) == {"MISS"}
+
+
+def test_what_cannot_be_compared_is_not_passed():
+    made = report(direct=measured(p50=1.0), gateway=measured())
+    beside = [check for check in checks(made) if "LiteLLM" in check.what]
+
+    assert len(beside) == 4
+    assert not any(check.passed or check.measured for check in beside)
+
+
+@pytest.mark.parametrize(("value", "passed"), [(1.0, True), (1.1, False)])
+def test_a_bound_is_the_most_unless_it_says_otherwise(value, passed):
+    assert Check("x", value, 1.0).passed is passed
+    assert Check("x", -value, -1.0, at_least=True).passed is passed
+
+
+def test_the_page_holds_figures_bounds_and_what_is_absent(tmp_path):
+    made = report(direct=measured(p50=1.0), gateway=measured(cpu=3.25))
+    made.scenarios["base"]["gateway"].absent = None
+    write_docs(made, checks(made), tmp_path)
+    page = (tmp_path / "overhead.md").read_text(encoding="utf-8")
+
+    assert "| gateway | 3.25 | 3.25 | 1.00 |" in page
+    assert "absent gateway: answers/s over LiteLLM's" in page
+    assert (tmp_path / "overhead.png").stat().st_size > 1000

@@ -1,0 +1,45 @@
+from scripts.overhead.report import Report
+from scripts.overhead.summary import Spread
+from scripts.overhead.table import shown
+from tests.scripts.overhead.made_reports import report, sample
+
+CASE = "plain c=1 0 ms"
+
+
+def test_added_is_beyond_the_same_round_without_a_gateway():
+    made = report(
+        direct={CASE: [sample(p50=1.0), sample(p50=3.0)]},
+        gateway={CASE: [sample(p50=8.0), sample(p50=9.0)]},
+    )
+
+    added = made.summary("base").added("gateway", CASE, lambda each: each.p50_ms)
+
+    assert added == Spread(6.5, 6.0, 7.0)
+
+
+def test_errors_and_foreign_load_are_marked():
+    bad = [sample(), sample(errors={"status 500": 2}, foreign=0.5)]
+    made = report(gateway={CASE: bad})
+
+    figure = made.summary("base").of("gateway", CASE, lambda each: each.rate)
+
+    assert shown(figure) == "100!~"
+    assert made.summary("base").errors("gateway") == {"status 500": 2}
+    assert made.disturbed == (1, 2)
+
+
+def test_ray_s_own_share_is_told():
+    assert sample(cpu=3.0).cpu_total_ms == 3.0
+    assert sample(cpu=3.0).cpu_ray_ms == 1.0
+
+
+def test_what_was_not_measured_is_a_dash():
+    assert shown(report().summary("base").of("gateway", CASE, id)) == "–"
+
+
+def test_a_report_comes_back_from_its_file(tmp_path):
+    made = report(direct={CASE: [sample()]}, gateway={CASE: [sample()]})
+
+    made.write(tmp_path / "report.json")
+
+    assert Report.read(tmp_path / "report.json") == made
