@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.overhead.checks import Check
 from scripts.overhead.plot import draw
-from scripts.overhead.printing import said_of_machine
+from scripts.overhead.printing import said_of_machine, shares_of
 from scripts.overhead.report import Report
 from scripts.overhead.summary import Summary
 from scripts.overhead.table import TABLES, as_markdown, rows
@@ -58,8 +58,6 @@ def _notes(summary: Summary) -> list[str]:
     for target in summary.targets:
         if errors := summary.errors(target):
             notes.append(f"Errors of {target}: {errors}.\n")
-        parts = summary.parts(target, "plain c=16 0 ms")
-        if len(parts) > 1:
-            shares = ", ".join(f"{name} {ms:.2f}" for name, ms in parts.items())
-            notes.append(f"CPU-ms of {target} at c = 16: {shares}.\n")
+        if shares := shares_of(summary, target):
+            notes.append(f"{shares}.\n")
     return notes

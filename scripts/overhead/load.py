@@ -24,14 +24,16 @@ from scripts.overhead.wire import CHUNKS, WORD, Load
 
 _DONE = b"data: [DONE]"
 _STALLED_S = 60.0
+_REFUSED_S = 0.1  # before the next attempt to connect
 _MOST_CONNECTIONS = 512  # of an open loop
 
 
 @dataclass
 class Seen:
-    """What came of it."""
+    """What came of it. `rate`: answers per second, of a closed loop while all of its
+    connections were busy."""
 
-    seconds: float = 0.0
+    rate: float = 0.0
     latency_ms: list[float] = field(default_factory=list)
     first_token_ms: list[float] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
@@ -40,9 +42,8 @@ class Seen:
     def answers(self) -> int:
         return len(self.latency_ms)
 
-    @property
-    def rate(self) -> float:
-        return self.answers / self.seconds
+    def note(self, error: str) -> None:
+        self.errors[error] = self.errors.get(error, 0) + 1
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -139,7 +140,7 @@ class Generator:
             await self._closed(began + self._load.seconds)
         else:
             await self._open(self._load.rate)
-        self._seen.seconds = time.perf_counter() - began
+            self._seen.rate = self._seen.answers / (time.perf_counter() - began)
         return self._seen
 
     async def _connect(self) -> Connection:
@@ -149,29 +150,44 @@ class Generator:
         )
         return connection
 
-    async def _ask(self, connection: Connection, due: float) -> None:
+    async def _ask(self, idle: deque[Connection], due: float) -> None:
+        """Over an idle connection, or a new one, which then is idle."""
+        while idle and not idle[-1].open:
+            idle.pop()
+        try:
+            connection = idle.pop() if idle else await self._connect()
+        except OSError as error:
+            self._seen.note(type(error).__name__)
+            await asyncio.sleep(_REFUSED_S)
+            return
         try:
             async with asyncio.timeout(_STALLED_S):
                 fault = await connection.ask(*self._questions.next())
         except TimeoutError:
             fault = f"nothing for {_STALLED_S:g} s"
             connection.close()
+        idle.append(connection)
         if fault:
-            self._seen.errors[fault] = self._seen.errors.get(fault, 0) + 1
+            self._seen.note(fault)
             return
         self._seen.latency_ms.append((time.perf_counter() - due) * 1e3)
         self._seen.first_token_ms.append((connection.first_token_at - due) * 1e3)
 
     async def _closed(self, until: float) -> None:
-        async def client() -> None:
-            connection = await self._connect()
-            while (now := time.perf_counter()) < until:
-                if not connection.open:
-                    connection = await self._connect()
-                await self._ask(connection, now)
-            connection.close()
+        idle: deque[Connection] = deque()
 
-        await asyncio.gather(*(client() for _ in range(self._load.connections)))
+        async def client() -> None:
+            while (now := time.perf_counter()) < until:
+                await self._ask(idle, now)
+
+        async def count() -> None:
+            await asyncio.sleep(until - time.perf_counter())
+            self._seen.rate = self._seen.answers / self._load.seconds
+
+        clients = (client() for _ in range(self._load.connections))
+        await asyncio.gather(count(), *clients)
+        for connection in idle:
+            connection.close()
 
     async def _open(self, rate: float) -> None:
         idle: deque[Connection] = deque()
@@ -179,11 +195,7 @@ class Generator:
 
         async def one(due: float) -> None:
             async with free:
-                while idle and not idle[-1].open:
-                    idle.pop()
-                connection = idle.pop() if idle else await self._connect()
-                await self._ask(connection, due)
-                idle.append(connection)
+                await self._ask(idle, due)
 
         began = time.perf_counter()
         async with asyncio.TaskGroup() as group:

@@ -8,7 +8,6 @@ from scripts.overhead.report import Report
 from scripts.overhead.summary import Summary
 from scripts.overhead.table import TABLES, rows
 
-_CASE = "plain c=16 0 ms"
 _WIDTH = 170  # narrower, the tables cannot be read
 
 
@@ -50,6 +49,15 @@ def _print_notes(summary: Summary) -> None:
     for target in summary.targets:
         if errors := summary.errors(target):
             print(f"{target}: errors {errors}")
-        if parts := summary.parts(target, _CASE):
+        if shares := shares_of(summary, target):
+            print(shares)
+
+
+def shares_of(summary: Summary, target: str) -> str:
+    """Which of a target's processes used how much; nothing of a single one."""
+    for case in ("plain c=16 0 ms", "cold c=16"):
+        parts = summary.parts(target, case)
+        if len(parts) > 1:
             shares = ", ".join(f"{name} {ms:.2f}" for name, ms in parts.items())
-            print(f"{target}: CPU-ms at c = 16: {shares}")
+            return f"CPU-ms of {target} at c = 16: {shares}"
+    return ""

@@ -90,3 +90,10 @@ async def test_a_status_is_an_error(serve):
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50.5), (0.99, 100), (0.0, 1)])
 def test_quantiles(share, value):
     assert quantile([float(n) for n in range(100, 0, -1)], share) == value
+
+
+async def test_who_does_not_listen_is_an_error():
+    seen = await Generator(load(1)).run()
+
+    assert set(seen.errors) == {"ConnectionRefusedError"}
+    assert seen.rate == 0
