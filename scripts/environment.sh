@@ -1,7 +1,8 @@
 # Sourced by the other scripts: makes the Python environment they run in.
 #
-#   ensure_env base    what serving needs (requirements/base.txt)
-#   ensure_env test    base, the test and train sets, and torch
+#   ensure_env base      what serving needs (requirements/base.txt)
+#   ensure_env test      base, the test and train sets, and torch
+#   ensure_env loadtest  base and Locust; an environment for tests has both
 #
 # PYTHON         the interpreter to build with (3.11 or newer; default: the first found)
 # AVENGERS_VENV  where the environment lies (default: .venv in the repository)
@@ -60,10 +61,10 @@ python_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; 
 # What the environment must have been made from for $1 to be up to date.
 stamp_of() {
     local files=(base.txt uv.txt)
-    [ "$1" = base ] || files+=(test.txt)
+    [ "$1" = base ] || files+=("$1.txt")
     {
         printf '%s\n' "$1" "$root" "${PYTHON:-}"
-        [ "$1" = base ] || printf '%s\n' "$torch_version" "${AVENGERS_TORCH:-}"
+        [ "$1" != test ] || printf '%s\n' "$torch_version" "${AVENGERS_TORCH:-}"
         cat "${files[@]/#/$root/requirements/}"
     } | checksum
 }
@@ -157,6 +158,8 @@ sys.exit(m.version('torch').split('+')[0] != '$torch_version')" 2>/dev/null; the
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wanted"
 }
 
+install_loadtest() { locked loadtest.txt; }
+
 install_test() {
     locked test.txt
     install_torch
@@ -166,6 +169,8 @@ ensure_env() {
     local set=$1 stamp python
     stamp=$(stamp_of "$set")
     ! is_ready "$set" "$stamp" || return 0
+    # What the tests need includes what load tests need.
+    [ "$set" != loadtest ] || ! is_ready test "$(stamp_of test)" || return 0
     python=$(find_python)
     mkdir -p "$venv"
     exec 9>"$venv/.setup-lock"
@@ -177,9 +182,9 @@ ensure_env() {
         make_venv "$python"
         install_base
         stamp_of base >"$venv/.stamp-base"
-        if [ "$set" = test ]; then
-            install_test
-            printf '%s\n' "$stamp" >"$venv/.stamp-test"
+        if [ "$set" != base ]; then
+            "install_$set"
+            printf '%s\n' "$stamp" >"$venv/.stamp-$set"
         fi
         rm "$venv/.installing"
     fi

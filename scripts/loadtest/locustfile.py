@@ -1,0 +1,194 @@
+"""What Locust runs: users that ask, the shape of the load, the verdict at the end.
+
+Started by scripts/loadtest/run, which puts the settings into the environment; Locust's
+own options (`--master`, `--worker`, `--processes`, web UI) apply unchanged.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from locust import FastHttpUser, LoadTestShape, events, task
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
+from locust.env import Environment
+from locust.runners import WorkerRunner
+from locust.stats import RequestStats
+
+from scripts.loadtest.answer import Streamed, read_stream, unary_problem
+from scripts.loadtest.judging import Outcome, broken
+from scripts.loadtest.keys import Caller, callers, one_of
+from scripts.loadtest.profiles import Profile
+from scripts.loadtest.questions import body, questions
+from scripts.loadtest.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SETTINGS = Settings.from_environment()
+TEXTS = questions(Path(SETTINGS.queries) if SETTINGS.queries else None, SETTINGS.seed)
+CALLERS = callers(Path(SETTINGS.keys) if SETTINGS.keys else None)
+
+# Names in Locust's tables. The last two are times within answers, not requests.
+ANSWER, STREAM, REFUSED = "answer in one piece", "stream", "refused (429)"
+FIRST_TOKEN, PAUSE = "first token", "longest pause"
+WITHIN = "within"
+_PATH = "/v1/chat/completions"
+_TOO_MANY = 429
+
+
+class Shape(LoadTestShape):
+    """The profile's users."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """How many there shall be now, and how fast they come."""
+        profile = Profile(SETTINGS.profile, SETTINGS.users, SETTINGS.seconds)
+        users = profile.users_at(self.get_run_time())
+        return None if users is None else (users, max(1.0, users / 2))
+
+
+class Client(FastHttpUser):
+    """Asks, reads the whole answer, thinks, asks again, each time as some tenant."""
+
+    connection_timeout = 10.0
+    network_timeout = 120.0
+
+    def on_start(self) -> None:
+        """Each user draws for himself, the same in each run."""
+        Client.started = getattr(Client, "started", 0) + 1
+        index = getattr(self.environment.runner, "worker_index", 0)
+        self.draw = random.Random(f"{SETTINGS.seed}/{index}/{Client.started}")
+
+    def wait_time(self) -> float:
+        """Exponential: users know nothing of each other."""
+        return self.draw.expovariate(1 / SETTINGS.think_s) if SETTINGS.think_s else 0.0
+
+    @task
+    def ask(self) -> None:
+        """One request."""
+        caller = one_of(CALLERS, self.draw)
+        asked = body(TEXTS, caller.models, SETTINGS.stream_share, self.draw)
+        if asked.get("stream"):
+            self._stream(caller, asked)
+        else:
+            self._answer(caller, asked)
+
+    def _answer(self, caller: Caller, asked: dict[str, Any]) -> None:
+        with self.client.post(
+            _PATH,
+            json=asked,
+            headers=_headers(caller),
+            name=ANSWER,
+            catch_response=True,
+        ) as response:
+            if response.status_code == _TOO_MANY:
+                _refused(response)
+            elif problem := unary_problem(
+                response.status_code, response.content or b""
+            ):
+                response.failure(problem)
+            else:
+                response.success()
+
+    def _stream(self, caller: Caller, asked: dict[str, Any]) -> None:
+        began = time.perf_counter()
+        with self.client.post(
+            _PATH,
+            json=asked,
+            headers=_headers(caller),
+            name=STREAM,
+            stream=True,
+            catch_response=True,
+        ) as response:
+            if response.status_code == _TOO_MANY:
+                _refused(response)
+                return
+            if response.status_code != 200:
+                code = response.status_code
+                response.failure(
+                    unary_problem(code, response.content or b"") or f"status {code}"
+                )
+                return
+            seen = _read(response, began)
+            response.request_meta["response_time"] = (time.perf_counter() - began) * 1e3
+            response.request_meta["response_length"] = seen.size
+            if seen.problem:
+                response.failure(seen.problem)
+            else:
+                response.success()
+        if seen.problem is None:
+            self._within(FIRST_TOKEN, seen.first_token_s or 0.0)
+            self._within(PAUSE, max(seen.pauses_s, default=0.0))
+
+    def _within(self, name: str, seconds: float) -> None:
+        # Not an event of a request: it would be added to the requests' own totals.
+        self.environment.stats.get(name, WITHIN).log(round(seconds * 1e3), 0)
+
+
+def _headers(caller: Caller) -> dict[str, str]:
+    # A compressed stream would be held back by whoever unpacks it.
+    return {"Authorization": f"Bearer {caller.key}", "Accept-Encoding": "identity"}
+
+
+def _refused(response: Any) -> None:
+    """A limit or budget at work is no failure; it is counted apart."""
+    response.request_meta["name"] = REFUSED
+    response.success()
+
+
+def _read(response: Any, began: float) -> Streamed:
+    try:
+        return read_stream(_lines(response), began, time.perf_counter)
+    except (*FAILURE_EXCEPTIONS, ValueError) as error:
+        return Streamed(problem=f"broke off: {type(error).__name__}")
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    """As they come. Locust offers `iter_lines` only, which waits for whole KiB."""
+    while line := response._response.readline(b"\n"):
+        yield bytes(line)
+
+
+@events.quitting.add_listener
+def judge(environment: Environment, **_: Any) -> None:
+    """The verdict; workers leave it to their master."""
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    problems = broken(outcome_of(environment), SETTINGS.thresholds)
+    for problem in problems:
+        log.error("threshold not kept: %s", problem)
+    if problems:
+        environment.process_exit_code = 1
+    elif environment.stats.total.num_requests:
+        log.info("all thresholds kept")
+        environment.process_exit_code = 0
+
+
+def outcome_of(environment: Environment) -> Outcome:
+    """The figures of the whole run."""
+    stats = environment.stats
+    real = [entry for (_, method), entry in stats.entries.items() if method != WITHIN]
+    requests = sum(entry.num_requests for entry in real)
+    seconds = max(1e-9, (stats.last_request_timestamp or 0) - (stats.start_time or 0))
+    return Outcome(
+        requests=requests,
+        failures=sum(entry.num_failures for entry in real),
+        refused=_count(stats, REFUSED),
+        requests_per_s=requests / seconds,
+        p95_first_token_ms=_p95(stats, FIRST_TOKEN, WITHIN),
+        p95_pause_ms=_p95(stats, PAUSE, WITHIN),
+        p95_answer_ms=_p95(stats, ANSWER, "POST"),
+    )
+
+
+def _count(stats: RequestStats, name: str) -> int:
+    entry = stats.entries.get((name, "POST"))
+    return entry.num_requests if entry else 0
+
+
+def _p95(stats: RequestStats, name: str, method: str) -> float | None:
+    entry = stats.entries.get((name, method))
+    if entry is None or not entry.num_requests:
+        return None
+    return float(entry.get_response_time_percentile(0.95))

@@ -1,0 +1,165 @@
+"""See scripts/loadtest/run."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scripts.loadtest.graph import Target, local_graph
+from scripts.loadtest.keys import KeyFileError, callers
+from scripts.loadtest.profiles import DEFAULTS, PROFILES
+from scripts.loadtest.settings import Settings, Thresholds
+from scripts.served import ROOT
+
+_LOCUSTFILE = ROOT / "scripts/loadtest/locustfile.py"
+_CSV = "run"
+_WAIT_S = 30.0  # for requests under way at the end
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Locust's exit code: 0 only if every threshold was kept."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = ["--help" if argument == "--options" else argument for argument in given]
+    own, _, theirs = _split(given)
+    options = _parser().parse_args(own)
+    try:
+        with _target(options) as target:
+            return _load(options, target, theirs)
+    except KeyFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _split(given: list[str]) -> tuple[list[str], str, list[str]]:
+    if "--" not in given:
+        return given, "", []
+    at = given.index("--")
+    return given[:at], "--", given[at + 1 :]
+
+
+@contextmanager
+def _target(options: argparse.Namespace) -> Iterator[Target]:
+    if options.host is None:
+        pace = {
+            "first_token_s": options.first_token_s,
+            "tokens_per_s": options.tokens_per_s,
+        }
+        with local_graph(pace) as target:
+            yield target
+        return
+    for caller in callers(options.keys):
+        assert caller.key  # missing ones are told before the run, not in it
+    with TemporaryDirectory() as name:
+        keys = options.keys or Path(name) / "absent"
+        yield Target(options.host.rstrip("/"), keys, {})
+
+
+def _load(options: argparse.Namespace, target: Target, theirs: list[str]) -> int:
+    report: Path = options.report
+    report.mkdir(parents=True, exist_ok=True)
+    settings = _settings(options, target)
+    command = [sys.executable, "-m", "locust", "--locustfile", str(_LOCUSTFILE)]
+    command += [
+        "--host",
+        target.url,
+        "--only-summary",
+        "--stop-timeout",
+        f"{_WAIT_S:g}",
+    ]
+    command += ["--html", str(report / "report.html"), "--csv", str(report / _CSV)]
+    command += ["--csv-full-history"]
+    if options.web:
+        command += ["--web-host", "127.0.0.1", "--web-port", str(options.web_port)]
+    else:
+        command += ["--headless"]
+    if options.processes:
+        command += ["--processes", str(options.processes)]
+    environment = os.environ | settings.in_environment() | target.environment
+    code = subprocess.run(
+        [*command, *theirs], env=environment, cwd=ROOT, check=False
+    ).returncode
+    print(
+        f"report: {report / 'report.html'}; picture: scripts/loadtest/picture {report}"
+    )
+    return code
+
+
+def _settings(options: argparse.Namespace, target: Target) -> Settings:
+    users, seconds = DEFAULTS[options.profile]
+    queries = options.queries or _bundled_queries()
+    limits = {field.name: getattr(options, field.name) for field in fields(Thresholds)}
+    return Settings(
+        profile=options.profile,
+        users=options.users or users,
+        seconds=options.seconds or seconds,
+        think_s=options.think_s,
+        stream_share=options.stream_share,
+        queries=str(queries) if queries else None,
+        keys=str(target.keys) if target.keys.is_file() else None,
+        seed=options.seed,
+        thresholds=Thresholds(**limits),
+    )
+
+
+def _bundled_queries() -> Path | None:
+    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
+    path = data / "zeroeval.jsonl.xz"
+    return path.resolve() if path.is_file() else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/loadtest/run",
+        description="Load with Locust. What goes after `--` is Locust's own options: "
+        "--master, --worker --master-host HOST, --expect-workers N, …",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--host", help="URL of a running gateway; None: one is started here")
+    add("--keys", type=Path, help="file of keys; None: the key in AVENGERS_KEY")
+    add("--profile", choices=PROFILES, default="steady")
+    add("--users", type=int, help="None: the profile's")
+    add("--seconds", type=float, help="None: the profile's")
+    add("--think-s", type=float, default=1.0, help="mean pause between requests")
+    add("--stream-share", type=float, default=0.7)
+    add(
+        "--queries",
+        type=Path,
+        help="records, JSON lines or texts; None: those of "
+        "AVENGERS_DATA, else made up with a lognormal length",
+    )
+    add("--seed", type=int, default=0)
+    add("--processes", type=int, help="so many Locust workers on this machine")
+    add("--web", action="store_true", help="Locust's web UI on 127.0.0.1")
+    add("--web-port", type=int, default=8089)
+    add("--report", type=Path, default=Path("var/loadtest"), help="folder")
+    add("--first-token-s", type=float, default=0.15, help="of the local simulator")
+    add("--tokens-per-s", type=float, default=200.0, help="of the local simulator")
+    _add_thresholds(parser)
+    return parser
+
+
+def _add_thresholds(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("thresholds (a number below 0: not asked for)")
+    default = Thresholds()
+    for field in fields(Thresholds):
+        group.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=_limit,
+            default=getattr(default, field.name),
+            metavar="N",
+        )
+
+
+def _limit(text: str) -> float | None:
+    value = float(text)
+    return None if value < 0 else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

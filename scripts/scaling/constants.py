@@ -1,0 +1,106 @@
+"""What was measured of each deployment, and what a reader may set: the inputs of
+capacity tables, autoscaling settings and simulations.
+
+`docs/capacity/constants.json` holds the measured ones, each with the command that made
+it; `scripts/bench/constants` writes it.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docs/capacity/constants.json"
+DEPLOYMENTS = ("Gateway", "Router", "Embedder", "OpenRouterBackend", "Ledger")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Constant(_Frozen):
+    """One measured number."""
+
+    value: float = Field(ge=0)
+    unit: str
+    command: str = Field(description="what measured it")
+    what: str
+
+
+class Constants(_Frozen):
+    """All of them, by name, and where and when they were measured."""
+
+    machine: str
+    measured_at: str
+    load_before: float = Field(description="load average before the first measurement")
+    constants: dict[str, Constant]
+
+    def __getitem__(self, name: str) -> float:
+        """A value; SystemExit naming the command if it was not measured."""
+        if name not in self.constants:
+            raise SystemExit(f"{name} was not measured: run scripts/bench/constants")
+        return self.constants[name].value
+
+    @classmethod
+    def read(cls, path: Path = FILE) -> "Constants":
+        """From a file; SystemExit if it cannot be used."""
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise SystemExit(f"{path}: {reason}") from None
+
+    def written(self) -> str:
+        """The file's text."""
+        data: dict[str, Any] = self.model_dump()
+        return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What nobody can measure here: the reader's traffic and prices.
+
+    The defaults are examples, not measurements.
+    """
+
+    stream_share: float = 0.7
+    cache_hit_share: float = 0.1
+    upstream_first_token_s: float = 0.6
+    upstream_tokens_per_s: float = 60.0
+    usd_per_core_hour: float = 0.04
+    usd_per_gpu_hour: float = 4.0
+    node_cores: int = 16
+    node_start_s: float = 90.0
+    gpu_node_start_s: float = 240.0
+    # Qwen3-Embedding-8B: 16 GFLOP a token, bf16 peak 790 TFLOP/s, 60 % of it the goal.
+    gpu_tokens_per_s: float = 0.6 * 790e12 / 16e9
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one request costs a deployment."""
+
+    cpu_s: float  # of one core
+    own_s: float  # how long it stays there by itself, at the knee
+
+
+class Work:
+    """CPU of each deployment for one mean request of a workload."""
+
+    def __init__(self, constants: Constants, *, stream_share: float) -> None:
+        self._constants = constants
+        self._stream_share = stream_share
+
+    def cpu_s(self, deployment: str, *, stream_s: float) -> float:
+        """Seconds of one core; `stream_s`: how long a stream's tokens come."""
+        plain = self._constants[f"{deployment}.cpu_ms_plain"]
+        second = self._constants[f"{deployment}.cpu_ms_stream_second"]
+        return (plain + self._stream_share * stream_s * second) / 1e3
+
+    def embedding_cpu_s(self, tokens: float) -> float:
+        """To embed one text on the CPU."""
+        fixed = self._constants["Embedder.cpu_ms_text"]
+        return (fixed + tokens * self._constants["Embedder.cpu_ms_token"]) / 1e3
