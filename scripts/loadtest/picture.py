@@ -56,7 +56,7 @@ def draw(rows: Rows, path: Path) -> None:
     plt.close(figure)
 
 
-def _draw_load(axes: mpl.axes.Axes, rows: Rows, start: float) -> None:
+def _draw_load(axes: "mpl.axes.Axes", rows: Rows, start: float) -> None:
     answers = [rows[name] for name in rows if name in {"stream", "answer in one piece"}]
     by_time: dict[float, float] = defaultdict(float)
     failed: dict[float, float] = defaultdict(float)

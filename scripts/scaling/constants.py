@@ -75,32 +75,6 @@ class Assumptions:
     node_cores: int = 16
     node_start_s: float = 90.0
     gpu_node_start_s: float = 240.0
+    gpu_replica_start_s: float = 120.0
     # Qwen3-Embedding-8B: 16 GFLOP a token, bf16 peak 790 TFLOP/s, 60 % of it the goal.
     gpu_tokens_per_s: float = 0.6 * 790e12 / 16e9
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one request costs a deployment."""
-
-    cpu_s: float  # of one core
-    own_s: float  # how long it stays there by itself, at the knee
-
-
-class Work:
-    """CPU of each deployment for one mean request of a workload."""
-
-    def __init__(self, constants: Constants, *, stream_share: float) -> None:
-        self._constants = constants
-        self._stream_share = stream_share
-
-    def cpu_s(self, deployment: str, *, stream_s: float) -> float:
-        """Seconds of one core; `stream_s`: how long a stream's tokens come."""
-        plain = self._constants[f"{deployment}.cpu_ms_plain"]
-        second = self._constants[f"{deployment}.cpu_ms_stream_second"]
-        return (plain + self._stream_share * stream_s * second) / 1e3
-
-    def embedding_cpu_s(self, tokens: float) -> float:
-        """To embed one text on the CPU."""
-        fixed = self._constants["Embedder.cpu_ms_text"]
-        return (fixed + tokens * self._constants["Embedder.cpu_ms_token"]) / 1e3

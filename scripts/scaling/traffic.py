@@ -1,6 +1,7 @@
 """How many requests come in each second of a day, and how long their texts are."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,17 @@ class Lengths:
     @property
     def mean(self) -> float:
         """Of what the encoder reads."""
-        return float(self.sample(np.random.default_rng(0), 20_000).mean())
+        return _mean(self)
 
     def sample(self, rng: np.random.Generator, n: int) -> Series:
         """Of n texts."""
         tokens = rng.lognormal(np.log(self.median), self.sigma, n)
         return np.clip(tokens, 3.0, self.window)
+
+
+@cache
+def _mean(lengths: Lengths) -> float:
+    return float(lengths.sample(np.random.default_rng(0), 20_000).mean())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

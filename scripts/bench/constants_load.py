@@ -1,0 +1,83 @@
+"""Closed-loop load for scripts/bench/constants: so many clients, each asks again."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import aiohttp
+
+from scripts.bench.constants_graph import KEY, ConstantsGraph
+
+HEADERS = {"authorization": f"Bearer {KEY}"}
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What some seconds of load saw and cost."""
+
+    seconds: float = 0.0
+    took_s: list[float] = field(default_factory=list)
+    cpu_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def per_s(self) -> float:
+        """Requests that ended well."""
+        return len(self.took_s) / self.seconds
+
+    @property
+    def p50_ms(self) -> float:
+        """Of the whole request."""
+        return median(self.took_s) * 1e3
+
+    def cpu_ms(self, name: str) -> float:
+        """Of one deployment, per request."""
+        return self.cpu_s.get(name, 0.0) * 1e3 / len(self.took_s)
+
+
+async def _client(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: dict[str, Any],
+    loaded: Loaded,
+    until: float,
+) -> None:
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        async with session.post(url, json=body) as response:
+            content = await response.read()
+        if response.status != 200:
+            raise SystemExit(f"{url}: {response.status}: {content[:200]!r}")
+        if body.get("stream") and not content.endswith(b"data: [DONE]\n\n"):
+            raise SystemExit(f"{url}: a stream ended without [DONE]")
+        loaded.took_s.append(time.perf_counter() - began)
+
+
+async def _load(
+    graph: ConstantsGraph, path: str, body: dict[str, Any], clients: int, seconds: float
+) -> Loaded:
+    loaded = Loaded()
+    connector = aiohttp.TCPConnector(limit=0)
+    url = path if path.startswith("http") else graph.served.url + path
+    async with aiohttp.ClientSession(headers=HEADERS, connector=connector) as session:
+        before, began = graph.cpu_s(), time.perf_counter()
+        until = began + seconds
+        tasks = (_client(session, url, body, loaded, until) for _ in range(clients))
+        await asyncio.gather(*tasks)
+        loaded.seconds = time.perf_counter() - began
+        after = graph.cpu_s()
+    loaded.cpu_s = {name: used - before.get(name, 0.0) for name, used in after.items()}
+    return loaded
+
+
+def load(
+    graph: ConstantsGraph,
+    path: str,
+    body: dict[str, Any],
+    *,
+    clients: int,
+    seconds: float,
+) -> Loaded:
+    """Ask `path` of the gateway, or a whole URL, for so long."""
+    return asyncio.run(_load(graph, path, body, clients, seconds))

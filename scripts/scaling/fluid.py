@@ -1,0 +1,206 @@
+"""A day in steps of a second: flows instead of requests, so its cost does not depend on
+the rate.
+
+In each step the arrivals (Poisson), each deployment's backlog, and Little's law give
+what is under way; formulas of queues give the waits that a flow does not have. What the
+autoscaling sees and decides is Serve's own code. `scripts/scaling/events.py` does the
+same request by request, to check this.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deployments.routing.embedder_scaling import QUEUED_TOKENS, TOKENS_PER_S
+from scripts.scaling.autoscaler import Autoscaler
+from scripts.scaling.fleet import Fleet, Nodes
+from scripts.scaling.plan import (
+    SCALED,
+    RouteCall,
+    Running,
+    Workload,
+    route_call,
+    route_capacity,
+)
+from scripts.scaling.queueing import wait_points
+from scripts.scaling.traffic import Traffic
+
+ROUTE_TIMEOUT_S = 1.0  # GatewayLimits.route_timeout_s: then the default model answers
+_POINTS = 8
+
+
+@dataclass(slots=True)
+class Part:
+    """One deployment while it is simulated."""
+
+    fleet: Fleet
+    scaler: Autoscaler | None
+    max_ongoing: int
+    backlog: float = 0.0  # requests
+
+    def load(self, rate: float, cpu_s: float) -> float:
+        """Share of the running replicas' cores that this rate takes."""
+        return rate * cpu_s / max(1, self.fleet.running)
+
+    def serve(self, arrivals: float, cpu_s: float) -> float:
+        """Requests that get through in one second; the rest is backlog."""
+        served = min(self.backlog + arrivals, self.fleet.running / cpu_s)
+        self.backlog += arrivals - served
+        return served
+
+
+@dataclass(slots=True)
+class Course:
+    """What happened, by the second."""
+
+    replicas: dict[str, NDArray[np.int32]]
+    cores: NDArray[np.float64]
+    gpus: NDArray[np.float64]
+    offered: NDArray[np.float64]
+    waits_s: NDArray[np.float64]  # (seconds, points): in Gateway, route call, backend
+    over_limit: float = 0.0
+    over_capacity: float = 0.0
+    fallbacks: float = 0.0
+
+    @classmethod
+    def of(cls, seconds: int) -> "Course":
+        """Nothing has happened yet."""
+        zeros = [np.zeros(seconds) for _ in range(3)]
+        replicas = {name: np.zeros(seconds, np.int32) for name in SCALED}
+        return cls(replicas, *zeros, np.zeros((seconds, _POINTS)))
+
+
+@dataclass(slots=True)
+class Fluid:
+    """The installation; `limited(second)` is the share that tenants' limits refuse."""
+
+    workload: Workload
+    parts: dict[str, Part]
+    nodes: Nodes
+    gpu_nodes: Nodes | None
+    limited: Callable[[int], float]
+    upstream: float = 0.0  # requests that wait for their model
+
+    def run(
+        self, traffic: Traffic, rng: np.random.Generator, clock: "object"
+    ) -> Course:
+        """All seconds of the traffic."""
+        arrivals = traffic.arrivals(rng)
+        course = Course.of(len(arrivals))
+        for second, offered in enumerate(arrivals):
+            now = float(second)
+            clock.now = now  # type: ignore[attr-defined]
+            self._step_replicas(now)
+            self._step(second, float(offered), float(traffic.tokens[second]), course)
+            self._note(second, course)
+        return course
+
+    def _step_replicas(self, now: float) -> None:
+        self.nodes.step(now)
+        if self.gpu_nodes:
+            self.gpu_nodes.step(now)
+        for part in self.parts.values():
+            part.fleet.step(now)
+            if part.scaler:
+                part.scaler.run_replicas(part.fleet.running)
+                part.fleet.aim(part.scaler.decide(), now)
+
+    def _step(self, second: int, offered: float, tokens: float, course: Course) -> None:
+        course.offered[second] = offered
+        refused = offered * self.limited(second)
+        course.over_limit += refused
+        admitted = self._admit(offered - refused, course)
+        gateway, backend = self.parts["Gateway"], self.parts["OpenRouterBackend"]
+        gateway_cpu = self.workload.cpu_s("Gateway")
+        backend_cpu = self.workload.cpu_s("OpenRouterBackend")
+        let_in = gateway.serve(admitted, gateway_cpu)
+        waits, routed = self._route(let_in, tokens, course)
+        self._upstream(backend.serve(routed, backend_cpu))
+        waits = waits + _queue(gateway, gateway_cpu, admitted)
+        course.waits_s[second] = waits + _queue(backend, backend_cpu, routed)
+
+    def _admit(self, offered: float, course: Course) -> float:
+        """Gateways that hold all they may refuse the rest."""
+        gateway = self.parts["Gateway"]
+        room = (
+            gateway.max_ongoing * gateway.fleet.running
+            - gateway.backlog
+            - self.upstream
+        )
+        admitted = min(offered, max(0.0, room))
+        course.over_capacity += offered - admitted
+        return admitted
+
+    def _route(
+        self, rate: float, tokens: float, course: Course
+    ) -> tuple[NDArray[np.float64], float]:
+        """The waits for a decision, and how many requests go on to a model."""
+        running = Running(*(self.parts[name].fleet.running for name in SCALED[:3]))
+        embedder = self.parts["Embedder"]
+        capacity = route_capacity(self.workload, running, tokens)
+        served = min(embedder.backlog + rate, capacity)
+        waiting = embedder.backlog + rate - served
+        given_up = max(0.0, waiting - ROUTE_TIMEOUT_S * capacity)
+        embedder.backlog = waiting - given_up
+        each = rate / max(1, running.gateways)
+        call = route_call(self.workload, each, running, tokens)
+        points = route_points(call) + embedder.backlog / capacity
+        late = float((points > ROUTE_TIMEOUT_S).mean())
+        course.fallbacks += max(given_up, late * served)
+        self._observe(rate, tokens, call, served)
+        return np.minimum(points, ROUTE_TIMEOUT_S), served + given_up
+
+    def _upstream(self, asked: float) -> None:
+        left = math.exp(-1.0 / self.workload.demand.upstream_s)
+        self.upstream = self.upstream * left + asked * (1 + left) / 2
+
+    def _observe(
+        self, rate: float, tokens: float, call: RouteCall, served: float
+    ) -> None:
+        """What each deployment's requests are, as Serve counts them."""
+        gateway, backend = self.parts["Gateway"], self.parts["OpenRouterBackend"]
+        own_s = self.workload.constants["Gateway.own_ms"] / 1e3
+        waiting = self.parts["Embedder"].backlog
+        most = gateway.fleet.running * self.workload.route_calls
+        calls = most if waiting else gateway.fleet.running * call.in_flight
+        in_embedder = calls * call.embedder_s / call.seconds
+        ongoing = {
+            "Gateway": gateway.backlog + waiting + rate * own_s + self.upstream,
+            "Router": calls,
+            "Embedder": in_embedder,
+            "OpenRouterBackend": backend.backlog + self.upstream,
+        }
+        cold = (1 - self.workload.assumptions.cache_hit_share) * tokens
+        stats = {
+            # What a Gateway gathers is not seen by the Embedder.
+            QUEUED_TOKENS: cold * in_embedder * call.batch,
+            TOKENS_PER_S: cold * served,
+        }
+        for name, value in ongoing.items():
+            if scaler := self.parts[name].scaler:
+                scaler.observe(value, stats if name == "Embedder" else {})
+
+    def _note(self, second: int, course: Course) -> None:
+        for name in SCALED:
+            course.replicas[name][second] = self.parts[name].fleet.all
+        course.cores[second] = self.nodes.size
+        course.gpus[second] = self.gpu_nodes.size if self.gpu_nodes else 0.0
+
+
+def route_points(call: RouteCall) -> NDArray[np.float64]:
+    """Of the route: the rest of the call under way, if one is to be waited for, and
+    one's own."""
+    busy = round(_POINTS * call.busy)
+    rest = np.zeros(_POINTS)
+    if busy:
+        rest[_POINTS - busy :] = (np.arange(busy) + 0.5) / busy * call.seconds
+    return rest + call.seconds
+
+
+def _queue(part: Part, cpu_s: float, rate: float) -> NDArray[np.float64]:
+    running = max(1, part.fleet.running)
+    points = wait_points(running, part.load(rate, cpu_s), cpu_s)
+    return points + part.backlog * cpu_s / running

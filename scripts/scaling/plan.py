@@ -1,0 +1,135 @@
+"""One deployment's work: what a request costs it, and what a replica can take."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from scripts.scaling.constants import DEPLOYMENTS, Assumptions, Constants
+from scripts.scaling.demand import Demand
+from scripts.scaling.queueing import batch_size, calls_in_flight
+from scripts.scaling.traffic import Lengths
+
+SCALED = ("Gateway", "Router", "Embedder", "OpenRouterBackend")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """CPU and time of a mean request in each part, at the traffic that is assumed."""
+
+    constants: Constants
+    assumptions: Assumptions
+    demand: Demand
+    lengths: Lengths = field(default_factory=Lengths)
+    gpu: bool = False  # Qwen3-Embedding-8B on a GPU instead of MiniLM on a core
+
+    @property
+    def knee(self) -> float:
+        """The share of its capacity that a replica is to have."""
+        return self.constants["knee.utilisation"]
+
+    @cached_property
+    def _answering_ms(self) -> dict[str, float]:
+        streamed = self.assumptions.stream_share * self.demand.stream_s
+        return {
+            name: self.constants[f"{name}.cpu_ms_plain"]
+            + self.constants[f"{name}.cpu_ms_stream_second"] * streamed
+            for name in (*DEPLOYMENTS, "Node")
+        }
+
+    def cpu_s(self, name: str, tokens: float | None = None) -> float:
+        """CPU seconds of one request in a deployment; `tokens`: of its text."""
+        cpu_ms = self._answering_ms[name]
+        if name == "Embedder":
+            cold = 1.0 - self.assumptions.cache_hit_share
+            size = self.lengths.mean if tokens is None else tokens
+            cpu_ms += cold * self.text_cpu_ms(size)
+        return cpu_ms / 1e3
+
+    def text_cpu_ms(self, tokens: float) -> float:
+        """To embed one text; of a GPU if that does it."""
+        if self.gpu:
+            return 1e3 * tokens / self.assumptions.gpu_tokens_per_s
+        fixed = self.constants["Embedder.cpu_ms_text"]
+        return fixed + tokens * self.constants["Embedder.cpu_ms_token"]
+
+    def capacity(self, name: str) -> float:
+        """Requests a second at which one replica's core is full."""
+        return 1.0 / self.cpu_s(name)
+
+    def rate(self, name: str) -> float:
+        """Requests a second of one replica at the knee."""
+        return self.knee * self.capacity(name)
+
+    @cached_property
+    def route_calls(self) -> int:
+        """Route calls that each Gateway is to have in flight at most, so that as many
+        Embedders can work as its share of the traffic needs."""
+        return max(1, math.ceil(self.rate("Gateway") / self.rate("Embedder") - 0.05))
+
+    @property
+    def tokens_per_s(self) -> float:
+        """That one Embedder encodes when its core is full, at the mean length."""
+        mean = self.lengths.mean
+        return 1e3 * mean / self.text_cpu_ms(mean)
+
+    def start_s(self, name: str) -> float:
+        """Of a replica on a node that is there."""
+        if self.gpu and name == "Embedder":
+            return self.assumptions.gpu_replica_start_s
+        return self.constants["replica.start_s"]
+
+    @property
+    def delays_s(self) -> tuple[float, float]:
+        """Of an idle route call, vectors cached: in the Router, in the Embedder."""
+        embedder = self.constants["Embedder.call_ms"] / 1e3
+        return self.constants["Router.call_ms"] / 1e3 - embedder, embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Replicas of the parts of a route."""
+
+    gateways: float
+    routers: float
+    embedders: float
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCall:
+    """A shared call of a Gateway to Router and Embedder, in a steady state."""
+
+    seconds: float
+    embedder_s: float
+    batch: float
+    in_flight: float  # of one Gateway
+    busy: float  # chance that all that it may have are in flight
+
+
+def route_capacity(workload: Workload, running: Running, tokens: float) -> float:
+    """Requests a second: a call is one Embedder's work, so never more of them work than
+    there are calls."""
+    calls = running.gateways * workload.route_calls
+    embedders = min(running.embedders, calls) / workload.cpu_s("Embedder", tokens)
+    return min(running.routers / workload.cpu_s("Router"), embedders)
+
+
+def route_call(
+    workload: Workload, rate: float, running: Running, tokens: float
+) -> RouteCall:
+    """`rate`: of one Gateway."""
+    router_delay, embedder_delay = workload.delays_s
+    router_cpu = workload.cpu_s("Router")
+    embedder_cpu = workload.cpu_s("Embedder", tokens)
+    slots = workload.route_calls
+    batch, in_flight = 1.0, 0.0
+    # A call takes as long as its batch makes it, and its batch as large as it takes.
+    for _ in range(20):
+        calls = in_flight * running.gateways
+        queue = max(1.0, calls / max(1.0, running.embedders))
+        embedder_s = embedder_delay + batch * embedder_cpu * queue
+        queue = max(1.0, calls / max(1.0, running.routers))
+        seconds = router_delay + batch * router_cpu * queue + embedder_s
+        one = calls_in_flight(rate / slots, seconds)
+        in_flight = slots * one
+        batch = min(64.0, batch_size(rate / slots, seconds))
+    return RouteCall(seconds, embedder_s, batch, in_flight, one**slots)
