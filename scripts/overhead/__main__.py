@@ -1,7 +1,7 @@
 """See scripts/bench/overhead."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,36 +25,50 @@ SCENARIOS = ("base", "cold", "tenants", "models", "replicas")
 
 def main() -> None:
     options = _options()
-    report = Report.read(options.report) if options.report else run(options)
+    if options.report:
+        report = Report.read(options.report)
+    else:
+        report = Report(_plan(options), this_machine())
+    run(report, options)
     found = checks(report)
     print_report(report, found)
-    if options.json:
-        report.write(options.json)
     if options.docs:
         write_docs(report, found, options.docs)
     failed = any(not check.passed for check in found)
     raise SystemExit(1 if options.check and failed else 0)
 
 
-def run(options: argparse.Namespace) -> Report:
-    """Measures what is asked for."""
-    plan = _plan(options)
-    report = Report(plan, this_machine())
-    wanted = SCENARIOS if "all" in options.scenario else options.scenario
+def run(report: Report, options: argparse.Namespace) -> None:
+    """Measures what is asked for; after each scenario all of it is written."""
     with TemporaryDirectory() as name:
         made = _scenarios(Path(name), options)
-        for scenario in wanted:
+        for scenario in _wanted(options):
             chosen = made[scenario]()
             targets = {
                 name: start
                 for name, start in chosen.targets.items()
-                if not options.only or name in {DIRECT, *options.only}
+                if _is_wanted(name, scenario, options.only)
             }
             print(f"scenario {scenario}")
-            report.scenarios[scenario] = measure(targets, chosen.cases, plan)
-    if "cold" in wanted:
-        report.own = [own_figures(plan.seconds) for _ in range(plan.rounds)]
-    return report
+            report.scenarios[scenario] = measure(targets, chosen.cases, report.plan)
+            if scenario == "cold":
+                each = report.plan
+                report.own = [own_figures(each.seconds) for _ in range(each.rounds)]
+            if options.json:
+                report.write(options.json)
+
+
+def _wanted(options: argparse.Namespace) -> Sequence[str]:
+    if "all" in options.scenario:
+        return SCENARIOS
+    if not options.scenario and not options.report:
+        return ("base",)
+    return list(options.scenario)
+
+
+def _is_wanted(target: str, scenario: str, only: Sequence[str]) -> bool:
+    """The other scenarios compare two, and are nothing without both."""
+    return not only or scenario != "base" or target in {DIRECT, *only}
 
 
 def _scenarios(
@@ -89,7 +103,7 @@ def _variants(given: list[str]) -> dict[str, Any]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench/overhead")
     choices = (*SCENARIOS, "all")
-    parser.add_argument("--scenario", nargs="+", default=["base"], choices=choices)
+    parser.add_argument("--scenario", nargs="+", default=[], choices=choices)
     parser.add_argument("--only", nargs="+", default=[], metavar="TARGET")
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--peers", action="store_true")  # the shell has installed them

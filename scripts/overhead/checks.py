@@ -114,7 +114,7 @@ def _cold(report: Report) -> Iterator[Check]:
 def _growth(scenario: str, counts: tuple[int, int]) -> Callable[..., Iterator[Check]]:
     def growth(report: Report) -> Iterator[Check]:
         summary = report.summary(scenario)
-        few, many = summary.targets or ("", "")
+        few, many = summary.names
         for number in (16, 64):
             case = f"plain c={number} 0 ms"
             ratio = _Cpu(summary, many)(case) / _Cpu(summary, few)(case)
@@ -126,7 +126,7 @@ def _growth(scenario: str, counts: tuple[int, int]) -> Callable[..., Iterator[Ch
 
 def _replicas(report: Report) -> Iterator[Check]:
     summary = report.summary("replicas")
-    one, two = summary.targets
+    one, two = summary.names
     for number in (16, 64):
         case = f"plain c={number} 0 ms"
         ratio = _rate(summary, two, case) / _rate(summary, one, case)

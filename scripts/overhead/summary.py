@@ -37,7 +37,13 @@ class Summary:
         self._most_foreign = most_foreign
 
     @property
+    def names(self) -> list[str]:
+        """Of all targets, also of those that are absent."""
+        return list(self._figures)
+
+    @property
     def targets(self) -> list[str]:
+        """Of those that were measured."""
         return [name for name, found in self._figures.items() if not found.absent]
 
     @property

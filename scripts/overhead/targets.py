@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ import yaml
 
 from scripts.overhead.merging import merged
 from scripts.overhead.populations import DATABASE, store_tenants
-from scripts.overhead.running import free_port, python, running
+from scripts.overhead.running import NotStarted, free_port, python, running
 from scripts.overhead.wire import Load
 from scripts.served import KEY, ROOT, Served, served
 
@@ -94,11 +94,18 @@ def gateway(change: Mapping[str, Any] | None = None, *, tenants: int = 0) -> Sta
             text = yaml.safe_dump(merged(config, dict(change or {})))
             path = Path(directory) / "serve.yaml"
             path.write_text(text.replace("$DIRECTORY", directory), encoding="utf-8")
-            keys = {"OPENROUTER_API_KEY": "up"}
-            with served("--config", str(path), environment=keys) as graph:
-                yield _ours(graph, tenants)
+            with ExitStack() as stack:
+                yield _ours(_served(stack, path), tenants)
 
     return start
+
+
+def _served(stack: ExitStack, config: Path) -> Served:
+    keys = {"OPENROUTER_API_KEY": "up"}
+    try:
+        return stack.enter_context(served("--config", str(config), environment=keys))
+    except SystemExit as error:
+        raise NotStarted(str(error)) from None
 
 
 def _ours(graph: Served, tenants: int) -> Target:
