@@ -17,6 +17,7 @@ from scripts.overhead.plan import DIRECT, QUICK, Plan
 from scripts.overhead.printing import print_report
 from scripts.overhead.report import Report, this_machine
 from scripts.overhead.rounds import measure
+from scripts.overhead.running import end_when_told
 from scripts.overhead.scenarios import Scenario
 from scripts.served import ROOT
 
@@ -24,6 +25,7 @@ SCENARIOS = ("base", "cold", "tenants", "models", "replicas")
 
 
 def main() -> None:
+    end_when_told()
     options = _options()
     if options.report:
         report = Report.read(options.report)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from scripts.overhead.accounts import pss_mib
 from scripts.overhead.plan import WARM_UP, Plan
@@ -11,6 +12,7 @@ from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.targets import Start, Target, origin
 
 Say = Callable[[str], None]
+_ATTEMPTS = 2  # on a busy machine Ray may miss its own time limits
 
 
 @dataclass
@@ -37,21 +39,34 @@ def measure(
                 if figures[name].absent:
                     continue
                 say(f"round {number + 1} of {plan.rounds}: {name}")
-                try:
-                    with start(origin_port) as target:
-                        _one_round(origin_port, target, cases, plan, figures[name])
-                except NotStarted as error:
-                    figures[name].absent = str(error)
-                    say(f"  {name} did not start: {error}")
+                work = partial(_one_round, origin_port, cases, plan, figures[name])
+                why = _with_target(start, origin_port, work)
+                if why and not figures[name].samples:
+                    figures[name].absent = why
+                if why:
+                    say(f"  {name} did not start: {why}")
     return figures
+
+
+def _with_target(start: Start, origin_port: int, work: Callable[[Target], None]) -> str:
+    """Why it did not start, at the second attempt; nothing if it did."""
+    why = ""
+    for _ in range(_ATTEMPTS):
+        try:
+            with start(origin_port) as target:
+                work(target)
+                return ""
+        except NotStarted as error:
+            why = str(error)
+    return why
 
 
 def _one_round(
     origin_port: int,
-    target: Target,
     cases: Callable[[Target], Sequence[Case]],
     plan: Plan,
     figures: Figures,
+    target: Target,
 ) -> None:
     if target.pid:
         figures.idle_mib.append(pss_mib([target.pid]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from scripts.overhead.running import end_when_told
 from scripts.overhead.scenarios import STORED
 from scripts.overhead.soaking import Soak, SoakPlan, soak
 from scripts.overhead.targets import changed, gateway
@@ -19,6 +20,7 @@ _QUICK = SoakPlan(
 
 
 def main() -> None:
+    end_when_told()
     options = _options()
     plan = _QUICK if options.quick else SoakPlan()
     if options.minutes is not None:

@@ -29,6 +29,19 @@ def spread(values: Sequence[float], marks: str = "") -> Spread | None:
     return Spread(median(known), min(known), max(known), marks)
 
 
+def over(upper: Spread | None, lower: Spread | None) -> Spread | None:
+    """The ratio of two figures, with the marks of both."""
+    if upper is None or lower is None or not lower.median:
+        return None
+    marks = "".join(sorted({*upper.marks, *lower.marks}))
+    return Spread(
+        upper.median / lower.median,
+        upper.least / lower.most,
+        upper.most / lower.least if lower.least else float("inf"),
+        marks,
+    )
+
+
 class Summary:
     """Figures of all targets of a run."""
 

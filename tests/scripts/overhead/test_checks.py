@@ -2,6 +2,7 @@ import pytest
 
 from scripts.overhead.checks import Check, checks
 from scripts.overhead.docs import write_docs
+from scripts.overhead.summary import spread
 from tests.scripts.overhead.made_reports import report, sample
 
 CASES = ("plain c=1 0 ms", "plain c=16 0 ms", "plain c=64 0 ms")
@@ -41,13 +42,21 @@ def test_what_cannot_be_compared_is_not_passed():
     beside = [check for check in checks(made) if "LiteLLM" in check.what]
 
     assert len(beside) == 4
-    assert not any(check.passed or check.measured for check in beside)
+    assert not any(check.passed or check.figure for check in beside)
 
 
 @pytest.mark.parametrize(("value", "passed"), [(1.0, True), (1.1, False)])
 def test_a_bound_is_the_most_unless_it_says_otherwise(value, passed):
-    assert Check("x", value, 1.0).passed is passed
-    assert Check("x", -value, -1.0, at_least=True).passed is passed
+    assert Check("x", spread([value]), 1.0).passed is passed
+    assert Check("x", spread([-value]), -1.0, at_least=True).passed is passed
+
+
+def test_what_rests_on_errors_is_not_passed():
+    fast = measured(rate=1000.0, errors={"status 500": 1})
+    made = report(direct=measured(p50=1.0), gateway=fast, LiteLLM=measured())
+
+    assert verdicts(made) == {"MISS"}
+    assert str(checks(made)[0]).startswith("MISS   CPU-ms per plain request, c = 16: 3")
 
 
 def test_the_page_holds_figures_bounds_and_what_is_absent(tmp_path):

@@ -1,5 +1,5 @@
 from scripts.overhead.report import Report
-from scripts.overhead.summary import Spread
+from scripts.overhead.summary import Spread, over
 from scripts.overhead.table import shown
 from tests.scripts.overhead.made_reports import report, sample
 
@@ -43,3 +43,8 @@ def test_a_report_comes_back_from_its_file(tmp_path):
     made.write(tmp_path / "report.json")
 
     assert Report.read(tmp_path / "report.json") == made
+
+
+def test_a_ratio_has_the_range_and_the_marks_of_both():
+    assert over(Spread(6, 4, 8, "~"), Spread(2, 1, 4, "!")) == Spread(3, 1, 8, "!~")
+    assert over(Spread(6, 4, 8), None) is None
