@@ -15,7 +15,7 @@ from scripts.bench.decision import random_artifact
 from scripts.overhead.wire import tenant_key
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
-DATABASE = "avengers.db"
+DATABASE = "avengers.db"  # where local.yaml has it, below AVENGERS_VAR
 _CLUSTERS = 60
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.overhead.peers import PEERS
 from scripts.overhead.plan import CONNECTIONS, DIRECT, base_cases
-from scripts.overhead.populations import DATABASE, store_models
+from scripts.overhead.populations import store_models
 from scripts.overhead.sampling import Case
 from scripts.overhead.targets import Start, Target, bare, changed, direct, gateway
 from serve_app.config import AppConfig
@@ -15,15 +15,14 @@ from serve_app.config import AppConfig
 BARE = "bare proxy"
 GATEWAY = "gateway"
 PLACED = "gateway, placement: gateway"
-METERED = "gateway, SQLite and usage"
+UNKEPT = "gateway, no database"
 TENANTS = (1, 10_000)
 MODELS = (8, 200)
 REPLICAS = (1, 2)
 
-STORED = {
-    "usage": {"journal": "$DIRECTORY/journal"},
-    "database": {"url": f"sqlite:///$DIRECTORY/{DATABASE}"},
-}
+_PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
+# Other gateways keep neither budgets nor usage when they run without a database.
+_UNKEPT = changed(args={"database": None, "usage": None, "auth": None})
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,9 @@ def base(variants: Mapping[str, Any]) -> Scenario:
     targets: dict[str, Start] = {DIRECT: direct, BARE: bare, GATEWAY: gateway()}
     if "placement" in AppConfig.model_fields:
         targets[PLACED] = gateway(_PLACED)
-    targets[METERED] = gateway(changed(args=STORED))
+    targets[UNKEPT] = gateway(_UNKEPT)
     targets |= {name: gateway(change) for name, change in variants.items()}
     return Scenario(targets | PEERS, lambda target: base_cases(streams=target.streams))
-
-
-_PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
 
 
 def cold() -> Scenario:
@@ -54,13 +50,9 @@ def cold() -> Scenario:
 
 
 def tenants() -> Scenario:
-    """One tenant and many, in a database, their usage recorded."""
-    change = changed(args=STORED)
+    """One tenant and many, in the database."""
     return Scenario(
-        {
-            _counted(number, "tenant"): gateway(change, tenants=number)
-            for number in TENANTS
-        },
+        {_counted(number, "tenant"): gateway(tenants=number) for number in TENANTS},
         _plain,
     )
 

@@ -38,6 +38,8 @@ class Target:
         return replace(load, must_say=self.must_say, tenants=self.tenants)
 
 
+CONFIG = "serve.yaml"
+
 # Starts a target in front of the origin at a port.
 Start = Callable[[int], AbstractContextManager[Target]]
 
@@ -77,9 +79,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 def gateway(change: Mapping[str, Any] | None = None, *, tenants: int = 0) -> Start:
     """Ours, as serve_app/local.yaml has it but for the upstream's address; `change` is
-    merged into that file, $DIRECTORY in it is one that is there as long.
-
-    `tenants`: with so many in its database, which take turns.
+    merged into that file. `tenants`: with so many in its database, which take turns.
     """
 
     @contextmanager
@@ -88,22 +88,22 @@ def gateway(change: Mapping[str, Any] | None = None, *, tenants: int = 0) -> Sta
         backends = {"without_key": "refuse", "openrouter": upstream}
         config = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
         config = merged(config, changed(args={"backends": backends}))
-        with TemporaryDirectory() as directory:
+        with TemporaryDirectory() as name, ExitStack() as stack:
+            directory = Path(name)
             if tenants:
-                asyncio.run(store_tenants(Path(directory) / DATABASE, tenants))
+                asyncio.run(store_tenants(directory / DATABASE, tenants))
             text = yaml.safe_dump(merged(config, dict(change or {})))
-            path = Path(directory) / "serve.yaml"
-            path.write_text(text.replace("$DIRECTORY", directory), encoding="utf-8")
-            with ExitStack() as stack:
-                yield _ours(_served(stack, path), tenants)
+            (directory / CONFIG).write_text(text, encoding="utf-8")
+            yield _ours(_served(stack, directory), tenants)
 
     return start
 
 
-def _served(stack: ExitStack, config: Path) -> Served:
-    keys = {"OPENROUTER_API_KEY": "up"}
+def _served(stack: ExitStack, directory: Path) -> Served:
+    own = {"OPENROUTER_API_KEY": "up", "AVENGERS_VAR": str(directory)}
+    config = str(directory / CONFIG)
     try:
-        return stack.enter_context(served("--config", str(config), environment=keys))
+        return stack.enter_context(served("--config", config, environment=own))
     except SystemExit as error:
         raise NotStarted(str(error)) from None
 
