@@ -17,7 +17,7 @@ Written by `scripts/bench/overhead --scenario all --peers --docs`; do not edit.
 
 Load generator, upstream and gateway share these cores. The upstream answers at once
 unless said otherwise; a stream has 50 chunks and is as fast as its reader, *paced*: one
-chunk in 20 ms. Questions of about 20 tokens, requests of 600 bytes. *Direct* is the
+chunk in 20 ms. Questions of about 20 tokens, bodies of 500 bytes. *Direct* is the
 upstream without a gateway; *bare proxy* is uvicorn with aiohttp and a check of the key,
 nothing else. CPU is that of all processes of a gateway, Ray's and HAProxy's included.
 Every answer is checked: status, all 50 tokens, that it is this question's, `[DONE]`.

@@ -61,7 +61,7 @@ def question(number: int, *, seed: int = 0, words: int = 15) -> str:
 
 
 def messages(number: int, *, seed: int = 0) -> list[dict[str, str]]:
-    """A request of about 600 bytes: a system prompt and a question."""
+    """Of a body of about 500 bytes: a system prompt and a question."""
     return [
         {"role": "system", "content": _SYSTEM},
         {"role": "user", "content": question(number, seed=seed)},
