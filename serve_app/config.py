@@ -77,6 +77,12 @@ class GatewayLimits(_Frozen):
     route_timeout_s: float = Field(
         default=1.0, gt=0, description="after this the default model answers"
     )
+    route_concurrency: int = Field(
+        default=1,
+        ge=1,
+        description="route calls in flight; each is one Embedder's work, so with more "
+        "Embedders than Gateways raise it (scripts/derive-autoscaling says to what)",
+    )
     unpriced_usd: float = Field(
         default=0.1,
         gt=0,

@@ -46,7 +46,7 @@ class Gateway:
         self._directory = Directory(config)
         self._configured = frozenset(tenant.id for tenant in config.tenants)
         self._route = Coalescer[RouteQuery, RoutingDecision | ServingError](
-            self._route_batch
+            self._route_batch, concurrency=config.limits.route_concurrency
         )
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)

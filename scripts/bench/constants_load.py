@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -31,9 +32,10 @@ class Loaded:
         """Of the whole request."""
         return median(self.took_s) * 1e3
 
-    def cpu_ms(self, name: str) -> float:
-        """Of one deployment, per request."""
-        return self.cpu_s.get(name, 0.0) * 1e3 / len(self.took_s)
+    def cpu_ms(self, name: str, idle: Mapping[str, float]) -> float:
+        """Of one deployment, per request; `idle`: the cores it uses without any."""
+        used = self.cpu_s.get(name, 0.0) - idle.get(name, 0.0) * self.seconds
+        return used * 1e3 / len(self.took_s)
 
 
 async def _client(

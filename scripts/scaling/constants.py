@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs/capacity/constants.json"
 DEPLOYMENTS = ("Gateway", "Router", "Embedder", "OpenRouterBackend", "Ledger")
+STREAMING = ("Gateway", "OpenRouterBackend", "Node")  # an answer's bytes pass there
 
 
 class _Frozen(BaseModel):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deployments.routing.embedder_scaling import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.autoscaler import Autoscaler
 from scripts.scaling.fleet import Fleet, Nodes
 from scripts.scaling.plan import (
@@ -26,6 +25,7 @@ from scripts.scaling.plan import (
     route_capacity,
 )
 from scripts.scaling.queueing import wait_points
+from scripts.scaling.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.traffic import Traffic
 
 ROUTE_TIMEOUT_S = 1.0  # GatewayLimits.route_timeout_s: then the default model answers
@@ -122,14 +122,15 @@ class Fluid:
         waits = waits + _queue(gateway, gateway_cpu, admitted)
         course.waits_s[second] = waits + _queue(backend, backend_cpu, routed)
 
+    @property
+    def _inside(self) -> float:
+        """Requests that have come in and are not answered."""
+        return self.upstream + sum(part.backlog for part in self.parts.values())
+
     def _admit(self, offered: float, course: Course) -> float:
         """Gateways that hold all they may refuse the rest."""
         gateway = self.parts["Gateway"]
-        room = (
-            gateway.max_ongoing * gateway.fleet.running
-            - gateway.backlog
-            - self.upstream
-        )
+        room = gateway.max_ongoing * gateway.fleet.running - self._inside
         admitted = min(offered, max(0.0, room))
         course.over_capacity += offered - admitted
         return admitted
@@ -168,7 +169,7 @@ class Fluid:
         calls = most if waiting else gateway.fleet.running * call.in_flight
         in_embedder = calls * call.embedder_s / call.seconds
         ongoing = {
-            "Gateway": gateway.backlog + waiting + rate * own_s + self.upstream,
+            "Gateway": self._inside + rate * own_s,
             "Router": calls,
             "Embedder": in_embedder,
             "OpenRouterBackend": backend.backlog + self.upstream,

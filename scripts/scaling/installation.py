@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
-from deployments.routing.embedder_scaling import TokenPolicy
 from scripts.scaling.autoscaler import Autoscaler, Clock, virtual_clock
 from scripts.scaling.events import Events
 from scripts.scaling.fleet import Fleet, Nodes
@@ -14,6 +14,7 @@ from scripts.scaling.fluid import Course, Fluid, Part
 from scripts.scaling.leases import Metered, refused_share
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.settings import Goal, derive
+from scripts.scaling.token_policy import TokenPolicy
 from scripts.scaling.traffic import Bursts, Traffic, day
 
 _DRAIN_S = 10.0
@@ -30,6 +31,7 @@ class Scenario:
     metered: Metered | None = None
     seconds: int = 86_400
     seed: int = 0
+    embedder_stretch: float = 1.0  # of what one Embedder is to have
 
     @property
     def goal(self) -> Goal:
@@ -48,43 +50,54 @@ class Scenario:
         )
 
 
-def token_policy(workload: Workload) -> AutoscalingPolicy:
-    """Of the Embedder: by tokens, at the load of the knee."""
-    capacity = workload.knee * workload.tokens_per_s
-    kwargs = {"capacity": capacity, "drain_s": _DRAIN_S}
-    return AutoscalingPolicy(policy_function=TokenPolicy, policy_kwargs=kwargs)
+def _autoscaling(
+    scenario: Scenario, name: str, config: AutoscalingConfig
+) -> AutoscalingConfig:
+    """Serve's, with the Embedder's target or policy as the scenario has them."""
+    if name != "Embedder":
+        return config
+    changes: dict[str, Any] = config.model_dump(exclude={"policy"})
+    stretch = scenario.embedder_stretch
+    changes["target_ongoing_requests"] *= stretch
+    if scenario.policy == "tokens":
+        capacity = scenario.workload.knee * scenario.workload.tokens_per_s * stretch
+        kwargs = {"capacity": capacity, "drain_s": _DRAIN_S}
+        policy = AutoscalingPolicy(policy_function=TokenPolicy, policy_kwargs=kwargs)
+        changes["policy"] = policy
+    return AutoscalingConfig(**changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Of nodes with cores, and with one GPU each."""
+
+    nodes: Nodes
+    gpu_nodes: Nodes | None
+
+    @classmethod
+    def of(cls, load: Workload) -> "Pools":
+        """Empty."""
+        assumed = load.assumptions
+        gpus = Nodes(1.0, assumed.gpu_node_start_s) if load.gpu else None
+        return cls(Nodes(assumed.node_cores, assumed.node_start_s), gpus)
 
 
 def _parts(
-    scenario: Scenario,
-    first_rate: float,
-    clock: Clock,
-    nodes: Nodes,
-    gpu_nodes: Nodes | None,
+    scenario: Scenario, first_rate: float, clock: Clock, pools: Pools
 ) -> dict[str, Part]:
     parts = {}
+    load = scenario.workload
     for name in SCALED:
-        settings = derive(scenario.workload, name, scenario.goal)
-        config = settings.autoscaling()
-        if name == "Embedder" and scenario.policy == "tokens":
-            fields = config.model_dump(exclude={"policy"})
-            policy = token_policy(scenario.workload)
-            config = AutoscalingConfig(**fields, policy=policy)
-        on = gpu_nodes if gpu_nodes and name == "Embedder" else nodes
-        fleet = Fleet(on, 1.0, scenario.workload.start_s(name))
-        wanted = math.ceil(first_rate / scenario.workload.rate(name))
+        settings = derive(load, name, scenario.goal)
+        config = _autoscaling(scenario, name, settings.autoscaling())
+        on = pools.gpu_nodes if pools.gpu_nodes and name == "Embedder" else pools.nodes
+        fleet = Fleet(on, 1.0, load.start_s(name))
+        wanted = math.ceil(first_rate / load.rate(name))
         begin = min(max(wanted, config.min_replicas), config.max_replicas)
         fleet.begin(begin)
         scaler = Autoscaler(name, config, clock, begin)
         parts[name] = Part(fleet, scaler, settings.max_ongoing_requests)
     return parts
-
-
-def _nodes(scenario: Scenario) -> tuple[Nodes, Nodes | None]:
-    assumed = scenario.workload.assumptions
-    nodes = Nodes(assumed.node_cores, assumed.node_start_s)
-    gpus = Nodes(1.0, assumed.gpu_node_start_s) if scenario.workload.gpu else None
-    return nodes, gpus
 
 
 def run_fluid(scenario: Scenario) -> Course:
@@ -100,15 +113,12 @@ def run_fluid(scenario: Scenario) -> Course:
             metered=scenario.metered,
             rng=rng,
         )
-    nodes, gpu_nodes = _nodes(scenario)
+    load = scenario.workload
+    pools = Pools.of(load)
     with virtual_clock() as clock:
-        parts = _parts(scenario, float(traffic.rate[0]), clock, nodes, gpu_nodes)
+        parts = _parts(scenario, float(traffic.rate[0]), clock, pools)
         fluid = Fluid(
-            scenario.workload,
-            parts,
-            nodes,
-            gpu_nodes,
-            lambda second: float(limited[second]),
+            load, parts, pools.nodes, pools.gpu_nodes, lambda at: float(limited[at])
         )
         return fluid.run(traffic, rng, clock)
 
@@ -116,8 +126,8 @@ def run_fluid(scenario: Scenario) -> Course:
 def run_events(scenario: Scenario) -> tuple[Course, Events]:
     """Request by request; without limits."""
     traffic = scenario.traffic()
-    nodes, gpu_nodes = _nodes(scenario)
+    pools = Pools.of(scenario.workload)
     with virtual_clock() as clock:
-        parts = _parts(scenario, float(traffic.rate[0]), clock, nodes, gpu_nodes)
-        events = Events(scenario.workload, parts, nodes, scenario.seed)
+        parts = _parts(scenario, float(traffic.rate[0]), clock, pools)
+        events = Events(scenario.workload, parts, pools.nodes, scenario.seed)
         return events.run(traffic, clock), events

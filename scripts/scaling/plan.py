@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from scripts.scaling.constants import DEPLOYMENTS, Assumptions, Constants
+from scripts.scaling.constants import DEPLOYMENTS, STREAMING, Assumptions, Constants
 from scripts.scaling.demand import Demand
 from scripts.scaling.queueing import batch_size, calls_in_flight
 from scripts.scaling.traffic import Lengths
 
+_ROUNDS, _CLOSE = 60, 1e-3
+_MOST_IN_CALL = 64.0
 SCALED = ("Gateway", "Router", "Embedder", "OpenRouterBackend")
 
 
@@ -30,11 +32,13 @@ class Workload:
     @cached_property
     def _answering_ms(self) -> dict[str, float]:
         streamed = self.assumptions.stream_share * self.demand.stream_s
-        return {
-            name: self.constants[f"{name}.cpu_ms_plain"]
-            + self.constants[f"{name}.cpu_ms_stream_second"] * streamed
-            for name in (*DEPLOYMENTS, "Node")
-        }
+        found = {}
+        for name in (*DEPLOYMENTS, "Node"):
+            found[name] = self.constants[f"{name}.cpu_ms_plain"]
+            if name in STREAMING:
+                second = self.constants[f"{name}.cpu_ms_stream_second"]
+                found[name] += second * streamed
+        return found
 
     def cpu_s(self, name: str, tokens: float | None = None) -> float:
         """CPU seconds of one request in a deployment; `tokens`: of its text."""
@@ -116,20 +120,25 @@ def route_capacity(workload: Workload, running: Running, tokens: float) -> float
 def route_call(
     workload: Workload, rate: float, running: Running, tokens: float
 ) -> RouteCall:
-    """`rate`: of one Gateway."""
+    """`rate`: of one Gateway. A fixed point: a call takes as long as its batch makes it
+    and as others hold the replicas, and its batch is as large as it takes."""
     router_delay, embedder_delay = workload.delays_s
     router_cpu = workload.cpu_s("Router")
     embedder_cpu = workload.cpu_s("Embedder", tokens)
     slots = workload.route_calls
-    batch, in_flight = 1.0, 0.0
-    # A call takes as long as its batch makes it, and its batch as large as it takes.
-    for _ in range(20):
-        calls = in_flight * running.gateways
-        queue = max(1.0, calls / max(1.0, running.embedders))
-        embedder_s = embedder_delay + batch * embedder_cpu * queue
-        queue = max(1.0, calls / max(1.0, running.routers))
-        seconds = router_delay + batch * router_cpu * queue + embedder_s
+    router_s = router_delay + router_cpu
+    embedder_s = embedder_delay + embedder_cpu
+    for _ in range(_ROUNDS):
+        seconds = router_s + embedder_s
         one = calls_in_flight(rate / slots, seconds)
-        in_flight = slots * one
-        batch = min(64.0, batch_size(rate / slots, seconds))
-    return RouteCall(seconds, embedder_s, batch, in_flight, one**slots)
+        batch = min(_MOST_IN_CALL, batch_size(rate / slots, seconds))
+        calls = running.gateways * slots * one
+        router_s = (router_s + router_delay) / 2 + batch * router_cpu / 2 * max(
+            1.0, calls * router_s / seconds / max(1.0, running.routers)
+        )
+        embedder_s = (embedder_s + embedder_delay) / 2 + batch * embedder_cpu / 2 * max(
+            1.0, calls * embedder_s / seconds / max(1.0, running.embedders)
+        )
+        if abs(router_s + embedder_s - seconds) < _CLOSE * seconds:
+            break
+    return RouteCall(seconds, embedder_s, batch, slots * one, one**slots)

@@ -11,7 +11,7 @@ from scripts.scaling.traffic import Bursts
 REPORT_S = 10.0  # how often handles and replicas report to the controller
 _AVAILABLE = 2  # so many of each, that one may die
 _HEADROOM = 1.25
-_SURGE = 2.0  # a replica holds so many times what it holds when its core is full
+_SURGE = 1.5  # a replica holds so many times what it holds when its core is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ def _ongoing(workload: Workload, name: str, goal: Goal) -> _Ongoing:
         math.ceil(_SURGE * full),
         f"Little: {workload.rate(name):.0f}/s × {stay_s:.2f} s, the upstream's "
         f"{workload.demand.upstream_s:.2f} s in it",
-        f"{_SURGE:g} × the {full:.0f} of a full core: upstreams may be slower",
+        f"{_SURGE:g} × the {full:.0f} of a full core: upstreams may be "
+        "slower, and what waits beyond that is refused",
     )
 
 

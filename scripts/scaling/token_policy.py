@@ -1,8 +1,10 @@
-"""How many Embedders there shall be: by the tokens that wait and come, not by calls.
+"""A candidate that lost: Embedders by the tokens that wait and come, not by calls.
 
 A call to an Embedder carries between one and 64 texts of between 3 and 256 tokens, and
-there are never more calls than callers: the number of calls, by which Serve scales,
-says little of the work. Nothing of Ray is imported here.
+there are few calls for each caller, so one might think that their number, by which
+Serve scales, says little of the work. But a call with long texts stays longer, so
+Serve's number rises with them; and tokens are seen only once a call has brought them.
+`scripts/simulate --policies` compares both.
 """
 
 import math

@@ -1,0 +1,234 @@
+"""See scripts/simulate."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from scripts.scaling.assumed import add_assumptions, assumptions_of
+from scripts.scaling.capacity import GPU_WINDOW
+from scripts.scaling.constants import ROOT, Assumptions, Constants
+from scripts.scaling.day_plots import draw_day, draw_rates
+from scripts.scaling.demand import bundled_demand
+from scripts.scaling.fluid import Course
+from scripts.scaling.installation import Scenario, run_events, run_fluid
+from scripts.scaling.leases import Metered
+from scripts.scaling.marked import write_part
+from scripts.scaling.outcome import Outcome, outcome
+from scripts.scaling.plan import SCALED, Workload
+from scripts.scaling.traffic import Bursts, Lengths
+
+DOCS = ROOT / "docs"
+PAGE = DOCS / "simulation.md"
+RATES = (100.0, 1_000.0, 10_000.0, 100_000.0)
+_SHOWN = 1_000.0  # whose day is drawn
+PART = "figures: scripts/simulate --docs"
+_BUSY = Bursts(a_day=144, tokens_factor=2.5)
+_NEAR, _REPLICA = 0.25, 0.75
+_TARGETS = (0.7, 1.0, 1.4)
+
+
+def workload(
+    assumptions: Assumptions, *, gpu: bool, queries: Path | None, seed: int
+) -> Workload:
+    """Of the measured constants and the bundled artifact."""
+    demand = bundled_demand(assumptions, queries=queries, seed=seed)
+    lengths = Lengths(window=GPU_WINDOW) if gpu else Lengths()
+    return Workload(Constants.read(), assumptions, demand, lengths, gpu)
+
+
+def simulated(scenario: Scenario) -> tuple[Course, Outcome]:
+    """One day as flows."""
+    course = run_fluid(scenario)
+    found = outcome(
+        course,
+        mean_rate=scenario.mean_rate,
+        ledger_cpu_s=scenario.workload.cpu_s("Ledger"),
+        assumptions=scenario.workload.assumptions,
+    )
+    return course, found
+
+
+def days_table(outcomes: Sequence[Outcome]) -> str:
+    """Markdown."""
+    names = " / ".join(SCALED)
+    lines = [
+        f"| requests/s, mean (top) | {names}: mean (most) | wait p50 / p99, ms "
+        "| default model, because routing was late | refused: a tenant's limit "
+        "| refused: no room | core-hours | GPU-hours | USD a day (per million) |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for day in outcomes:
+        replicas = " / ".join(
+            f"{day.replicas_mean[name]:.1f} ({day.replicas_most[name]})"
+            for name in SCALED
+        )
+        lines.append(
+            f"| {day.mean_rate:,.0f} ({day.peak_rate:,.0f}) | {replicas} "
+            f"| {day.wait_p50_ms:.1f} / {day.wait_p99_ms:.0f} "
+            f"| {day.fallback_share:.2%} | {day.over_limit_share:.2%} "
+            f"| {day.over_capacity_share:.2%} | {day.core_hours:,.0f} "
+            f"| {day.gpu_hours:,.0f} | {day.usd:,.0f} ({day.usd_per_million:.2f}) |"
+        )
+    return "\n".join(lines)
+
+
+def check_table(load: Workload, seed: int) -> tuple[str, bool]:
+    """Flows beside requests: half an hour with bursts; whether they agree."""
+    lines = [
+        "| requests/s | Embedders: flows / requests | wait p50, ms | wait p99, ms "
+        "| late |",
+        "|---|---|---|---|---|",
+    ]
+    agree = True
+    for rate in (50.0, 100.0):
+        bursts = Bursts(a_day=144)
+        scenario = Scenario(load, rate, bursts, seconds=1800, seed=seed)
+        _, flows = simulated(scenario)
+        counted, events = run_events(scenario)
+        p50, p99 = (1e3 * float(np.quantile(events.waits_s, q)) for q in (0.5, 0.99))
+        mean = float(counted.replicas["Embedder"].mean())
+        late = events.fallbacks / len(events.waits_s)
+        ours = flows.replicas_mean["Embedder"]
+        near = abs(ours - mean) <= max(_REPLICA, _NEAR * mean)
+        agree &= near and 0.5 < flows.wait_p50_ms / p50 < 2.0
+        lines.append(
+            f"| {rate:.0f} | {ours:.2f} / {mean:.2f} "
+            f"| {flows.wait_p50_ms:.1f} / {p50:.1f} "
+            f"| {flows.wait_p99_ms:.0f} / {p99:.0f} "
+            f"| {flows.fallback_share:.2%} / {late:.2%} |"
+        )
+    return "\n".join(lines), agree
+
+
+def policies_table(load: Workload, seed: int) -> str:
+    """Serve's default policy for the Embedder beside one by tokens, request by request,
+    each with its target stretched: at like replicas, who has fewer late decisions?"""
+    lines = [
+        "| policy | target × | Embedders, mean | routing late |",
+        "|---|---|---|---|",
+    ]
+    for policy in ("default", "tokens"):
+        for stretch in _TARGETS:
+            late = replicas = 0.0
+            for at in range(2):
+                scenario = Scenario(
+                    load,
+                    100.0,
+                    _BUSY,
+                    policy=policy,
+                    seconds=1800,
+                    seed=seed + at,
+                    embedder_stretch=stretch,
+                )
+                course, events = run_events(scenario)
+                late += events.fallbacks / len(events.waits_s) / 2
+                replicas += float(course.replicas["Embedder"].mean()) / 2
+            lines.append(f"| {policy} | {stretch:g} | {replicas:.2f} | {late:.2%} |")
+    return "\n".join(lines)
+
+
+def _days(options: argparse.Namespace, load: Workload) -> list[tuple[Course, Outcome]]:
+    found = []
+    bursts = Bursts(a_day=options.bursts, factor=options.burst_factor)
+    for rate in options.rates:
+        scenario = Scenario(
+            load,
+            rate,
+            bursts,
+            metered=Metered(),
+            seconds=round(options.hours * 3600),
+            seed=options.seed,
+        )
+        print(f"simulating {rate:,.0f} requests/s …", file=sys.stderr)
+        found.append(simulated(scenario))
+    return found
+
+
+def _write_docs(days: list[tuple[Course, Outcome]], load: Workload, seed: int) -> None:
+    outcomes = [outcome for _, outcome in days]
+    check, _ = check_table(load, seed)
+    parts = [
+        days_table(outcomes),
+        "Flows / requests, half an hour with six bursts:\n\n" + check,
+        "Bursts of long texts (2.5 ×), request by request, two half hours:\n\n"
+        + policies_table(load, seed),
+    ]
+    write_part(PAGE, PART, "\n\n".join(parts))
+    _draw(days, DOCS / "capacity")
+
+
+def _draw(days: list[tuple[Course, Outcome]], directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    course, shown = min(days, key=lambda day: abs(day[1].mean_rate - _SHOWN))
+    draw_day(course, shown, directory / "day.png")
+    draw_rates([outcome for _, outcome in days], directory / "rates.png")
+
+
+def main() -> int:
+    """Run and print."""
+    given = ["--help" if word == "--options" else word for word in sys.argv[1:]]
+    options = _parser().parse_args(given)
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    assumptions = assumptions_of(vars(options))
+    load = workload(
+        assumptions, gpu=options.gpu, queries=options.queries, seed=options.seed
+    )
+    if options.check:
+        table, agree = check_table(load, options.seed)
+        print(table)
+        return 0 if agree else 1
+    if options.policies:
+        print(policies_table(load, options.seed))
+        return 0
+    days = _days(options, load)
+    outcomes = [outcome for _, outcome in days]
+    print(days_table(outcomes))
+    print(f"decisions: {load.demand.source}; upstreams {load.demand.upstream_s:.1f} s")
+    if options.json:
+        data = [asdict(outcome) for outcome in outcomes]
+        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    if options.plots:
+        _draw(days, options.plots)
+    if options.docs:
+        _write_docs(days, load, options.seed)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/simulate",
+        description="A day of an installation, simulated.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--rates", type=float, nargs="+", default=list(RATES), help="requests/s, mean")
+    add("--hours", type=float, default=24.0)
+    add("--bursts", type=int, default=12, help="a day")
+    add("--burst-factor", type=float, default=3.0)
+    add("--gpu", action="store_true", help="Qwen3-Embedding-8B on GPUs embeds")
+    add("--queries", type=Path, default=_bundled_queries(), help="records to decide on")
+    add("--seed", type=int, default=0)
+    add("--json", type=Path)
+    add("--plots", type=Path, help="folder")
+    add("--check", action="store_true", help="flows beside requests; 1 if they differ")
+    add("--policies", action="store_true", help="of the Embedder, compared")
+    add("--docs", action="store_true", help="write docs/simulation.md and its plots")
+    add_assumptions(parser)
+    return parser
+
+
+def _bundled_queries() -> Path | None:
+    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
+    path = data / "zeroeval.jsonl.xz"
+    return path if path.is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
