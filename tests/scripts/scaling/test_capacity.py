@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from artifacts.store import load
+from scripts.scaling import capacity as command
+from scripts.scaling.constants import FILE, Assumptions, Constants
+from scripts.scaling.demand import ARTIFACT, demand, query_vectors
+from scripts.scaling.marked import with_part
+from tests.scripts.scaling.made import made_constants, made_workload
+
+LOAD = made_workload()
+
+
+def part_of(path: Path, name: str) -> str:
+    text = path.read_text(encoding="utf-8")
+    return text.partition(f"<!-- {name} -->")[2].partition("<!-- end of")[0].strip()
+
+
+def test_the_tables_in_the_documents_are_what_the_command_prints():
+    constants, assumptions = Constants.read(), Assumptions()
+
+    assert part_of(command.PAGE, command.PART) == command.page_part(
+        constants, assumptions
+    )
+    assert part_of(command.README, command.PART) == command.readme_part(
+        constants, assumptions
+    )
+    assert part_of(command.PAGE, command.CONSTANTS_PART) == command.constants_table(
+        constants
+    )
+
+
+def test_replicas_have_at_most_the_load_of_the_knee():
+    found = command.capacity(LOAD, 1000.0)
+
+    for name, count in found.replicas.items():
+        assert count * LOAD.rate(name) >= 1000.0
+    assert found.cores > sum(found.replicas.values())
+    assert found.usd_per_month == pytest.approx(found.cores * 0.04 * 730)
+
+
+def test_gpus_stand_for_cores_of_embedders():
+    found = command.capacity(made_workload(gpu=True), 1000.0)
+
+    assert found.gpus == found.replicas["Embedder"]
+
+
+def test_a_small_rate_still_has_two_of_each():
+    assert set(command.capacity(LOAD, 0.1).replicas.values()) == {2}
+
+
+def test_a_constant_that_was_not_measured_is_named():
+    with pytest.raises(SystemExit, match=r"x\.y was not measured: run scripts/bench"):
+        _ = made_constants()["x.y"]
+
+
+def test_a_file_of_constants_that_is_no_such_is_refused(tmp_path):
+    path = tmp_path / "constants.json"
+    path.write_text('{"machine": 1}', encoding="utf-8")
+
+    with pytest.raises(SystemExit, match=r"constants\.json: \d+ validation errors"):
+        Constants.read(path)
+
+
+def test_the_committed_constants_name_their_commands():
+    data = json.loads(FILE.read_text(encoding="utf-8"))
+
+    assert Constants.read().written() == FILE.read_text(encoding="utf-8")
+    for constant in data["constants"].values():
+        assert (FILE.parents[2] / constant["command"].split()[0]).is_file()
+
+
+def test_decisions_are_the_artifact_s():
+    artifact = load(ARTIFACT)
+    vectors, source = query_vectors(artifact, None, seed=0)
+
+    found = demand(artifact, vectors, Assumptions(), source)
+    assert sum(found.model_share.values()) == pytest.approx(1.0)
+    assert set(found.model_share) <= set(artifact.models)
+    cheapest = artifact.choose(vectors[0], 0.0).model
+    assert cheapest in artifact.models
+    assert found.upstream_s == pytest.approx(found.stream_s + 0.6)
+
+
+def test_a_part_is_replaced_between_its_marks():
+    text = "a\n<!-- x -->\nold\n<!-- end of x -->\nb\n"
+
+    assert with_part(text, "x", "new") == (
+        "a\n<!-- x -->\n\nnew\n\n<!-- end of x -->\nb\n"
+    )
+
+
+def test_a_file_without_the_marks_is_refused():
+    with pytest.raises(SystemExit, match="no part is marked by <!-- x -->"):
+        with_part("text", "x", "new")

@@ -1,0 +1,111 @@
+import pytest
+import yaml
+
+from scripts.scaling.constants import ROOT
+from scripts.scaling.derive import derived, route_concurrency
+from scripts.scaling.plan import SCALED
+from scripts.scaling.settings import Goal, derive
+from tests.scripts.scaling.made import made_workload
+
+TEXT = """\
+# Kept as it is:   even  spaces
+applications:
+  - name: avengers
+    args: {limits: {route_concurrency: 2}}
+    deployments:
+      - name: Gateway
+        user_config:
+          name: "not a deployment"  # and this comment
+        # Live: replicas come and go.
+        autoscaling_config:
+          min_replicas: 1
+          max_replicas: 2
+          # ours
+          initial_replicas: 1
+        max_ongoing_requests: 7
+        max_surge_percent: 100
+
+      - name: Router  # no cores of its own
+        autoscaling_config: {min_replicas: 1, max_replicas: 3}
+        ray_actor_options: {num_cpus: 0.5}
+
+      # One.
+      - name: Ledger
+        num_replicas: 1
+        max_ongoing_requests: 9
+"""
+LOAD, GOAL = made_workload(), Goal(20.0, 500.0)
+
+
+def deployments(text: str) -> dict[str, dict]:
+    found = yaml.safe_load(text)["applications"][0]["deployments"]
+    return {deployment["name"]: deployment for deployment in found}
+
+
+def test_the_derived_settings_stand_in_the_file():
+    gateway = deployments(derived(TEXT, LOAD, GOAL))["Gateway"]
+    settings = derive(LOAD, "Gateway", GOAL)
+
+    assert gateway["max_ongoing_requests"] == settings.max_ongoing_requests
+    assert gateway["autoscaling_config"]["max_replicas"] == settings.max_replicas
+    assert gateway["autoscaling_config"]["look_back_period_s"] == 20
+
+
+def test_what_is_not_autoscaling_stays_byte_for_byte():
+    old = TEXT.splitlines()
+    new = derived(TEXT, LOAD, GOAL).splitlines()
+    gone = [line.strip() for line in old if line not in new]
+
+    assert {line.partition(":")[0] for line in gone} <= {
+        "min_replicas",
+        "max_replicas",
+        "max_ongoing_requests",
+        "autoscaling_config",
+    }
+    for line in ("# Kept as it is:   even  spaces", "          # ours"):
+        assert line in new
+
+
+def test_keys_that_are_not_derived_are_kept():
+    found = deployments(derived(TEXT, LOAD, GOAL))
+
+    assert found["Gateway"]["autoscaling_config"]["initial_replicas"] == 1
+    assert found["Gateway"]["max_surge_percent"] == 100
+    assert found["Router"]["ray_actor_options"] == {"num_cpus": 0.5}
+    assert found["Ledger"] == {
+        "name": "Ledger",
+        "num_replicas": 1,
+        "max_ongoing_requests": 9,
+    }
+
+
+def test_a_second_run_changes_nothing():
+    once = derived(TEXT, LOAD, GOAL)
+
+    assert derived(once, LOAD, GOAL) == once
+
+
+def test_other_goals_replace_the_earlier_ones():
+    once = derived(TEXT, LOAD, GOAL)
+
+    again = derived(once, LOAD, Goal(20.0, 5000.0))
+    assert again != once
+    assert derived(again, LOAD, GOAL) == once
+
+
+def test_a_file_in_which_nothing_scales_is_refused():
+    local = (ROOT / "serve_app/local.yaml").read_text(encoding="utf-8")
+
+    with pytest.raises(SystemExit, match="no deployment of ours has"):
+        derived(local, LOAD, GOAL)
+
+
+def test_every_deployment_that_scales_is_known():
+    text = "\n".join(f"- name: {name}\n  autoscaling_config: {{}}" for name in SCALED)
+
+    assert derived(text, LOAD, GOAL).count("max_replicas:") == len(SCALED)
+
+
+def test_the_route_calls_of_a_configuration_are_read():
+    assert route_concurrency(TEXT) == 2
+    assert route_concurrency("applications: [{name: a}]") == 1
