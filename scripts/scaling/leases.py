@@ -1,9 +1,10 @@
-"""What tenants' limits refuse, by the Ledger's own book and the replicas' own slices.
+"""What tenants' limits refuse, by the Ledger's own book and the replicas' own holdings.
 
 A day of every replica's leases would be billions of calls, so the books run for some
 windows of a day, spread evenly, with as many replicas as there are then; between them
 the refused share is interpolated. A window begins a minute early, so that what was
-handed out before counts.
+handed out before counts, and is measured over whole minutes: a limit that is used up
+lets through in waves of a minute.
 """
 
 import math
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deployments.limits.allowances import WINDOW_S, Slice
+from deployments.limits.allowances import WINDOW_S
 from deployments.limits.ledger_protocol import Ask, Resource
 from deployments.limits.rate_book import RateBook
+from serve_app.access.holding import Holding
 
-_WARM_S = WINDOW_S + 5
-_WINDOWS, _LAST_S = 12, 150
+_WINDOWS, _LAST_S = 12, 3 * WINDOW_S
+_IDLE_S = 2.0  # as serve_app.access.holdings gives back what nobody draws on
 _RESOURCE = Resource("rpm", "metered")
 
 
@@ -40,39 +42,47 @@ class Window:
         self._book = RateBook()
         self._limit = limit
         self._rng = rng
-        self._slices = [Slice() for _ in range(replicas)]
+        self._held = [Holding(_RESOURCE) for _ in range(replicas)]
 
     def refused(self, arrivals: NDArray[np.float64]) -> float:
         """The share of the requests that are refused, after the first minute.
 
         `arrivals`: all of the tenant's, by the second; they spread over the replicas.
         """
-        even = np.full(len(self._slices), 1 / len(self._slices))
+        even = np.full(len(self._held), 1 / len(self._held))
         refused = offered = 0
         for second, total in enumerate(arrivals):
+            self._give_back(float(second))
             share = self._rng.multinomial(int(total), even)
             for replica, number in enumerate(share.tolist()):
                 left = self._draw(replica, number, float(second))
-                if second >= _WARM_S:
+                if second >= WINDOW_S:
                     refused += left
                     offered += number
         return refused / offered if offered else 0.0
 
+    def _give_back(self, now: float) -> None:
+        for holding in self._held:
+            for back in holding.surplus(now, _IDLE_S, 0.0):
+                self._book.give_back(back)
+
     def _draw(self, replica: int, number: int, now: float) -> int:
-        """Reserve one by one what comes in a second; how many are refused."""
-        part = self._slices[replica]
-        part.free = 0.0  # a slice is good for a second
+        """Reserve what comes in a second, as Holdings does; how many are refused.
+
+        What is at hand is drawn at once, each further slice is asked for by one request.
+        """
+        holding = self._held[replica]
         while number:
-            taken = min(number, math.floor(part.free + 1e-9))
-            part.free -= taken
-            number -= taken
-            if not number:
-                break
-            ask = Ask(_RESOURCE, 1.0)
-            grant = self._book.lease(f"gateway-{replica}", ask, self._limit, now)
-            if not grant.amount:
+            at_hand = min(number, max(1, math.floor(holding.part.free + 1e-9)))
+            if holding.draw(at_hand, now) is not None:
+                number -= at_hand
+                continue
+            if holding.is_refused(1.0, now):
                 return number
-            part.add(grant.amount)
+            need = holding.need(1.0, now)
+            ask = Ask(_RESOURCE, need, returns=holding.cleared())
+            grant = self._book.lease(f"gateway-{replica}", ask, self._limit, now)
+            holding.take(grant, need, now, now)
         return 0
 
 

@@ -8,6 +8,8 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
+import yaml
+
 from scripts.scaling.settings import Settings
 
 MARK = "# derived: "
@@ -77,10 +79,10 @@ def _rewritten(
     if start is None:
         return body
     end = _end(body, start + 1, indent + 2)
-    kept = _others(body[start + 1 : end], indent + 2)
-    block = [body[start]] if body[start].rstrip().endswith(":") else []
-    block = block or [f"{' ' * indent}{_BLOCK}:"]
-    new = [*_comment(head, indent), *block, *_children(settings, indent + 2), *kept]
+    opening, kept = body[start], _others(body[start + 1 : end], indent + 2)
+    if not re.fullmatch(rf" *{_BLOCK}: *(#.*)?", opening):
+        opening, kept = f"{' ' * indent}{_BLOCK}:", _unfolded(body[start:end], indent)
+    new = [*_comment(head, indent), opening, *_children(settings, indent + 2), *kept]
     most = [
         *_comment(settings.why[_MOST], indent),
         f"{' ' * indent}{_MOST}: {settings.max_ongoing_requests}",
@@ -101,19 +103,24 @@ def _find(body: Sequence[str], indent: int, key: str) -> int | None:
 
 
 def _others(block: Sequence[str], indent: int) -> list[str]:
-    """Lines of the block that belong to keys we know nothing of."""
+    """Lines of the block that belong to keys we know nothing of, and comments."""
     kept: list[str] = []
     ours = False
     for line in block:
-        if (
-            _indent(line) == indent
-            and line.strip()
-            and not line.lstrip().startswith("#")
-        ):
+        comment = line.lstrip().startswith("#")
+        if _indent(line) == indent and line.strip() and not comment:
             ours = line.strip().partition(":")[0] in _KEYS
-        if not ours:
+        if comment or not ours:
             kept.append(line)
     return kept
+
+
+def _unfolded(flow: Sequence[str], indent: int) -> list[str]:
+    """The same of `autoscaling_config: {…}`, a line for each key."""
+    found = yaml.safe_load(textwrap.dedent("\n".join(flow)))[_BLOCK] or {}
+    others = {key: value for key, value in found.items() if key not in _KEYS}
+    text = yaml.safe_dump(others, sort_keys=False) if others else ""
+    return textwrap.indent(text, " " * (indent + 2)).splitlines()
 
 
 def _children(settings: Settings, indent: int) -> list[str]:

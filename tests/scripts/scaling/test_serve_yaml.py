@@ -79,6 +79,14 @@ def test_keys_that_are_not_derived_are_kept():
     }
 
 
+def test_a_block_in_one_line_keeps_its_other_keys():
+    text = TEXT.replace("max_replicas: 3}", "max_replicas: 3, smoothing_factor: 0.5}")
+    config = deployments(derived(text, LOAD, GOAL))["Router"]["autoscaling_config"]
+
+    assert config["smoothing_factor"] == 0.5
+    assert config["max_replicas"] == derive(LOAD, "Router", GOAL).max_replicas
+
+
 def test_a_second_run_changes_nothing():
     once = derived(TEXT, LOAD, GOAL)
 

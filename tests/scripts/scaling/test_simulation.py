@@ -40,16 +40,16 @@ def test_flows_and_single_requests_agree():
         assert abs(flows.replicas[name].mean() - mean) < max(0.75, 0.25 * mean)
 
 
-def test_a_thousand_times_the_traffic_has_as_many_times_the_replicas():
-    small, large = (run_fluid(scenario(rate, bursts=CALM)) for rate in (1e3, 1e5))
+def test_ten_times_the_traffic_has_as_many_times_the_replicas():
+    small, large = (run_fluid(scenario(rate, bursts=CALM)) for rate in (1e4, 1e5))
 
     for name in ("Gateway", "Embedder", "OpenRouterBackend"):
         ratio = large.replicas[name].mean() / small.replicas[name].mean()
-        assert ratio == pytest.approx(100.0, rel=0.1)
+        assert ratio == pytest.approx(10.0, rel=0.1)
 
 
 def test_a_burst_brings_replicas_and_late_decisions():
-    calm, bursty = (run_fluid(scenario(bursts=b)) for b in (CALM, BURSTS))
+    calm, bursty = (run_fluid(scenario(300.0, bursts=b)) for b in (CALM, BURSTS))
 
     assert bursty.replicas["Embedder"].max() > calm.replicas["Embedder"].max()
     assert bursty.fallbacks > calm.fallbacks
@@ -78,11 +78,11 @@ def test_embedders_on_gpus_are_counted_as_such():
 
 def test_a_limit_lets_through_what_it_says_and_no_more():
     rng = np.random.default_rng(0)
-    arrivals = np.full(200, 20.0)
+    arrivals = np.full(180, 20.0)
 
     refused = Window(4, 600, rng).refused(arrivals)  # 10/s of 20/s
 
-    assert 0.45 < refused < 0.56
+    assert 0.5 <= refused < 0.55
 
 
 def test_a_limit_above_the_traffic_refuses_nothing():
