@@ -1,4 +1,6 @@
-"""Times the store with many tenants, and what a Gateway replica makes of a snapshot.
+"""Times the store with many tenants, what a Gateway replica makes of a snapshot, and
+how soon a change is known to all replicas of a real graph. Exits with 0 only if that is
+within two seconds, always, and no request fails meanwhile.
 
 SQLite in a directory of its own, and PostgreSQL, started for the purpose with its
 defaults: commits wait for the disk. Times are medians where a step is done again.
@@ -11,6 +13,7 @@ import multiprocessing
 import os
 import pickle
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -34,6 +37,7 @@ from scripts.bench.made_tenants import (
     made_tenants,
     secret,
 )
+from scripts.bench.tenants_graph import MOST_S, Reached, time_changes
 from serve_app.access.tenants import Directory
 from serve_app.config import LiveSettings
 from tests.postgresql import postgresql_server
@@ -147,11 +151,19 @@ def main() -> None:
         path.write_bytes(pickle.dumps(snapshot))
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             replica = pool.apply(time_replica, (str(path), options))
-    _print(figures, replica, options)
+    reached = time_changes(
+        tenants=options.tenants,
+        keys=options.keys,
+        replicas=options.replicas,
+        changes=options.changes,
+    )
+    _print(figures, replica, reached, options)
     if options.json:
         sizes = {name: value for name, value in vars(options).items() if name != "json"}
-        text = json.dumps({**sizes, **figures, "replica": replica}, indent=2)
+        all_of_it = {**sizes, **figures, "replica": replica, "graph": vars(reached)}
+        text = json.dumps(all_of_it, indent=2)
         options.json.write_text(text + "\n", encoding="utf-8")
+    sys.exit(0 if reached.holds else 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -159,12 +171,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tenants", type=int, default=10_000)
     parser.add_argument("--keys", type=int, default=2, help="of each tenant")
     parser.add_argument("--records", type=int, default=1000, help="in a batch")
+    parser.add_argument("--replicas", type=int, default=4, help="of the Gateway")
+    parser.add_argument("--changes", type=int, default=20, help="keys issued, revoked")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     return parser
 
 
 def _print(
-    figures: dict[str, Figures], replica: Figures, options: argparse.Namespace
+    figures: dict[str, Figures],
+    replica: Figures,
+    reached: Reached,
+    options: argparse.Namespace,
 ) -> None:
     keys = options.tenants * options.keys
     table = Table(title=f"{options.tenants:,} tenants, {keys:,} keys")
@@ -175,8 +192,13 @@ def _print(
     table.add_section()
     for name, value in replica.items():
         table.add_row(f"replica: {name}", f"{value:.2f}", "")
+    table.add_section()
+    for name, said in reached.figures().items():
+        table.add_row(f"graph: {name}", said, "")
     console = Console()
     console.print(table)
+    if not reached.holds:
+        console.print(f"WRONG: a change took over {MOST_S:g} s, or a request failed")
     console.print(f"{os.cpu_count()} cores; load at the end {os.getloadavg()[0]:.2f}")
 
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 
 import pytest
 
-from scripts.bench.budget import spend, wrong
+from scripts.bench.budget_run import spend, wrong
 from scripts.bench.limits_graph import limits_graph
 
 pytestmark = pytest.mark.integration
