@@ -69,7 +69,7 @@ class Background:
         known = self._gateway.accounts_version
         snapshot = await self._ledger.snapshot(known)
         if snapshot is not None:
-            self._gateway.take(snapshot)
+            await asyncio.to_thread(self._gateway.take, snapshot)
         self._gateway.warn(await self._ledger.soft_budgets_reached())
         self._heard_at = time.monotonic()
 

@@ -1,5 +1,6 @@
 """The Gateway: everything between a checked request and its answer, without Ray."""
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,6 +45,7 @@ class Gateway:
         self._router = router
         self._backends = backends
         self._directory = Directory(config)
+        self._changing = threading.Lock()
         self._configured = frozenset(tenant.id for tenant in config.tenants)
         self._route = Coalescer[RouteQuery, RoutingDecision | ServingError](
             self._route_batch, concurrency=config.limits.route_concurrency
@@ -77,8 +79,13 @@ class Gateway:
         return 0 if snapshot is None else snapshot.version
 
     def take(self, snapshot: Snapshot) -> None:
-        """Tenants and tiers of the store, from the next request on."""
-        self._directory = Directory(self._directory.settings, snapshot=snapshot)
+        """Tenants and tiers of the store, from the next request on.
+
+        It takes a while where there are many: it may be called in another thread.
+        """
+        whole = snapshot.onto(self._directory.snapshot)
+        with self._changing:
+            self._directory = Directory(self._directory.settings, snapshot=whole)
 
     @property
     def directory(self) -> Directory:
@@ -99,7 +106,8 @@ class Gateway:
             if self.backend_of(spec) not in self._backends:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
-        self._directory = Directory(settings, snapshot=self._directory.snapshot)
+        with self._changing:
+            self._directory = Directory(settings, snapshot=self._directory.snapshot)
         self._configured = frozenset(tenant.id for tenant in settings.tenants)
 
     def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:

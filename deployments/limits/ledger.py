@@ -18,6 +18,8 @@ from deployments.store.usage_store import UsageStore
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
+_VERSIONS_KEPT = 16
+
 
 class Ledger:
     """See LedgerLike. One at a time: it keeps in memory what it has handed out.
@@ -41,10 +43,11 @@ class Ledger:
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
         self._version = 0
+        self._sent: dict[int, Snapshot] = {}  # by version, the latest
 
-    async def open(self) -> None:
+    async def open(self, *, patience_s: float = 30.0) -> None:
         """Wait for the database; StoreUnavailable if it does not come."""
-        await self._database.open()
+        await self._database.open(patience_s=patience_s)
         snapshot = await self._accounts.snapshot()
         self._version = snapshot.version
         self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
@@ -55,7 +58,10 @@ class Ledger:
         async with _translated():
             if await self._accounts.version() == known_version:
                 return None
-            return await self._read()
+            snapshot = await self._read()
+        # All of many thousand tenants would keep a replica busy for a while.
+        known = self._sent.get(known_version)
+        return snapshot if known is None else snapshot.after(known)
 
     async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
         """See LedgerLike."""
@@ -160,10 +166,15 @@ class Ledger:
 
     async def _read(self) -> Snapshot:
         snapshot = await self._accounts.snapshot()
+        if snapshot.version < self._version:
+            self._sent.clear()  # the database was set back: numbers come again
         if snapshot.version != self._version:
             self._version = snapshot.version
             self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
             self._book.know({**self._configured, **self._stored})
+        self._sent[snapshot.version] = snapshot
+        while len(self._sent) > _VERSIONS_KEPT:
+            del self._sent[min(self._sent)]
         return snapshot
 
     def _learn(self, terms: TenantConfig | None) -> None:

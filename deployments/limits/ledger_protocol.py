@@ -101,7 +101,7 @@ class LedgerLike(Protocol):
     """
 
     async def snapshot(self, known_version: int) -> Snapshot | None:
-        """The accounts; None if they are still of that version."""
+        """The accounts, whole or what changed since; None if nothing did."""
 
     async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
         """One grant for each; None where the resource has no limit."""

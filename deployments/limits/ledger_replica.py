@@ -12,6 +12,8 @@ from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
 from deployments.tenancy import TenantConfig
 
+# Serve starts a replica that fails three times before it gives a deployment up.
+_PATIENCE_S = 10.0
 _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_"))
 
 
@@ -48,7 +50,7 @@ class LedgerReplica:
         async with self._opening:
             if not self._is_open:
                 try:
-                    await self._ledger.open()
+                    await self._ledger.open(patience_s=_PATIENCE_S)
                 except StoreUnavailable as error:
                     raise Overloaded(f"The store: {error}", retry_after_s=5) from None
                 self._is_open = True

@@ -1,7 +1,7 @@
 """What the accounts tell others. It crosses processes, and knows nothing of SQL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
@@ -12,11 +12,39 @@ class Snapshot:
     """All tenants, by id, and all cost tiers, as of one moment.
 
     `version` grows with each change, and names the same content wherever it is met.
+    `since`: only the tenants that changed after that version, and the ids of those that
+    are `gone`; 0 = it is whole.
     """
 
     version: int
     tenants: tuple[TenantConfig, ...]
     cost_tiers: dict[str, CostTier]
+    since: int = 0
+    gone: tuple[str, ...] = ()
+
+    def after(self, known: "Snapshot") -> "Snapshot":
+        """What is new to those who have the whole of an earlier one."""
+        old = {tenant.id: tenant for tenant in known.tenants}
+        # What did not change is the same object, or at least equal.
+        changed = tuple(
+            tenant
+            for tenant in self.tenants
+            if (before := old.pop(tenant.id, None)) is not tenant and before != tenant
+        )
+        return replace(self, tenants=changed, since=known.version, gone=tuple(old))
+
+    def onto(self, known: "Snapshot | None") -> "Snapshot":
+        """The whole of it again; ValueError if `known` is not of `since`."""
+        if not self.since:
+            return self
+        if known is None or known.version != self.since:
+            raise ValueError(f"a change since version {self.since} of another one")
+        tenants = {tenant.id: tenant for tenant in known.tenants}
+        tenants |= {tenant.id: tenant for tenant in self.tenants}
+        for id in self.gone:
+            del tenants[id]
+        whole = tuple(tenants[id] for id in sorted(tenants))
+        return Snapshot(self.version, whole, self.cost_tiers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,30 @@ async def test_a_snapshot_is_sent_to_those_who_do_not_know_it(ledger):
     assert [each.id for each in changed.tenants] == ["new"]
 
 
+async def test_who_knows_an_earlier_snapshot_is_sent_what_changed_since(ledger):
+    for name in "abc":
+        await ledger.put_tenant(tenant(name))
+    known = await ledger.snapshot(0)
+    await ledger.put_tenant(tenant("d"))
+    await ledger.issue_key("b", KeyTerms())
+    await ledger.delete_tenant("c")
+
+    change = await ledger.snapshot(known.version)
+    assert [each.id for each in change.tenants] == ["b", "d"]
+    assert (change.since, change.gone) == (known.version, ("c",))
+    assert change.onto(known) == await ledger.snapshot(0)
+
+
+async def test_a_change_is_not_put_onto_something_else(ledger):
+    known = await ledger.snapshot(0)
+    await ledger.put_tenant(tenant("a"))
+    change = await ledger.snapshot(known.version)
+
+    for other in (None, replace(known, version=known.version + 7)):
+        with pytest.raises(ValueError, match="of another one"):
+            change.onto(other)
+
+
 async def test_keys_are_issued_rotated_and_revoked(ledger):
     await ledger.put_tenant(tenant("new"))
     issued = await ledger.issue_key("new", KeyTerms(rpm_limit=3))
