@@ -69,7 +69,11 @@ def _ledger(config: AppConfig) -> Application | None:
         return None
     database = config.database
     return _deployment(LedgerReplica, "Ledger").bind(
-        database.url, database.password_env, config.tenants, [*config.cost_tiers]
+        database.url,
+        database.password_env,
+        config.tenants,
+        [*config.cost_tiers],
+        database.usage_kept_days,
     )
 
 

@@ -141,6 +141,9 @@ class DatabaseConfig(_Frozen):
     password_env: str | None = Field(
         default=None, description="environment variable with its password"
     )
+    usage_kept_days: float | None = Field(
+        default=None, gt=0, description="older usage records are deleted; none = never"
+    )
 
 
 class AuthConfig(_Frozen):

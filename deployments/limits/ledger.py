@@ -8,6 +8,7 @@ from datetime import timedelta
 from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.limits.retention import retain
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.store.errors import Missing, Refused, StoreUnavailable
@@ -52,6 +53,10 @@ class Ledger:
         self._version = snapshot.version
         self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
         await self._book.start({**self._configured, **self._stored})
+
+    async def retain(self, days: float) -> None:
+        """Delete usage records that are older, for ever."""
+        await retain(self._usage, days)
 
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""

@@ -21,6 +21,7 @@ class LedgerReplica:
     """A Ledger on the database at `url`, its password in the variable named.
 
     `configured` and `tiers`: tenants and names of cost tiers of the configuration.
+    `kept_days`: usage records that are older are deleted.
     """
 
     def __init__(
@@ -29,11 +30,14 @@ class LedgerReplica:
         password_env: str | None,
         configured: Sequence[TenantConfig],
         tiers: Sequence[str] = (),
+        kept_days: float | None = None,
     ) -> None:
         password = os.environ[password_env] if password_env else None
         self._ledger = Ledger(Database(url, password=password), configured, tiers)
         self._opening = asyncio.Lock()
         self._is_open = False
+        self._kept_days = kept_days
+        self._retaining: asyncio.Task[None] | None = None
 
     async def check_health(self) -> None:
         """Serve calls it from the start: the database is opened by the first call."""
@@ -54,3 +58,6 @@ class LedgerReplica:
                 except StoreUnavailable as error:
                     raise Overloaded(f"The store: {error}", retry_after_s=5) from None
                 self._is_open = True
+                if self._kept_days is not None:
+                    retaining = self._ledger.retain(self._kept_days)
+                    self._retaining = asyncio.create_task(retaining)

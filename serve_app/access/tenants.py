@@ -64,6 +64,11 @@ class Directory:
         # Made when a key is first used: of many thousand keys few are at any time.
         self._opened: dict[str, Tenant] = {}
 
+    @property
+    def tenants(self) -> dict[str, TenantConfig]:
+        """All by id, as they count."""
+        return _tenants(self.settings, self.snapshot)
+
     def authenticate(self, authorization: str | None) -> Tenant:
         """The tenant of an `Authorization` header; Unauthenticated if there is none.
 
@@ -159,14 +164,20 @@ def _keys(
     settings: LiveSettings, snapshot: Snapshot | None, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, tuple[TenantConfig, KeyConfig]]]:
     """Digest → the tenant and the key; what counts comes last."""
+    for tenant in _tenants(settings, snapshot).values():
+        for key in tenant.keys:
+            if digest := _digest(key, environment):
+                yield digest, (tenant, key)
+
+
+def _tenants(
+    settings: LiveSettings, snapshot: Snapshot | None
+) -> dict[str, TenantConfig]:
     tenants = {tenant.id: tenant for tenant in settings.tenants}
     for stored in snapshot.tenants if snapshot else ():
         tenants.pop(stored.id, None)
         tenants[stored.id] = stored
-    for tenant in tenants.values():
-        for key in tenant.keys:
-            if digest := _digest(key, environment):
-                yield digest, (tenant, key)
+    return tenants
 
 
 def _alpha(

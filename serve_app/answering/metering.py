@@ -85,6 +85,7 @@ class Meter:
         if decision is not None:
             self._fields["artifact_id"] = decision.artifact_id
             self._fields["clusters"] = decision.clusters
+            self._fields["out_of_distribution"] = decision.out_of_distribution
 
     def reserved(self, worst_usd: float) -> None:
         """What the model that is asked next may cost at worst."""

@@ -12,6 +12,7 @@ from artifacts.errors import BadInput
 from deployments.store.errors import Refused
 from deployments.store.snapshot import Change
 from deployments.tenancy import TenantConfig
+from serve_app.commands import tenant_edit
 from serve_app.commands.account_tables import (
     print_changes,
     print_keys,
@@ -36,6 +37,9 @@ def tenants_commands() -> typer.Typer:
     commands.command("apply")(apply)
     commands.command("list")(list_all)
     commands.command()(show)
+    commands.command()(tenant_edit.create)
+    commands.command("set")(tenant_edit.set_fields)
+    commands.command()(tenant_edit.delete)
     return commands
 
 

@@ -20,6 +20,7 @@ from serve_app.http.admin_body import (
 )
 from serve_app.http.admin_key import AdminKey
 from serve_app.http.admin_tiers import CostTiers, check_models
+from serve_app.http.admin_usage import AdminUsage
 from serve_app.http.budget_json import shown_budget
 from serve_app.http.responses import json_response
 
@@ -58,6 +59,7 @@ class Admin:
             ("POST", "/tenants/{tenant_id}/keys", self.issue_key),
             ("POST", "/keys/{key_id}/rotate", self.rotate_key),
             ("POST", "/keys/{key_id}/revoke", self.revoke_key),
+            ("GET", "/usage", AdminUsage(self._ledger, self._directory).usage),
             ("GET", "/cost_tiers", self._tiers.tiers),
             ("GET", "/cost_tiers/{name}", self._tiers.tier),
             ("PUT", "/cost_tiers/{name}", self._tiers.put),

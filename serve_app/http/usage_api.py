@@ -1,6 +1,7 @@
 """`GET /v1/usage`: what the caller's tenant has used, and what it has saved."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from deployments.catalog import Price
 from deployments.errors import InvalidRequest, NotFound
 from deployments.limits.ledger_protocol import BudgetState
 from deployments.store.usage_query import Dimension, UsageQuery, UsageRow
+from deployments.tenancy import TenantConfig
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.gateway import Gateway
 from serve_app.http.budget_json import shown_budget
@@ -68,7 +70,7 @@ async def usage_of(
         raise NotFound(message, code="usage_not_kept")
     query = usage_query(tenant, params, clock())
     rows = await source.usage(query)
-    report = usage_report(query, rows, _reference(directory, tenant))
+    report = usage_report(query, rows, reference_of(directory, tenant.config))
     return {**report, "budget": await _budget(source, tenant)}
 
 
@@ -84,22 +86,36 @@ async def _budget(source: UsageSource, tenant: Tenant) -> dict[str, Any] | None:
 
 def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> UsageQuery:
     """What the parameters ask for: by day and for the current period if nothing."""
-    for name in params.keys() - _PARAMS:
-        known = ", ".join(sorted(_PARAMS))
-        raise _bad(name, f"there is no such parameter, only {known}")
     timezone = params.get("timezone", tenant.config.budget_timezone)
+    current = current_span(tenant.config, now)
+    query = read_query(params, _BY, timezone=timezone, current=current)
+    return replace(query, tenant=tenant.id)
+
+
+def read_query(
+    params: Mapping[str, str],
+    by: tuple[Dimension, ...],
+    *,
+    timezone: str,
+    current: tuple[datetime, datetime],
+) -> UsageQuery:
+    """By some of `by`; for the `current` span if the parameters name none."""
+    allowed = {*_PARAMS, "tenant"} if "tenant" in by else _PARAMS
+    for name in params.keys() - allowed:
+        known = ", ".join(sorted(allowed))
+        raise _bad(name, f"there is no such parameter, only {known}")
     _checked("timezone", zone, timezone)
-    start, end = _span(tenant, params, timezone, now)
+    start, end = _span(params, timezone, current)
     if start >= end:
         raise _bad("end", "it must be later than start")
     if end - start > timedelta(days=MOST_DAYS):
         raise _bad("start", f"it may be at most {MOST_DAYS} days before end")
-    by = _checked("by", lambda text: dimensions(text, _BY), params.get("by", "day"))
+    names = _checked("by", lambda text: dimensions(text, by), params.get("by", "day"))
     return UsageQuery(
         start,
         end,
-        by=by,
-        tenant=tenant.id,
+        by=names,
+        tenant=params.get("tenant"),
         key_id=params.get("key_id"),
         model=params.get("model"),
         timezone=timezone,
@@ -107,7 +123,7 @@ def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> Usa
 
 
 def _span(
-    tenant: Tenant, params: Mapping[str, str], timezone: str, now: datetime
+    params: Mapping[str, str], timezone: str, current: tuple[datetime, datetime]
 ) -> tuple[datetime, datetime]:
     start, end = (
         _checked(name, lambda text: moment(text, timezone), params[name])
@@ -116,8 +132,8 @@ def _span(
         for name in ("start", "end")
     )
     if start is None and end is None:
-        return current_span(tenant.config, now)
-    end = end or now
+        return current
+    end = end or current[1]
     return start or last_days(end, timezone), end
 
 
@@ -132,8 +148,9 @@ def _bad(name: str, what: str) -> InvalidRequest:
     return InvalidRequest(f"{name}: {what}.", param=name, code="invalid_value")
 
 
-def _reference(directory: Directory, tenant: Tenant) -> Reference | None:
-    model = tenant.config.reference_model
+def reference_of(directory: Directory, config: TenantConfig) -> Reference | None:
+    """What a tenant's savings are counted against."""
+    model = config.reference_model
     if model is None:
         return None
     spec = directory.specs.get(model)

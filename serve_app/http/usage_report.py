@@ -1,6 +1,6 @@
 """Sums of usage as people read them, and what another model would have cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -19,19 +19,37 @@ class Reference:
     price: Price
 
 
+ReferenceOf = Callable[[UsageRow], Reference | None]
+
+
 def usage_report(
     query: UsageQuery, rows: Sequence[UsageRow], reference: Reference | None
 ) -> dict[str, Any]:
     """JSON of the rows and of their total. Unknown is null, never 0."""
+    return {
+        **compared_report(query, rows, lambda _: reference),
+        "reference_model": reference.model if reference else None,
+    }
+
+
+def compared_report(
+    query: UsageQuery, rows: Sequence[UsageRow], reference_of: ReferenceOf
+) -> dict[str, Any]:
+    """The same, where each row may have a reference of its own."""
+    shown = [_figures(row, reference_of(row)) for row in rows]
+    whole = _figures(total(rows), None)
+    whole["savings"] = _summed([row["savings"] for row in shown]) or whole["savings"]
     return {
         "object": "usage",
         "start": query.start.isoformat(),
         "end": query.end.isoformat(),
         "timezone": query.timezone,
         "by": list(query.by),
-        "reference_model": reference.model if reference else None,
-        "data": [_dimensions(row, query.by) | _figures(row, reference) for row in rows],
-        "total": _figures(total(rows), reference),
+        "data": [
+            _dimensions(row, query.by) | figures
+            for row, figures in zip(rows, shown, strict=True)
+        ],
+        "total": whole,
     }
 
 
@@ -68,6 +86,18 @@ def _figures(row: UsageRow, reference: Reference | None) -> dict[str, Any]:
         if name not in _DIMENSIONS and not name.startswith("comparable")
     }
     return {**shown, "savings": _savings(row, reference)}
+
+
+def _summed(savings: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Of the rows that have a reference; None if none has."""
+    known = [each for each in savings if each["savings_usd"] is not None]
+    if not known:
+        return None
+    sums = {
+        name: sum(each[name] for each in known)
+        for name in ("requests", "cost_usd", "reference_cost_usd", "savings_usd")
+    }
+    return {"estimate": True, **sums}
 
 
 def _savings(row: UsageRow, reference: Reference | None) -> dict[str, Any]:

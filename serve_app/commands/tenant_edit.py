@@ -1,0 +1,106 @@
+"""`avengers tenants create|set|delete`: one tenant, field by field."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from artifacts.errors import BadInput
+from deployments.store.errors import Missing
+from deployments.store.snapshot import Change
+from deployments.tenancy import TenantConfig
+from serve_app.commands.account_tables import print_changes
+from serve_app.commands.accounts_access import DatabaseUrl, PasswordEnv, with_accounts
+
+if TYPE_CHECKING:
+    from deployments.store.accounts import Accounts
+
+_NOT_HERE = frozenset({"id", "keys"})
+_ALTERNATIVES = {"cost_tier": "alpha", "alpha": "cost_tier"}
+
+_Tenant = Annotated[str, typer.Argument(help="Its id.")]
+_Fields = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FIELD=VALUE…",
+        help="As in a file of tenants: max_budget=200, models=[a,b]; FIELD= unsets it.",
+    ),
+]
+
+
+def create(
+    tenant: _Tenant,
+    database: DatabaseUrl,
+    fields: _Fields = None,
+    password_env: PasswordEnv = None,
+) -> None:
+    """Make a tenant; it has no key yet."""
+    stated = _read(fields or ())
+
+    async def work(accounts: "Accounts") -> list[Change]:
+        try:
+            await accounts.tenant(tenant)
+        except Missing:
+            return await accounts.put_tenant(_checked({**stated, "id": tenant}))
+        raise BadInput(
+            f"there is a tenant {tenant!r} already: `tenants set` changes it"
+        )
+
+    print_changes(with_accounts(database, password_env, work), dry_run=False)
+
+
+def set_fields(
+    tenant: _Tenant,
+    database: DatabaseUrl,
+    fields: _Fields = None,
+    password_env: PasswordEnv = None,
+) -> None:
+    """Change fields of a tenant; all others, and its keys, stay."""
+    stated = _read(fields or ())
+
+    async def work(accounts: "Accounts") -> list[Change]:
+        known = await accounts.tenant(tenant)
+        before = known.model_dump(mode="json", exclude_defaults=True)
+        for name in stated:
+            before.pop(_ALTERNATIVES.get(name, ""), None)
+        return await accounts.put_tenant(_checked({**before, **stated}))
+
+    print_changes(with_accounts(database, password_env, work), dry_run=False)
+
+
+def delete(
+    tenant: _Tenant, database: DatabaseUrl, password_env: PasswordEnv = None
+) -> None:
+    """Delete a tenant and its keys; its usage stays."""
+    changes = with_accounts(database, password_env, lambda a: a.delete_tenant(tenant))
+    print_changes(changes, dry_run=False)
+
+
+def _read(fields: Sequence[str]) -> dict[str, Any]:
+    """Names and values; BadInput names the first that is none."""
+    found: dict[str, Any] = {}
+    for each in fields:
+        name, equals, text = each.partition("=")
+        if not equals:
+            raise BadInput(f"{each!r}: FIELD=VALUE was expected, as in max_budget=200")
+        if name in _NOT_HERE:
+            raise BadInput(f"{name}: it cannot be set here (`avengers keys` has keys)")
+        try:
+            found[name] = yaml.safe_load(text) if text else None
+        except yaml.YAMLError:
+            raise BadInput(f"{name}: {text!r} is no YAML") from None
+    return found
+
+
+def _checked(fields: dict[str, Any]) -> TenantConfig:
+    # What is unset takes its default again, also where that is not null.
+    stated = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return TenantConfig.model_validate(stated)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    raise BadInput(f"{where}: {message}" if where else message)

@@ -1,0 +1,68 @@
+"""`GET /admin/v1/usage`: by tenant, each against its own reference model."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from deployments.limits.ledger import Ledger
+from deployments.store.database import Database
+from serve_app.http.admin import Admin
+from serve_app.http.admin_key import AdminKey
+from serve_app.http.api import build_api
+from tests.deployments.store.made import record
+from tests.fakes import CATALOG, gateway
+
+PRICE = {"input_usd_per_token": 0.05, "output_usd_per_token": 0.1}
+USAGE = "/admin/v1/usage"
+
+
+@pytest.fixture
+async def client(tmp_path) -> AsyncIterator[httpx.AsyncClient]:
+    """Two tenants with a request each; one of them has a reference model."""
+    database = Database(f"sqlite:///{tmp_path / 'db'}")
+    ledger = Ledger(database)
+    await ledger.open()
+    made = [record(f"use-{name}", tenant=name, cost_usd=1.0) for name in "ab"]
+    await ledger.ingest([replace(each, at=time.time() - 5) for each in made])
+    models = [{**model, "price": PRICE} for model in CATALOG]
+    tenants = [{"id": "a", "alpha": 0, "reference_model": "large"}]
+    served = gateway(catalog={"models": models}, tenants=tenants)
+    admin = Admin(ledger, AdminKey("admin-secret"), lambda: served.directory)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(build_api(served, admin=admin)),
+        base_url="http://test",
+        headers={"authorization": "Bearer admin-secret"},
+    ) as client:
+        yield client
+    await database.close()
+
+
+async def test_usage_is_told_by_tenant_with_the_savings_of_each(client):
+    report = (await client.get(USAGE, params={"by": "tenant"})).json()
+    rows = {row["tenant"]: row for row in report["data"]}
+
+    saved = rows["a"]["savings"]
+    assert saved["estimate"] is True
+    assert saved["savings_usd"] == saved["reference_cost_usd"] - 1.0
+    assert rows["b"]["savings"]["savings_usd"] is None
+    assert report["total"]["cost_usd"] == 2.0
+    assert report["total"]["savings"] == saved
+
+
+async def test_one_tenant_is_told_by_day_and_model(client):
+    params = {"by": "day,model", "tenant": "b"}
+    report = (await client.get(USAGE, params=params)).json()
+
+    assert len(report["data"]) == 1
+    assert report["data"][0]["cost_usd"] == 1.0
+
+
+async def test_what_makes_no_sense_is_refused_and_strangers_are_told_nothing(client):
+    bad = await client.get(USAGE, params={"by": "colour"})
+    stranger = await client.get(USAGE, headers={"authorization": "Bearer x"})
+
+    assert (bad.status_code, stranger.status_code) == (400, 401)
+    assert bad.json()["error"]["param"] == "by"
