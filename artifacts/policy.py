@@ -157,6 +157,19 @@ class Staying:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """What a second artifact would have decided for the same query; nobody acts on it.
+
+    The costs are each artifact's own expectation of its choice.
+    """
+
+    artifact_id: str
+    model: str
+    expected_cost_usd: float
+    agrees: bool  # with the decision that it stands beside
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingDecision:
     """The outcome for one query; the tuples follow `ranking`, best model first."""
 
@@ -176,6 +189,7 @@ class RoutingDecision:
     # Per cent of the training queries that lie farther from their cluster, if known.
     similarity_percentile: float | None = None
     staying: Staying | None = None  # None: no conversation, or nothing to lose
+    shadow: Shadow | None = None  # None: no second artifact was asked, or it could not
 
     @property
     def model(self) -> str:

@@ -11,6 +11,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from artifacts.encoder_spec import EncoderSpec
+from artifacts.manifest import Manifest
 from deployments.errors import (
     Overloaded,
     RoutingUnavailable,
@@ -19,6 +20,7 @@ from deployments.errors import (
 )
 from deployments.protocol import (
     Answer,
+    ArtifactRef,
     BackendRequest,
     Explanation,
     RouteQuery,
@@ -95,6 +97,12 @@ class RemoteRouter:
         with translated("router", RoutingUnavailable):
             explanation: Explanation = await self._handle.explain.remote(query)
             return explanation
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        """What an artifact says of itself; InvalidRequest if it cannot be used."""
+        with translated("router", RoutingUnavailable):
+            manifest: Manifest = await self._handle.describe.remote(ref)
+            return manifest
 
 
 class RemoteBackend:

@@ -5,12 +5,13 @@ Ray handle.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.catalog import Price, Timeouts
 from deployments.errors import ServingError
@@ -37,6 +38,30 @@ class RequestTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """An artifact by its name, and all that a Router needs to load it.
+
+    The name `default` is the Router's own, wherever that lies. `artifact_id`: what must
+    lie there; None = whatever does.
+    """
+
+    name: str
+    location: str = field(default="", repr=False)  # an address may hold a password
+    artifact_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactChoice:
+    """Who is to decide: the first of `deciding` that the Router holds, else its own.
+
+    `shadow` decides too, if the Router holds it, and only for the record.
+    """
+
+    deciding: tuple[ArtifactRef, ...]
+    shadow: ArtifactRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RouteQuery:
     """One text to route; `candidates` None = every model of the artifact."""
 
@@ -44,6 +69,7 @@ class RouteQuery:
     alpha: float  # 0 = cheapest, 1 = best
     candidates: tuple[str, ...] | None = None
     terms: RequestTerms | None = None  # None: only the profile's averages count
+    artifacts: ArtifactChoice | None = None  # None: the Router's own decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +197,9 @@ class RouterLike(Protocol):
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and why."""
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        """Load an artifact, if need be; InvalidRequest says why it cannot be used."""
 
 
 class EmbedderLike(Protocol):

@@ -14,6 +14,7 @@ from ray.serve.handle import DeploymentHandle
 
 from artifacts.encoder import EncoderSpec, load_encoder
 from artifacts.location import directory_of
+from artifacts.manifest import Manifest
 from artifacts.store import ENCODER, load, load_manifest
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
@@ -21,6 +22,7 @@ from deployments.backends.sse import gathered
 from deployments.handles import RemoteEmbedder
 from deployments.protocol import (
     Answer,
+    ArtifactRef,
     Backend,
     BackendRequest,
     Explanation,
@@ -86,6 +88,10 @@ class RouterReplica:
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and why."""
         return await self._router.explain(query)
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        """What an artifact says of itself; InvalidRequest if it cannot be used."""
+        return await self._router.describe(ref)
 
 
 class BackendReplica:

@@ -74,6 +74,7 @@ def _ledger(config: AppConfig) -> Application | None:
         config.tenants,
         [*config.cost_tiers],
         database.usage_kept_days,
+        config.artifacts,
     )
 
 

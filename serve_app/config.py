@@ -1,9 +1,10 @@
 """The configuration of the application: what stands under `args` in the Serve YAML."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 import artifacts
 from artifacts.location import directory_of, is_remote
@@ -14,6 +15,7 @@ from deployments.backends.simulator import SimulatorConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.protocol import Surface
+from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.tenancy import CostTier as CostTier
 from deployments.tenancy import KeyConfig as KeyConfig
@@ -41,6 +43,23 @@ class LiveSettings(_Frozen):
         default={},
         description="host name (lower case, no port) → the cost tier of its URLs",
     )
+    artifacts: dict[ArtifactName, str] = Field(
+        default={},
+        max_length=MOST_ARTIFACTS,
+        description="further artifacts, name → directory or address, for the encoder "
+        "that runs; `default` is the one under `artifact`",
+    )
+    rollout: Rollout = Field(
+        default=Rollout(),
+        description="which artifact decides; with a database the admin API says so",
+    )
+
+    @field_validator("artifacts")
+    @classmethod
+    def _located(cls, artifacts: dict[str, str]) -> dict[str, str]:
+        if DEFAULT in artifacts:
+            raise ValueError(f"{DEFAULT!r} is what stands under artifact")
+        return {name: artifact_location(where) for name, where in artifacts.items()}
 
     @model_validator(mode="after")
     def _names_exist(self) -> "LiveSettings":
@@ -49,6 +68,10 @@ class LiveSettings(_Frozen):
         _refuse_unknown("default_model", {self.default_model}, known)
         for name, tier in self.cost_tiers.items():
             _refuse_unknown(f"cost_tiers.{name}.models", tier.models or set(), known)
+        artifacts = {None, DEFAULT, *self.artifacts}
+        named = {self.rollout.active}
+        named |= {p.artifact for p in (self.rollout.canary, self.rollout.shadow) if p}
+        _refuse_unknown("rollout", named, artifacts)
         seen = set()
         for tenant in self.tenants:
             where = f"tenants.{tenant.id}"
@@ -60,13 +83,14 @@ class LiveSettings(_Frozen):
                 _refuse_unknown(f"{where}.default_model", {tenant.default_model}, known)
             tiers = set(self.cost_tiers)
             _refuse_unknown(f"{where}.cost_tier", tenant.named_tiers, tiers)
+            _refuse_unknown(f"{where}.artifact", {tenant.artifact}, artifacts)
         return self
 
 
 def _refuse_unknown(
-    where: str, names: set[str] | frozenset[str], known: set[str]
+    where: str, names: Collection[str | None], known: Collection[str | None]
 ) -> None:
-    for name in sorted(names - known):
+    for name in sorted(str(name) for name in set(names).difference(known)):
         raise ValueError(f"{where}: {name!r} is not defined")
 
 
@@ -177,6 +201,8 @@ class AppConfig(LiveSettings):
     def _usage_is_kept(self) -> "AppConfig":
         if self.database is not None and self.usage.journal is None:
             raise ValueError("database: usage.journal is needed, too")
+        if self.database is not None and self.rollout != Rollout():
+            raise ValueError("rollout: with a database the admin API sets it")
         return self
 
     @model_validator(mode="after")

@@ -5,12 +5,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.backends.breaker import Breakers
 from deployments.catalog import ModelSpec
 from deployments.errors import ServingError
 from deployments.limits.ledger_protocol import BudgetState
-from deployments.protocol import RouteQuery, RouterLike, decided
+from deployments.protocol import ArtifactRef, RouteQuery, RouterLike, decided
 from deployments.routing.coalescing import Coalescer
 from deployments.store.snapshot import Snapshot
 from serve_app.access.admission import Admission, Ticket
@@ -138,6 +139,10 @@ class Gateway:
         query = self._chooser.query(plan, chat, self._directory)
         explanation = await self._router.explain(query)
         return route_report(explanation, plan, time.perf_counter() - start)
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        """What an artifact says of itself; InvalidRequest if it cannot be used."""
+        return await self._router.describe(ref)
 
     async def ready(self) -> bool:
         """Whether the whole decision path answers; Overloaded if no usage is kept."""

@@ -19,6 +19,7 @@ from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
+from serve_app.http.admin_artifacts import ArtifactAdmin
 from serve_app.http.admin_key import AdminKey
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
@@ -45,7 +46,12 @@ class GatewayReplica:
         holdings = Holdings(journal.replica, remote) if journal and remote else None
         self._gateway = Gateway(config, RemoteRouter(router), ports, recorder, holdings)
         self._admin = (
-            Admin(remote, admin_key, lambda: self._gateway.directory)
+            Admin(
+                remote,
+                admin_key,
+                lambda: self._gateway.directory,
+                ArtifactAdmin(remote, self._gateway),
+            )
             if remote and admin_key
             else None
         )
@@ -59,7 +65,8 @@ class GatewayReplica:
         )
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Replace `tenants`, `cost_tiers`, `catalog` or `default_model`, each whole."""
+        """Replace live settings (`tenants`, `cost_tiers`, `catalog`, `default_model`,
+        `artifacts`, `rollout`), each whole."""
         try:
             self._gateway.apply(user_config)
         except ValidationError as error:

@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
+from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
-from deployments.errors import ServingError
+from deployments.errors import InvalidRequest, ServingError
 from deployments.protocol import (
     Answer,
+    ArtifactRef,
     BackendRequest,
     Explanation,
     RouteQuery,
@@ -95,6 +97,9 @@ class FixedRouter:
     async def explain(self, query: RouteQuery) -> Explanation:
         routes = await self.route([query])
         return Explanation(routes.decisions[0], (), routes.timings)
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        raise InvalidRequest(f"There is no {ref.name}.", code="artifact_unusable")
 
 
 def decision(query: RouteQuery) -> RoutingDecision:

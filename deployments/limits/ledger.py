@@ -1,7 +1,7 @@
 """The Ledger: budgets, limits, usage and accounts, one for all Gateway replicas."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -9,12 +9,14 @@ from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
 from deployments.limits.retention import retain
+from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.store.errors import Missing, Refused, StoreUnavailable
 from deployments.store.lease_book import LeaseBook
+from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
-from deployments.store.usage_query import UsageQuery, UsageRow
+from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
 from deployments.store.usage_store import UsageStore
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
@@ -26,7 +28,8 @@ class Ledger:
     """See LedgerLike. One at a time: it keeps in memory what it has handed out.
 
     `configured` are tenants that the configuration states; of those that the store
-    names, too, the store's count. `tiers` are the names of its cost tiers.
+    names, too, the store's count. `tiers` are the names of its cost tiers, `artifacts`
+    those that it declares, by name.
     """
 
     def __init__(
@@ -34,11 +37,14 @@ class Ledger:
         database: Database,
         configured: Sequence[TenantConfig] = (),
         tiers: Collection[str] = (),
+        artifacts: Mapping[str, str] | None = None,
     ) -> None:
         self._database = database
         self._configured = {tenant.id: tenant for tenant in configured}
         self._stored: dict[str, TenantConfig] = {}
         self._accounts = Accounts(database, configured=tiers)
+        self._rollouts = Rollouts(self._accounts)
+        self._artifacts = artifacts or {}
         self._usage = UsageStore(database)
         self._book = AllowanceBook(self._usage, LeaseBook(database))
         # Pools are read and changed between waits for SQL: one call at a time.
@@ -49,6 +55,7 @@ class Ledger:
     async def open(self, *, patience_s: float = 30.0) -> None:
         """Wait for the database; StoreUnavailable if it does not come."""
         await self._database.open(patience_s=patience_s)
+        await self._rollouts.declare(self._artifacts)
         snapshot = await self._accounts.snapshot()
         self._version = snapshot.version
         self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
@@ -116,6 +123,26 @@ class Ledger:
     async def soft_budgets_reached(self) -> list[BudgetState]:
         """See LedgerLike."""
         return self._book.soft_budgets_reached()
+
+    async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
+        """See LedgerLike."""
+        async with _translated():
+            return await self._usage.shadows(query, shadow_id)
+
+    async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._rollouts.put_artifact(artifact)
+
+    async def delete_artifact(self, name: str) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._rollouts.delete_artifact(name)
+
+    async def roll(self, scope: str, step: Step) -> list[Change]:
+        """See LedgerLike."""
+        async with self._changing():
+            return await self._rollouts.roll(scope, step)
 
     async def tenants(self) -> list[TenantConfig]:
         """See LedgerLike."""
@@ -201,4 +228,5 @@ async def _translated() -> AsyncIterator[None]:
     except Missing as error:
         raise NotFound(f"{error}.", code="not_found") from None
     except (Refused, ValueError) as error:
-        raise InvalidRequest(f"{error}.", code="refused") from None
+        field = error.field if isinstance(error, Refused) else None
+        raise InvalidRequest(f"{error}.", param=field, code="refused") from None

@@ -8,8 +8,9 @@ from ray.serve.handle import DeploymentHandle
 from deployments.errors import Overloaded
 from deployments.handles import translated
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.rollout import Step, StoredArtifact
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
-from deployments.store.usage_query import UsageQuery, UsageRow
+from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
@@ -56,6 +57,23 @@ class RemoteLedger:
         """See LedgerLike."""
         found: list[BudgetState] = await self._call("soft_budgets_reached")
         return found
+
+    async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
+        """See LedgerLike."""
+        rows: list[ShadowRow] = await self._call("shadows", query, shadow_id)
+        return rows
+
+    async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
+        """See LedgerLike."""
+        return await self._changed("put_artifact", artifact)
+
+    async def delete_artifact(self, name: str) -> list[Change]:
+        """See LedgerLike."""
+        return await self._changed("delete_artifact", name)
+
+    async def roll(self, scope: str, step: Step) -> list[Change]:
+        """See LedgerLike."""
+        return await self._changed("roll", scope, step)
 
     async def tenants(self) -> list[TenantConfig]:
         """See LedgerLike."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from deployments.rollout import Step, StoredArtifact
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
-from deployments.store.usage_query import UsageQuery, UsageRow
+from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
@@ -126,6 +127,18 @@ class LedgerLike(Protocol):
 
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """Sums of usage records."""
+
+    async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
+        """What a second artifact decided, by the artifact that did decide."""
+
+    async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
+        """Register one; InvalidRequest if its name is taken by another in use."""
+
+    async def delete_artifact(self, name: str) -> list[Change]:
+        """NotFound if there is none, InvalidRequest while it is in use."""
+
+    async def roll(self, scope: str, step: Step) -> list[Change]:
+        """One step of a rollout: the gateway's (`*`) or a tenant's."""
 
     async def tenants(self) -> list[TenantConfig]:
         """All of them."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployments.errors import Overloaded
@@ -31,9 +31,11 @@ class LedgerReplica:
         configured: Sequence[TenantConfig],
         tiers: Sequence[str] = (),
         kept_days: float | None = None,
+        artifacts: Mapping[str, str] | None = None,
     ) -> None:
         password = os.environ[password_env] if password_env else None
-        self._ledger = Ledger(Database(url, password=password), configured, tiers)
+        database = Database(url, password=password)
+        self._ledger = Ledger(database, configured, tiers, artifacts)
         self._opening = asyncio.Lock()
         self._is_open = False
         self._kept_days = kept_days

@@ -1,16 +1,17 @@
-"""The Router deployment: holds an artifact and decides."""
+"""The Router deployment: holds artifacts and decides."""
 
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from artifacts.artifact import RoutingArtifact
-from artifacts.errors import EncoderMismatch
+from artifacts.errors import BadInput
+from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
-from deployments.errors import ServingError
+from deployments.errors import InvalidRequest, ServingError
 from deployments.protocol import (
+    ArtifactRef,
     ClusterView,
     EmbedderLike,
     Explanation,
@@ -19,19 +20,41 @@ from deployments.protocol import (
     RouteTimings,
     decided,
 )
+from deployments.rollout import DEFAULT
 from deployments.routing.deciding import Vector, decide
+from deployments.routing.shadowing import with_shadow
+from deployments.routing.shelf import Load, Shelf, load_at
+
+Outcome = RoutingDecision | ServingError
+
+# What the shadows of one batch may take together; the rest of them are left out, so
+# that no answer waits for a decision that nobody acts on.
+_SHADOWS_S = 0.02
 
 
 class Router:
-    """Embeds queries (in another deployment) and ranks the models for each."""
+    """Embeds queries (in another deployment) and ranks the models for each.
 
-    def __init__(self, embedder: EmbedderLike, artifact: RoutingArtifact) -> None:
+    It has an artifact of its own, and loads others that queries name: one query is
+    never held up by an artifact that is being loaded for another.
+    """
+
+    def __init__(
+        self,
+        embedder: EmbedderLike,
+        artifact: RoutingArtifact,
+        load: Load = load_at,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._embedder = embedder
         self._artifact = artifact
+        self._shelf = Shelf(artifact.manifest.encoder, load)
+        self._clock = clock
 
     @property
     def artifact(self) -> RoutingArtifact:
-        """The artifact that decides now."""
+        """Its own: it decides where a query names no other."""
         return self._artifact
 
     def activate(self, artifact: RoutingArtifact) -> None:
@@ -39,25 +62,42 @@ class Router:
 
         EncoderMismatch if its vectors are not those of the Embedder.
         """
-        ours, theirs = self._artifact.manifest.encoder, artifact.manifest.encoder
-        if differences := ours.differences(theirs):
-            what = "the artifact is for another encoder than the one that runs"
-            raise EncoderMismatch(f"{what}: {'; '.join(differences)}")
+        self._shelf.check_encoder(artifact)
         self._artifact = artifact
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        """Load an artifact, if need be; InvalidRequest says why it cannot be used."""
+        if ref.name == DEFAULT:
+            return self._artifact.manifest
+        try:
+            return (await self._shelf.load(ref)).manifest
+        except BadInput as error:
+            message = f"The artifact {ref.name!r} cannot be used: {error}."
+            raise InvalidRequest(message, code="artifact_unusable") from None
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision, or the error instead of it, for each query."""
-        return await self._decide(self._artifact, queries)
+        return await self._decide([self._deciding(query) for query in queries], queries)
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and the cells of the artifact it rests on."""
-        artifact = self._artifact
-        routes = await self._decide(artifact, [query])
+        artifact = self._deciding(query)
+        routes = await self._decide([artifact], [query])
         decision = decided(routes.decisions[0])
         return Explanation(decision, _views(artifact, decision), routes.timings)
 
+    def _deciding(self, query: RouteQuery) -> RoutingArtifact:
+        """What decides for a query: the first that is here of those it names."""
+        for ref in query.artifacts.deciding if query.artifacts else ():
+            if found := self._held(ref):
+                return found
+        return self._artifact
+
+    def _held(self, ref: ArtifactRef) -> RoutingArtifact | None:
+        return self._artifact if ref.name == DEFAULT else self._shelf.get(ref)
+
     async def _decide(
-        self, artifact: RoutingArtifact, queries: Sequence[RouteQuery]
+        self, deciding: Sequence[RoutingArtifact], queries: Sequence[RouteQuery]
     ) -> Routes:
         start = time.perf_counter()
         # A text may be asked for twice: the Embedder makes its vector once.
@@ -68,14 +108,34 @@ class Router:
         embedded = time.perf_counter()
         own = [next(vectors) for _ in queries]
         first = [None if text is None else next(vectors) for text in firsts]
-        decisions = tuple(map(partial(_outcome, artifact), queries, own, first))
+        decisions = tuple(map(_outcome, deciding, queries, own, first))
+        if any(query.artifacts and query.artifacts.shadow for query in queries):
+            decisions = tuple(self._shadowed(decisions, queries, own, first))
         decided = time.perf_counter()
         return Routes(decisions, RouteTimings(embedded - start, decided - embedded))
+
+    def _shadowed(
+        self,
+        decisions: Sequence[Outcome],
+        queries: Sequence[RouteQuery],
+        own: Sequence[Vector],
+        first: Sequence[Vector | None],
+    ) -> Iterator[Outcome]:
+        """The decisions, each with its shadow where one is wanted, and in time."""
+        until = self._clock() + _SHADOWS_S
+        for place, (outcome, query) in enumerate(zip(decisions, queries, strict=True)):
+            wanted = query.artifacts.shadow if query.artifacts else None
+            shadow = self._held(wanted) if wanted else None
+            late = self._clock() > until
+            if isinstance(outcome, ServingError) or shadow is None or late:
+                yield outcome
+            else:
+                yield with_shadow(outcome, shadow, query, own[place], first[place])
 
 
 def _outcome(
     artifact: RoutingArtifact, query: RouteQuery, vector: Vector, first: Vector | None
-) -> RoutingDecision | ServingError:
+) -> Outcome:
     """Queries of several clients go together: an error of one is not the others'."""
     try:
         return decide(artifact, query, vector, first)

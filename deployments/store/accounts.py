@@ -18,6 +18,7 @@ from deployments.store.state import (
     without_tier,
 )
 from deployments.store.state_changes import changes
+from deployments.store.state_rollouts import remembered
 from deployments.store.state_rows import read_state, read_version, write_state
 from deployments.tenancy import (
     CostTier,
@@ -62,7 +63,13 @@ class Accounts:
             state = await read_state(connection, version, self._known)
         self._remember(state)
         tenants = tuple(tenant.config for tenant in state.tenants.values())
-        return Snapshot(state.version, tenants, dict(state.cost_tiers))
+        return Snapshot(
+            state.version,
+            tenants,
+            dict(state.cost_tiers),
+            dict(state.artifacts),
+            dict(state.rollouts),
+        )
 
     async def tenant(self, tenant_id: str) -> TenantConfig:
         """One tenant with its keys; Missing if there is none."""
@@ -89,7 +96,7 @@ class Accounts:
         def edit(state: State) -> State:
             return applied(state, tenants, cost_tiers, prune=prune, now=now)
 
-        return await self._change(edit, dry_run=dry_run)
+        return await self.change(edit, dry_run=dry_run)
 
     async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
         """Create or replace one tenant; keys as `apply` treats them."""
@@ -97,15 +104,15 @@ class Accounts:
 
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """Delete a tenant and its keys; its usage stays."""
-        return await self._change(lambda state: without_tenant(state, tenant_id))
+        return await self.change(lambda state: without_tenant(state, tenant_id))
 
     async def put_cost_tier(self, name: str, tier: CostTier) -> list[Change]:
         """Create or replace one."""
-        return await self._change(lambda state: with_tier(state, name, tier))
+        return await self.change(lambda state: with_tier(state, name, tier))
 
     async def delete_cost_tier(self, name: str) -> list[Change]:
         """Refused while a tenant or a key names it."""
-        return await self._change(
+        return await self.change(
             lambda state: without_tier(state, name, self._configured)
         )
 
@@ -115,7 +122,7 @@ class Accounts:
         """A new key; only its SHA-256 is stored. `terms`: how it is narrowed."""
         secret, key = _made(terms or KeyTerms())
         now = self._clock()
-        await self._change(lambda state: with_key(state, tenant_id, key, now))
+        await self.change(lambda state: with_key(state, tenant_id, key, now))
         return IssuedKey(tenant_id, secret, key)
 
     async def rotate_key(
@@ -138,7 +145,7 @@ class Accounts:
             issued.append(IssuedKey(tenant.config.id, secret, key))
             return with_key(state, tenant.config.id, key, now)
 
-        await self._change(edit)
+        await self.change(edit)
         return issued[-1]
 
     async def revoke_key(self, key_id: str) -> list[Change]:
@@ -150,9 +157,10 @@ class Accounts:
                 return state
             return with_changed_key(state, key.model_copy(update={"revoked": True}))
 
-        return await self._change(edit)
+        return await self.change(edit)
 
-    async def _change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
+    async def change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
+        """Any edit of the state, whole or not at all; what came of it."""
         async with self._database.writing() as connection:
             version = await read_version(connection, lock=True)
             before = await read_state(connection, version, self._known)
@@ -169,16 +177,20 @@ class Accounts:
 
     def _edited(self, before: State, edit: Edit) -> tuple[State, list[Change]]:
         """The state after it, in which what is equal is the same object as before."""
-        after = checked(edit(before), self._configured)
+        after = checked(remembered(before, edit(before)), self._configured)
         made = changes(before, after)
         changed = {change.id for change in made if change.of == "tenant"}
         tenants = {
             id: tenant if id in changed else before.tenants[id]
             for id, tenant in sorted(after.tenants.items())
         }
-        tiers = dict(sorted(after.cost_tiers.items()))
-        version = before.version + bool(made)
-        return State(version, tenants, tiers), made
+        return State(
+            before.version + bool(made),
+            tenants,
+            dict(sorted(after.cost_tiers.items())),
+            dict(sorted(after.artifacts.items())),
+            dict(sorted(after.rollouts.items())),
+        ), made
 
 
 def _made(terms: KeyTerms) -> tuple[str, KeyConfig]:

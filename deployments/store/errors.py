@@ -2,7 +2,7 @@
 
 StoreError              the message is one line and holds no password
 ├── StoreUnavailable    down, locked or full: the same may succeed later
-├── Missing             no such tenant, key or cost tier
+├── Missing             no such tenant, key, cost tier or artifact
 └── Refused             the change contradicts what is stored
 """
 
@@ -16,8 +16,12 @@ class StoreUnavailable(StoreError):
 
 
 class Missing(StoreError):
-    """No such tenant, key or cost tier."""
+    """No such tenant, key, cost tier or artifact."""
 
 
 class Refused(StoreError):
     """The change contradicts itself or what is stored; nothing was changed."""
+
+    def __init__(self, what: str, *, field: str | None = None) -> None:
+        super().__init__(what)
+        self.field = field  # of the thing that was to be changed

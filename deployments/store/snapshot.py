@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from deployments.rollout import StoredArtifact, StoredRollout
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All tenants, by id, and all cost tiers, as of one moment.
+    """All tenants, by id, all cost tiers, artifacts and rollouts, as of one moment.
 
     `version` grows with each change, and names the same content wherever it is met.
     `since`: only the tenants that changed after that version, and the ids of those that
@@ -19,6 +20,8 @@ class Snapshot:
     version: int
     tenants: tuple[TenantConfig, ...]
     cost_tiers: dict[str, CostTier]
+    artifacts: dict[str, StoredArtifact] = field(default_factory=dict)
+    rollouts: dict[str, StoredRollout] = field(default_factory=dict)  # by scope
     since: int = 0
     gone: tuple[str, ...] = ()
 
@@ -44,12 +47,12 @@ class Snapshot:
         for id in self.gone:
             del tenants[id]
         whole = tuple(tenants[id] for id in sorted(tenants))
-        return Snapshot(self.version, whole, self.cost_tiers)
+        return replace(self, tenants=whole, since=0, gone=())
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One tenant or cost tier that a change touched.
+    """One tenant, cost tier, artifact or rollout (by scope) that a change touched.
 
     `fields`: name → (before, after), of those that differ; of keys, `keys.KEY_ID`.
     """
@@ -57,7 +60,7 @@ class Change:
     kind: Literal["created", "changed", "deleted"]
     id: str
     fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    of: Literal["tenant", "cost_tier"] = "tenant"
+    of: Literal["tenant", "cost_tier", "artifact", "rollout"] = "tenant"
 
 
 @dataclass(frozen=True, slots=True)

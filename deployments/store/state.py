@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from deployments.rollout import DEFAULT, StoredArtifact, StoredRollout
 from deployments.store.errors import Missing, Refused
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 
@@ -41,6 +42,8 @@ class State:
     version: int = 0
     tenants: Mapping[str, StoredTenant] = field(default_factory=dict)
     cost_tiers: Mapping[str, CostTier] = field(default_factory=dict)
+    artifacts: Mapping[str, StoredArtifact] = field(default_factory=dict)
+    rollouts: Mapping[str, StoredRollout] = field(default_factory=dict)  # by scope
 
     def tenant(self, tenant_id: str) -> StoredTenant:
         """Missing if there is none."""
@@ -129,7 +132,7 @@ def without_tier(state: State, name: str, configured: Collection[str]) -> State:
 
 
 def checked(state: State, configured: Collection[str] = ()) -> State:
-    """The same; Refused if a tier is not defined or a key opens two tenants.
+    """The same; Refused if a tier or an artifact is not defined, or a key opens two.
 
     `configured`: cost tiers that are defined elsewhere.
     """
@@ -139,6 +142,7 @@ def checked(state: State, configured: Collection[str] = ()) -> State:
         config = tenant.config
         for name in sorted(config.named_tiers - tiers):
             raise Refused(f"tenants.{config.id}: cost tier {name!r} is not defined")
+        check_artifact(state, config.artifact, f"tenants.{config.id}.artifact")
         for key in config.keys:
             for mark in (f"id {key.key_id}", _secret(key)):
                 if mark in owners:
@@ -148,6 +152,15 @@ def checked(state: State, configured: Collection[str] = ()) -> State:
                     )
                 owners[mark] = config.id
     return state
+
+
+def check_artifact(state: State, name: str | None, where: str = "artifact") -> None:
+    """Refused if an artifact is named that nobody has registered."""
+    if name is None or name == DEFAULT or name in state.artifacts:
+        return
+    known = ", ".join([DEFAULT, *sorted(state.artifacts)])
+    what = f"{where}: there is no artifact {name!r}, only {known}"
+    raise Refused(what, field="artifact")
 
 
 def _merged(

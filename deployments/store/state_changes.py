@@ -5,23 +5,26 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from deployments.rollout import StoredArtifact
 from deployments.store.snapshot import Change
 from deployments.store.state import State
 from deployments.tenancy import TenantConfig
 
 
 def changes(before: State, after: State) -> list[Change]:
-    """Cost tiers first, then tenants, each by name."""
+    """Cost tiers first, then artifacts, tenants and rollouts, each by name."""
     configs = [
         {id: tenant.config for id, tenant in state.tenants.items()}
         for state in (before, after)
     ]
     tiers = _compared("cost_tier", before.cost_tiers, after.cost_tiers)
-    return [*tiers, *_compared("tenant", *configs)]
+    artifacts = _compared("artifact", before.artifacts, after.artifacts)
+    rollouts = _compared("rollout", before.rollouts, after.rollouts)
+    return [*tiers, *artifacts, *_compared("tenant", *configs), *rollouts]
 
 
 def _compared(
-    of: Literal["tenant", "cost_tier"],
+    of: Literal["tenant", "cost_tier", "artifact", "rollout"],
     before: Mapping[str, BaseModel],
     after: Mapping[str, BaseModel],
 ) -> Iterator[Change]:
@@ -47,7 +50,7 @@ def _flat(config: BaseModel | None) -> dict[str, Any]:
     if config is None:
         return {}
     fields = config.model_dump(mode="json", exclude_defaults=True, exclude={"keys"})
-    fields.pop("id", None)
+    fields.pop("name" if isinstance(config, StoredArtifact) else "id", None)
     for key in config.keys if isinstance(config, TenantConfig) else ():
         document = key.model_dump(mode="json", exclude_defaults=True)
         fields[f"keys.{key.key_id}"] = document

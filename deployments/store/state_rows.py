@@ -8,12 +8,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Executable, bindparam, delete, insert, select, update
+from sqlalchemy import Executable, Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from deployments.rollout import StoredArtifact, StoredRollout
 from deployments.store.errors import StoreError
 from deployments.store.state import KeyOrigin, State, StoredTenant
-from deployments.store.tables import api_keys, cost_tiers, directory, tenants
+from deployments.store.tables import (
+    api_keys,
+    artifacts,
+    cost_tiers,
+    directory,
+    rollouts,
+    tenants,
+)
 from deployments.tenancy import CostTier, TenantConfig
 
 _Config = TypeVar("_Config", bound=BaseModel)
@@ -35,11 +43,22 @@ async def read_state(connection: AsyncConnection, version: int, known: State) ->
         known = State()  # the database was set back, or `known` is of a moment later
     ids = (await connection.execute(select(tenants.c.id))).scalars().all()
     read = await _read_tenants(connection, known.version)
-    tiers = await connection.execute(select(cost_tiers).order_by(cost_tiers.c.name))
+    stored = await _read_documents(connection, artifacts)
     return State(
         version,
         {id: read.get(id) or known.tenants[id] for id in sorted(ids)},
-        {name: _parsed(CostTier, name, document) for name, document in tiers},
+        {
+            name: _parsed(CostTier, name, document)
+            for name, document in await _read_documents(connection, cost_tiers)
+        },
+        {
+            name: _parsed(StoredArtifact, name, {**document, "name": name})
+            for name, document in stored
+        },
+        {
+            scope: _parsed(StoredRollout, scope, document)
+            for scope, document in await _read_documents(connection, rollouts)
+        },
     )
 
 
@@ -61,7 +80,12 @@ async def write_state(connection: AsyncConnection, before: State, after: State) 
     )
     await _run(connection, insert(tenants), [r for r in rows if r["id"] not in old])
     await _run(connection, insert(api_keys), key_rows)
-    await _write_tiers(connection, before.cost_tiers, after.cost_tiers)
+    for table, was, now in (
+        (cost_tiers, before.cost_tiers, after.cost_tiers),
+        (artifacts, before.artifacts, after.artifacts),
+        (rollouts, before.rollouts, after.rollouts),
+    ):
+        await _write_documents(connection, table, was, now)
     await connection.execute(update(directory).values(version=after.version))
 
 
@@ -96,16 +120,29 @@ async def _read_tenants(
     return await asyncio.to_thread(parsed)
 
 
-async def _write_tiers(
+async def _read_documents(connection: AsyncConnection, table: Table) -> list[Any]:
+    """Of a table of names and documents, all rows by name."""
+    [key] = table.primary_key
+    query = select(key, table.c.document).order_by(key)
+    return list((await connection.execute(query)).all())
+
+
+async def _write_documents(
     connection: AsyncConnection,
-    before: Mapping[str, CostTier],
-    after: Mapping[str, CostTier],
+    table: Table,
+    before: Mapping[str, BaseModel],
+    after: Mapping[str, BaseModel],
 ) -> None:
-    if before == after:
-        return
-    await connection.execute(delete(cost_tiers))
-    rows = [{"name": name, "document": _document(tier)} for name, tier in after.items()]
-    await _run(connection, insert(cost_tiers), rows)
+    """Only the rows that differ are touched."""
+    [key] = table.primary_key
+    old = [{"b_key": name} for name in before if before[name] != after.get(name)]
+    new = [
+        {key.name: name, "document": _document(document, exclude={"name"})}
+        for name, document in after.items()
+        if document != before.get(name)
+    ]
+    await _run(connection, delete(table).where(key == bindparam("b_key")), old)
+    await _run(connection, insert(table), new)
 
 
 async def _run(

@@ -40,6 +40,23 @@ cost_tiers = Table(
     Column("document", Document, nullable=False),
 )
 
+# `document` is a StoredArtifact without its name.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("document", Document, nullable=False),
+)
+
+# `scope`: a tenant, or * for the gateway; no foreign key: what is deleted goes by name.
+# `document` is a StoredRollout.
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("document", Document, nullable=False),
+)
+
 # `document` is a TenantConfig without its keys; `version` is the directory's at the
 # last change of the tenant or of one of its keys.
 tenants = Table(
@@ -115,6 +132,10 @@ usage_records = Table(
     Column("clusters", Document, nullable=False),
     Column("out_of_distribution", Boolean, nullable=False),
     Column("replica", String, nullable=False),
+    Column("shadow_artifact_id", String),
+    Column("shadow_model", String),
+    Column("shadow_agrees", Boolean),
+    Column("shadow_cost_nusd", BigInteger),
     Index(None, "tenant", "at"),
     Index(None, "at", "id"),
 )

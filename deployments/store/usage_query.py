@@ -84,3 +84,18 @@ class Taken:
 
     count: int
     charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowRow:
+    """What a second artifact decided beside `artifact_id`, which decided.
+
+    The costs are sums over the `comparable` requests: those of which both are known.
+    """
+
+    artifact_id: str
+    requests: int
+    agreements: int
+    comparable: int
+    cost_usd: float | None
+    shadow_cost_usd: float | None

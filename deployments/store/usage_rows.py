@@ -12,7 +12,7 @@ from deployments.usage.record import UsageRecord
 
 Row = Mapping[Any, Any]  # by column name
 
-_USD = {"cost_usd": "cost_nusd"}
+_USD = {"cost_usd": "cost_nusd", "shadow_cost_usd": "shadow_cost_nusd"}
 _USD_OR_ZERO = {
     "failed_cost_usd": "failed_cost_nusd",
     "reserved_usd": "reserved_nusd",

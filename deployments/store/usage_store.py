@@ -7,9 +7,16 @@ from sqlalchemy import and_, delete, func, or_, select, update
 
 from deployments.store.column_types import NANO
 from deployments.store.database import Database
+from deployments.store.shadow_sql import read_shadows
 from deployments.store.tables import retention, spend, usage_records
 from deployments.store.usage_ingest import take_rows
-from deployments.store.usage_query import Spend, Taken, UsageQuery, UsageRow
+from deployments.store.usage_query import (
+    ShadowRow,
+    Spend,
+    Taken,
+    UsageQuery,
+    UsageRow,
+)
 from deployments.store.usage_rows import quarter_of, record_of, row_of
 from deployments.store.usage_sql import condition, read_rows
 from deployments.usage.record import UsageRecord
@@ -89,6 +96,11 @@ class UsageStore:
         """The answer to a query, in the order of its dimensions."""
         async with self._database.reading() as connection:
             return await read_rows(connection, query)
+
+    async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
+        """What a second artifact decided beside the others."""
+        async with self._database.reading() as connection:
+            return await read_shadows(connection, query, shadow_id)
 
     async def export(self, query: UsageQuery) -> AsyncIterator[UsageRecord]:
         """Its records by time; `by` means nothing here. A slow reader holds no lock."""

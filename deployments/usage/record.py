@@ -50,6 +50,11 @@ class UsageRecord:
     out_of_distribution: bool = False
     reserved_usd: float = 0.0  # the worst that was reckoned with before it was asked
     replica: str = ""  # of the Gateway that answered: the holder of its leases
+    shadow_artifact_id: str | None = None  # of a second artifact that decided too
+    shadow_model: str | None = None  # what that would have chosen
+    shadow_agrees: bool | None = None  # with the decision, whoever answered then
+    # What `shadow_model` would have cost for the tokens of the answer: an estimate.
+    shadow_cost_usd: float | None = None
 
     def to_json(self) -> bytes:
         """One line without its line end."""

@@ -12,6 +12,7 @@ from deployments.tenancy import KEY_PREFIX as KEY_PREFIX
 from deployments.tenancy import key_sha256
 from deployments.tenancy import new_key as new_key
 from serve_app.access.cost_tiers import models_of
+from serve_app.access.rollouts import Rollouts
 from serve_app.config import CostTier, KeyConfig, LiveSettings, TenantConfig
 
 
@@ -59,6 +60,7 @@ class Directory:
         self.cost_tiers: dict[str, CostTier] = dict(settings.cost_tiers)
         if snapshot is not None:
             self.cost_tiers |= snapshot.cost_tiers
+        self.rollouts = Rollouts(settings.artifacts, settings.rollout, snapshot)
         self._clock = clock
         self._keys = dict(_keys(settings, snapshot, environment))
         # Made when a key is first used: of many thousand keys few are at any time.

@@ -12,7 +12,12 @@ from deployments.errors import InvalidRequest, ServingError
 from deployments.protocol import RequestTerms, RouteQuery
 from serve_app.access.tenants import Directory
 from serve_app.answering.chat import Chat
-from serve_app.answering.conversation import conversation_key, first_text, routing_text
+from serve_app.answering.conversation import (
+    beginning,
+    conversation_key,
+    first_text,
+    routing_text,
+)
 from serve_app.answering.conversation_memory import (
     ConversationConfig,
     ConversationMemory,
@@ -70,7 +75,11 @@ class Chooser:
         candidates = plan.candidates if fixed is None else (fixed,)
         specs = [directory.specs[model] for model in candidates]
         terms = self._terms(plan, chat, specs)
-        return RouteQuery(text, plan.alpha, candidates, terms)
+        tenant = plan.tenant.config
+        artifacts = directory.rollouts.choice(
+            tenant, lambda: beginning(tenant.id, chat.request)
+        )
+        return RouteQuery(text, plan.alpha, candidates, terms, artifacts)
 
     def answered(self, choice: Choice, model: str) -> None:
         """`model` has answered: the conversation is in its provider's cache now."""

@@ -22,6 +22,7 @@ from serve_app.answering.choosing import Cause, Chooser
 from serve_app.answering.metering import Meter, Sink
 from serve_app.answering.received import Received
 from serve_app.answering.run import BackendOf, BackendPort, Call, Run, breaker_key
+from serve_app.answering.shadowed import Shadowed
 
 # A backend keeps its own timeouts; only one that is stuck itself needs this much more.
 _GRACE_S = 5.0
@@ -100,7 +101,8 @@ class Completions:
         except BaseException:
             self._admission.leave(call.ticket, None)
             raise
-        meter.chosen(choice.cause, choice.decision)
+        shadowed = Shadowed.of(choice.decision, call.directory.specs)
+        meter.chosen(choice.cause, choice.decision, shadowed)
         key_of = partial(breaker_key, call, self._backend_of)
         attempts = Attempts(
             choice.models, self._retries, self._breakers, bounds, key_of=key_of

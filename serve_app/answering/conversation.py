@@ -63,17 +63,27 @@ def conversation_key(tenant_id: str, request: ChatRequest) -> str | None:
     `routing.session_id` if the client states it; else, once an assistant has spoken, a
     digest of what stays the same: the system prompt and the first user message.
     """
+    known = request.routing.session_id is not None
+    if not known and all(message.role != "assistant" for message in request.messages):
+        return None
+    return beginning(tenant_id, request)
+
+
+def beginning(tenant_id: str, request: ChatRequest) -> str:
+    """The same for all requests of a conversation, its first one among them.
+
+    `routing.session_id`, else what each request of it begins with. Not the field
+    `user`: a client that sends the same one always would be one single conversation.
+    """
     if request.routing.session_id is not None:
         parts = ["session", request.routing.session_id]
-    elif any(message.role == "assistant" for message in request.messages):
+    else:
         system = [
             text_of(message)
             for message in request.messages
             if message.role in {"system", "developer"}
         ]
         parts = ["messages", *system[:1], *user_texts(request.messages)[:1]]
-    else:
-        return None
     digest = hashlib.blake2b(digest_size=16)
     for part in (tenant_id, *parts):
         data = part.encode("utf-8", "surrogatepass")

@@ -25,6 +25,7 @@ from deployments.usage.record import (
 from serve_app.answering.attempts import Failure
 from serve_app.answering.chat import Chat
 from serve_app.answering.planning import Plan
+from serve_app.answering.shadowed import Shadowed
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Meter:
         self._done = False
         self._fields: dict[str, Any] = {}
         self._owed: list[Ask] = []
+        self._shadowed: Shadowed | None = None
         self._record = UsageRecord(
             id=f"use-{uuid.uuid4().hex}",
             request_id=request_id,
@@ -79,13 +81,21 @@ class Meter:
             latency_s=0.0,
         )
 
-    def chosen(self, cause: str, decision: RoutingDecision | None) -> None:
-        """Why the models are tried that are tried."""
+    def chosen(
+        self,
+        cause: str,
+        decision: RoutingDecision | None,
+        shadowed: Shadowed | None = None,
+    ) -> None:
+        """Why the models are tried that are tried, and what a shadow says to it."""
         self._fields["cause"] = cause
         if decision is not None:
             self._fields["artifact_id"] = decision.artifact_id
             self._fields["clusters"] = decision.clusters
             self._fields["out_of_distribution"] = decision.out_of_distribution
+        if shadowed is not None:
+            self._shadowed = shadowed
+            self._fields |= shadowed.fields
 
     def reserved(self, worst_usd: float) -> None:
         """What the model that is asked next may cost at worst."""
@@ -104,7 +114,11 @@ class Meter:
         self, settlement: Settlement, failures: Sequence[Failure], ask: Ask | None
     ) -> None:
         """The answer is complete; `ask` where the upstream did not say what it cost."""
-        self._write("answered", failures, ask, **settled_fields(settlement))
+        fields = settled_fields(settlement)
+        if self._shadowed is not None:
+            cost_usd = self._shadowed.cost_usd(self._fields.get("model"), settlement)
+            fields["shadow_cost_usd"] = cost_usd
+        self._write("answered", failures, ask, **fields)
 
     def failed(self, error: ServingError, failures: Sequence[Failure]) -> None:
         """No model has answered: nothing was received."""
@@ -156,6 +170,9 @@ class Meter:
         record = self._record
         if own is not None:
             record = replace(record, **settled_fields(own))
+            if self._shadowed is not None and record.status == "answered":
+                cost_usd = self._shadowed.cost_usd(record.model, own)
+                record = replace(record, shadow_cost_usd=cost_usd)
         charged = [settled.cost_usd for settled in failed if settled is not None]
         wasted_usd = sum(cost for cost in charged if cost is not None)
         if wasted_usd:

@@ -25,7 +25,7 @@ def print_changes(changes: Sequence[Change], *, dry_run: bool = False) -> None:
         head = [change.kind, change.of.replace("_", " "), change.id]
         # Of what is new or gone entirely, one side is empty.
         for name, (before, after) in change.fields.items() or [("", (None, None))]:
-            rows.append([*head, name, _value(before), _value(after)])
+            rows.append([*head, name, _value(before, name), _value(after, name)])
             head = ["", "", ""]
     title = "would change" if dry_run else "changed"
     return _print(title, ("", "of", "id", "field", "before", "after"), rows)
@@ -90,9 +90,9 @@ def _limits(limits: Limits) -> str:
     return ", ".join(f"{value} {text}" for text, value in values.items() if value)
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, name: str = "") -> str:
     # As JSON, so that no text of a file can be taken for the terminal's commands.
-    return "" if value is None else json.dumps(public(value), ensure_ascii=True)
+    return "" if value is None else json.dumps(public(value, name), ensure_ascii=True)
 
 
 def _print(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

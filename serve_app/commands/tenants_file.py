@@ -50,8 +50,9 @@ class TenantsFile:
         place = what.partition(": ")[0]
         for i, tenant in enumerate(self.tenants):
             of = f"tenants.{tenant.id}"
-            if place in {of, f"{of}.keys"}:
-                steps = ("tenants", i) if place == of else ("tenants", i, "keys")
+            if place in {of, f"{of}.keys", f"{of}.artifact"}:
+                field = place.removeprefix(of).removeprefix(".")
+                steps = ("tenants", i, field) if field else ("tenants", i)
                 return RecordError(path, self.document.line(steps), what)
         return BadInput(f"{path}: {what}")
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from artifacts.location import is_remote
+from artifacts.remote import shown
 from deployments.store.snapshot import Change
 from deployments.tenancy import KeyConfig, TenantConfig
 
@@ -20,17 +22,25 @@ def shown_tenant(tenant: TenantConfig) -> dict[str, Any]:
     return {**fields, "keys": [shown_key(key) for key in tenant.keys]}
 
 
+def shown_location(location: str) -> str:
+    """Where an artifact lies: an address without user, password and query."""
+    return shown(location) if is_remote(location) else location
+
+
 def shown_change(change: Change) -> dict[str, Any]:
     """A change; `fields`: name → before and after."""
     fields = {
-        name: {"before": public(before), "after": public(after)}
+        name: {"before": public(before, name), "after": public(after, name)}
         for name, (before, after) in change.fields.items()
     }
     return {"kind": change.kind, "of": change.of, "id": change.id, "fields": fields}
 
 
-def public(value: Any) -> Any:
-    """A field of a change; of a key's digest no more than its id shows."""
+def public(value: Any, name: str = "") -> Any:
+    """A field of a change; of a key's digest no more than its id shows, and of an
+    address no password."""
+    if name == "location" and value is not None:
+        return shown_location(value)
     if isinstance(value, dict) and "sha256" in value:
         return {**value, "sha256": value["sha256"][:_SHOWN_OF_SHA256] + "..."}
     return value

@@ -1,6 +1,6 @@
-"""`/admin/v1/…`: tenants, keys and budgets, for who holds the admin key."""
+"""`/admin/v1/…`: tenants, keys, budgets, artifacts, for who holds the admin key."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -12,7 +12,9 @@ from deployments.store.snapshot import IssuedKey
 from deployments.tenancy import KeyTerms, TenantConfig
 from serve_app.access.tenants import Directory
 from serve_app.http.account_json import shown_key, shown_tenant
+from serve_app.http.admin_artifacts import ArtifactAdmin
 from serve_app.http.admin_body import (
+    Paths,
     admin_body,
     changes_response,
     checked_body,
@@ -39,17 +41,22 @@ class Admin:
     """One method for each path; what the Ledger raises is what a client is told."""
 
     def __init__(
-        self, ledger: LedgerLike, key: AdminKey, directory: Callable[[], Directory]
+        self,
+        ledger: LedgerLike,
+        key: AdminKey,
+        directory: Callable[[], Directory],
+        artifacts: ArtifactAdmin | None = None,
     ) -> None:
         self._ledger = ledger
         self._key = key
         self._directory = directory
         self._tiers = CostTiers(ledger, directory)
+        self._artifacts = artifacts
 
     def router(self) -> APIRouter:
         """The paths; each asks for the key before anything else."""
         router = APIRouter(prefix="/admin/v1", dependencies=[Depends(self._checked)])
-        paths: tuple[tuple[str, str, Callable[..., Awaitable[Response]]], ...] = (
+        paths: Paths = (
             ("GET", "/tenants", self.tenants),
             ("GET", "/tenants/{tenant_id}", self.tenant),
             ("PUT", "/tenants/{tenant_id}", self.put_tenant),
@@ -65,6 +72,8 @@ class Admin:
             ("PUT", "/cost_tiers/{name}", self._tiers.put),
             ("DELETE", "/cost_tiers/{name}", self._tiers.delete),
         )
+        if self._artifacts is not None:
+            paths += self._artifacts.paths()
         for method, path, handler in paths:
             router.add_api_route(path, handler, methods=[method])
         return router

@@ -1,6 +1,6 @@
 """What an administrator sends and is sent: checked bodies, and what has changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -16,6 +16,8 @@ from serve_app.http.responses import json_response
 
 _MAX_BODY_BYTES = 2**20
 
+# Method, path below the prefix, handler.
+Paths = tuple[tuple[str, str, Callable[..., Awaitable[Response]]], ...]
 Body = TypeVar("Body", bound=BaseModel)
 
 

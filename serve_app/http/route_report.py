@@ -1,5 +1,6 @@
 """The answer of `POST /v1/route`: a decision, and what it rests on."""
 
+from dataclasses import asdict
 from typing import Any
 
 from artifacts.policy import RoutingDecision
@@ -17,6 +18,7 @@ def route_report(
     return {
         "object": "route",
         **decision_report(decision, plan),
+        "shadow": None if decision.shadow is None else asdict(decision.shadow),
         "clusters": [_cluster(view, decision) for view in explanation.clusters],
         "timings_ms": {
             "total": round(total_s * 1e3, 3),

@@ -1,0 +1,104 @@
+"""Which artifact is asked to decide for a request."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from deployments.protocol import ArtifactChoice, ArtifactRef
+from deployments.rollout import (
+    DEFAULT,
+    GATEWAY,
+    Portion,
+    Rollout,
+    StoredArtifact,
+    StoredRollout,
+)
+from deployments.store.snapshot import Snapshot
+from deployments.tenancy import TenantConfig
+
+_NONE = StoredRollout()
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is in force for a tenant, by name; `previous` decides until `active` can."""
+
+    active: str
+    previous: str
+    canary: Portion | None
+    shadow: Portion | None
+
+
+class Rollouts:
+    """An immutable view of artifacts and rollouts; replaced whole on a change.
+
+    A tenant that is pinned follows its own rollout alone. Another follows the
+    gateway's, but for a canary or a shadow of its own.
+    """
+
+    def __init__(
+        self,
+        declared: Mapping[str, str],
+        rollout: Rollout,
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        """Of artifacts that both name, the snapshot's count."""
+        self.artifacts: dict[str, StoredArtifact] = {
+            name: StoredArtifact(name=name, location=location, declared=True)
+            for name, location in declared.items()
+        } | (snapshot.artifacts if snapshot else {})
+        self.rollouts: dict[str, StoredRollout] = {
+            GATEWAY: StoredRollout.model_validate(rollout.model_dump())
+        } | (snapshot.rollouts if snapshot else {})
+
+    def ref(self, name: str) -> ArtifactRef:
+        """All that a Router needs; a name that is gone stands for `default`."""
+        found = self.artifacts.get(name)
+        if found is None:
+            return ArtifactRef(DEFAULT)
+        return ArtifactRef(name, found.location, found.artifact_id)
+
+    def choice(
+        self, tenant: TenantConfig, conversation: Callable[[], str]
+    ) -> ArtifactChoice | None:
+        """Who decides, and who beside; None where `default` does, and nobody beside.
+
+        The same conversation always falls on the same side, and stays in a canary that
+        grows.
+        """
+        terms = self._terms(tenant)
+        deciding, stand_in = terms.active, terms.previous
+        if terms.canary is not None and _falls(terms.canary, "canary", conversation):
+            deciding, stand_in = terms.canary.artifact, terms.active
+        shadow = terms.shadow
+        if shadow is not None and not _falls(shadow, "shadow", conversation):
+            shadow = None
+        if deciding == DEFAULT and shadow is None:
+            return None
+        names = dict.fromkeys((deciding, stand_in))
+        return ArtifactChoice(
+            tuple(map(self.ref, names)), self.ref(shadow.artifact) if shadow else None
+        )
+
+    def _terms(self, tenant: TenantConfig) -> _Terms:
+        gateway = self.rollouts.get(GATEWAY, _NONE)
+        own = self.rollouts.get(tenant.id, _NONE)
+        active = gateway.active or DEFAULT
+        if tenant.artifact is not None:
+            return _Terms(tenant.artifact, active, own.canary, own.shadow)
+        before = gateway.previous
+        return _Terms(
+            active,
+            (before and before.artifact) or DEFAULT,
+            own.canary or gateway.canary,
+            own.shadow or gateway.shadow,
+        )
+
+
+def _falls(portion: Portion, kind: str, conversation: Callable[[], str]) -> bool:
+    """Whether a conversation is in a portion: by a hash of its own for each."""
+    if portion.percent >= 100:
+        return True
+    text = "\0".join((kind, portion.artifact, conversation()))
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest()) / 2**64 * 100 < portion.percent
