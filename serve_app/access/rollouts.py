@@ -17,6 +17,7 @@ from deployments.store.snapshot import Snapshot
 from deployments.tenancy import TenantConfig
 
 _NONE = StoredRollout()
+_OWN = ArtifactRef(DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Rollouts:
         """All that a Router needs; a name that is gone stands for `default`."""
         found = self.artifacts.get(name)
         if found is None:
-            return ArtifactRef(DEFAULT)
+            return _OWN
         return ArtifactRef(name, found.location, found.artifact_id)
 
     def choice(
@@ -73,11 +74,11 @@ class Rollouts:
         shadow = terms.shadow
         if shadow is not None and not _falls(shadow, "shadow", conversation):
             shadow = None
-        if deciding == DEFAULT and shadow is None:
+        refs = dict.fromkeys(map(self.ref, (deciding, stand_in)))
+        if shadow is None and next(iter(refs)) == _OWN:
             return None
-        names = dict.fromkeys((deciding, stand_in))
         return ArtifactChoice(
-            tuple(map(self.ref, names)), self.ref(shadow.artifact) if shadow else None
+            tuple(refs), self.ref(shadow.artifact) if shadow else None
         )
 
     def _terms(self, tenant: TenantConfig) -> _Terms:

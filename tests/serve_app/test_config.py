@@ -22,6 +22,30 @@ from tests.fakes import CATALOG, app_config, gateway
         ({"tenants": [{"id": "t", "cost_tier": "gold"}]}, "'gold' is not defined"),
         ({"tenants": [{"id": "t", "alpha": 1}] * 2}, "listed twice"),
         ({"catalog": {"models": CATALOG + CATALOG[:1]}}, "listed twice"),
+        ({"artifacts": {"default": "/a"}}, "'default' is what stands under artifact"),
+        ({"artifacts": {"a/b": "/a"}}, "should match pattern"),
+        ({"artifacts": {f"n{n}": "/a" for n in range(17)}}, "at most 16 items"),
+        ({"rollout": {"active": "x"}}, "rollout: 'x' is not defined"),
+        (
+            {"rollout": {"canary": {"artifact": "x", "percent": 5}}},
+            "rollout: 'x' is not defined",
+        ),
+        (
+            {"rollout": {"shadow": {"artifact": "default", "percent": 101}}},
+            "less than or equal to 100",
+        ),
+        (
+            {"tenants": [{"id": "t", "alpha": 1, "artifact": "x"}]},
+            r"tenants\.t\.artifact: 'x' is not defined",
+        ),
+        (
+            {
+                "rollout": {"shadow": {"artifact": "default", "percent": 1}},
+                "database": {"url": "sqlite:///x"},
+                "usage": {"journal": "x"},
+            },
+            "rollout: with a database the admin API sets it",
+        ),
     ],
 )
 def test_mistakes_are_refused(changes, what):
@@ -57,3 +81,22 @@ def test_live_settings_change_whole_or_not_at_all(monkeypatch):
 
     assert made.directory.authenticate("Bearer sk-av-t").alpha == 0.1
     assert isinstance(made.directory.settings, LiveSettings)
+
+
+def test_a_path_of_an_artifact_is_made_whole_and_an_address_left_alone(tmp_path):
+    located = {"a": "somewhere/a", "b": "s3://bucket/b", "c": str(tmp_path)}
+    config = app_config(artifacts=located)
+
+    assert config.artifacts["a"].startswith("/")
+    assert config.artifacts["a"].endswith("/somewhere/a")
+    assert config.artifacts["b"] == "s3://bucket/b"
+    assert config.artifacts["c"] == str(tmp_path)
+
+
+def test_a_rollout_changes_while_serving_without_a_database():
+    made = gateway(artifacts={"a": "/a"})
+    made.apply({"rollout": {"active": "a"}})
+
+    choice = made.directory.rollouts.choice(made.directory.settings.tenants[0], str)
+    assert choice is not None
+    assert choice.deciding[0].location == "/a"

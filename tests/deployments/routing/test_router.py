@@ -1,47 +1,66 @@
 """Decisions by the Router on a small artifact fitted here."""
 
-from collections.abc import Sequence
+import logging
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from artifacts.artifact import RoutingArtifact
-from artifacts.clustering import KMeans
-from artifacts.encoder_spec import EncoderSpec
-from artifacts.errors import EncoderMismatch
-from artifacts.fit import FitConfig, fit_artifact
-from artifacts.policy import PaperPolicy
+from artifacts.errors import ArtifactError, EncoderMismatch
 from deployments.catalog import Price
-from deployments.errors import RoutingUnavailable
-from deployments.protocol import RequestTerms, RouteQuery
+from deployments.errors import InvalidRequest, RoutingUnavailable
+from deployments.protocol import (
+    ArtifactChoice,
+    ArtifactRef,
+    RequestTerms,
+    RouteQuery,
+)
 from deployments.routing.router import Router
-from tests.artifacts.evaluation.split_data import two_topics
-from tests.deployments.routing.test_embedder import Lengths
+from tests.topic_artifacts import TopicEmbedder, topic_artifact, without_coder
 
-TOPICS = {"code": (1.0, 0.0), "maths": (0.219, 0.9757)}
+NEXT = ArtifactRef("next", "/next")
+LAST = ArtifactRef("last", "/last")
+OWN = ArtifactRef("default")
 
 
-class TopicEmbedder:
-    """Places a text at the centre of the topic that it names."""
+@pytest.fixture(scope="module")
+def artifact() -> RoutingArtifact:
+    return topic_artifact()
 
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
-        return np.array([TOPICS[text] for text in texts], np.float32)
+
+def query(
+    text: str,
+    alpha: float,
+    *candidates: str,
+    by: tuple[ArtifactRef, ...] = (),
+    shadow: ArtifactRef | None = None,
+) -> RouteQuery:
+    choice = ArtifactChoice(by, shadow) if by or shadow else None
+    return RouteQuery(text, alpha, candidates or None, artifacts=choice)
+
+
+class Store:
+    """Where artifacts lie, by location."""
+
+    def __init__(self, **artifacts: RoutingArtifact) -> None:
+        self.artifacts = artifacts
+
+    def load(self, location: str) -> RoutingArtifact:
+        found = self.artifacts.get(location.removeprefix("/"))
+        if found is None:
+            raise ArtifactError(location, "No such file")
+        return found
 
 
 @pytest.fixture
-def artifact() -> RoutingArtifact:
-    spec: EncoderSpec = Lengths.spec
-    config = FitConfig(
-        kmeans=KMeans(n_clusters=2, n_init=2),
-        policy=PaperPolicy(n_nearest_clusters=1),
-        train_fraction=1.0,
-    )
-    return fit_artifact(*two_topics(), spec, config).artifact
+def store() -> Store:
+    return Store(next=without_coder())
 
 
-def query(text: str, alpha: float, *candidates: str) -> RouteQuery:
-    return RouteQuery(text, alpha, candidates or None)
+@pytest.fixture
+def router(artifact, store) -> Router:
+    """It decides for itself, and can load `NEXT`."""
+    return Router(TopicEmbedder(), artifact, store.load)
 
 
 async def test_each_query_of_a_batch_gets_its_own_decision(artifact):
@@ -105,3 +124,107 @@ def test_an_artifact_of_another_encoder_is_refused(artifact):
     with pytest.raises(EncoderMismatch, match="pooling: 'mean' != 'cls'"):
         router.activate(replace(artifact, manifest=other))
     assert router.artifact is artifact
+
+
+async def test_each_query_of_a_batch_is_decided_by_the_artifact_that_it_names(
+    router, artifact, store
+):
+    await router.describe(NEXT)
+    queries = [query("code", 1), query("code", 1, by=(NEXT, OWN))]
+    own, named = (await router.route(queries)).decisions
+
+    assert (own.model, own.artifact_id) == ("coder", artifact.artifact_id)
+    expected = store.artifacts["next"]
+    assert (named.model, named.artifact_id) == ("small", expected.artifact_id)
+
+
+async def test_until_an_artifact_is_loaded_the_one_named_next_decides(artifact, store):
+    store.artifacts["last"] = replace(
+        artifact, manifest=artifact.manifest.model_copy(update={"artifact_id": "last"})
+    )
+    router = Router(TopicEmbedder(), artifact, store.load)
+    await router.describe(LAST)
+    asked = query("code", 1, by=(NEXT, LAST))
+
+    (meanwhile,) = (await router.route([asked])).decisions
+    await router.describe(NEXT)
+    (then,) = (await router.route([asked])).decisions
+    assert meanwhile.artifact_id == "last"
+    assert then.artifact_id == store.artifacts["next"].artifact_id
+
+
+async def test_what_cannot_be_loaded_leaves_the_decision_to_its_own(
+    router, artifact, caplog
+):
+    asked = query("code", 1, by=(ArtifactRef("gone", "/gone"),))
+    (first,) = (await router.route([asked])).decisions
+    with pytest.raises(InvalidRequest, match="'gone' cannot be used: /gone: No such"):
+        await router.describe(ArtifactRef("gone", "/gone"))
+
+    assert first.artifact_id == artifact.artifact_id
+    assert "gone cannot be loaded: /gone: No such file" in caplog.text
+
+
+async def test_a_shadow_decides_on_the_same_vector_and_changes_nothing(artifact, store):
+    embedder = TopicEmbedder()
+    router = Router(embedder, artifact, store.load)
+    await router.describe(NEXT)
+    queries = [query(text, 1, shadow=NEXT) for text in ("code", "maths")]
+    plain = [query(text, 1) for text in ("code", "maths")]
+    code, maths = (await router.route(queries)).decisions
+    asked_for = list(embedder.embedded)
+
+    assert (code.shadow.model, code.shadow.agrees) == ("small", False)
+    assert (maths.shadow.model, maths.shadow.agrees) == ("mathematician", True)
+    assert code.shadow.artifact_id == store.artifacts["next"].artifact_id
+    assert asked_for == ["code", "maths"]
+    without = (replace(code, shadow=None), replace(maths, shadow=None))
+    assert without == (await router.route(plain)).decisions
+
+
+async def test_its_own_artifact_may_be_the_shadow(router, artifact):
+    await router.describe(NEXT)
+    explained = await router.explain(query("code", 1, by=(NEXT,), shadow=OWN))
+
+    assert explained.decision.model == "small"
+    assert explained.decision.shadow.artifact_id == artifact.artifact_id
+    assert explained.clusters[0].count == (20, 20), "of the artifact that decided"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        query("code", 1, shadow=ArtifactRef("gone", "/gone")),
+        query("code", 1, "coder", shadow=NEXT),  # which knows no coder
+        query("code", 1, by=(NEXT,), shadow=NEXT),
+    ],
+)
+async def test_where_a_shadow_cannot_tell_there_is_none(router, asked):
+    await router.describe(NEXT)
+    (decision,) = (await router.route([asked])).decisions
+
+    assert decision.shadow is None
+
+
+async def test_a_shadow_that_fails_does_not_fail_the_answer(artifact, store, caplog):
+    broken = store.artifacts["next"]
+    store.artifacts["next"] = replace(broken, profiles=None)  # type: ignore[arg-type]
+    router = Router(TopicEmbedder(), artifact, store.load)
+    await router.describe(NEXT)
+    (decision,) = (await router.route([query("code", 1, shadow=NEXT)])).decisions
+
+    assert (decision.model, decision.shadow) == ("coder", None)
+    assert caplog.records[-1].levelno == logging.ERROR
+
+
+async def test_shadows_that_would_take_too_long_are_left_out(artifact, store):
+    times = iter(range(100))
+    router = Router(
+        TopicEmbedder(), artifact, store.load, clock=lambda: next(times) / 64
+    )
+    await router.describe(NEXT)
+    queries = [query("code", 1, shadow=NEXT)] * 3
+    decisions = (await router.route(queries)).decisions
+
+    assert [decision.shadow is None for decision in decisions] == [False, True, True]
+    assert {decision.model for decision in decisions} == {"coder"}

@@ -34,7 +34,7 @@ FULL = TenantConfig.model_validate(
         "rpm_limit": 600,
         "tpm_limit": 10**6,
         "max_parallel_requests": 20,
-        "artifact": "s3://bucket/artifact",
+        "artifact": "default",
         "keys": [
             {
                 "sha256": DIGEST,

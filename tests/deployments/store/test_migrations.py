@@ -8,6 +8,9 @@ from sqlalchemy import inspect, text
 from deployments.store.database import Database
 from deployments.store.errors import StoreError
 from deployments.store.tables import metadata
+from deployments.store.usage_query import UsageQuery
+from deployments.store.usage_store import UsageStore
+from tests.deployments.store.made import JULY, MAY, record
 
 
 @pytest.fixture
@@ -47,12 +50,23 @@ async def test_down_leaves_nothing_and_up_makes_all_again(bare):
 
 
 async def test_each_step_can_be_gone_back(bare):
-    for revision in ("0001", "0002", "0001", "base", "0002"):
+    for revision in ("0001", "0002", "0003", "0002", "0001", "base", "0003"):
         await bare.migrate(revision)
 
     assert await tables(bare) == {*metadata.tables, "alembic_version"}
     await bare.migrate("0001")
+    assert not {"artifacts", "rollouts"} & await tables(bare)
     assert "leases" not in await tables(bare)
+
+
+async def test_usage_records_are_kept_on_the_way_up_and_down(bare):
+    await bare.open()
+    await UsageStore(bare).ingest([record("use-1", shadow_model="small")])
+    await bare.migrate("0002")
+    await bare.migrate("head")
+
+    [kept] = [each async for each in UsageStore(bare).export(UsageQuery(MAY, JULY))]
+    assert kept == record("use-1")
 
 
 async def test_opening_again_changes_nothing(bare, url):

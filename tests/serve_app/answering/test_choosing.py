@@ -57,6 +57,15 @@ def test_most_requests_have_no_terms():
     assert chooser().query(*planned(of), of.directory).terms is None
 
 
+def test_the_tenant_s_artifact_is_asked_to_decide():
+    tenants = [{"id": "t", "alpha": 1, "artifact": "a", "keys": [{"env": "TEST_KEY"}]}]
+    of = made(artifacts={"a": "/a"}, tenants=tenants)
+    query = chooser().query(*planned(of), of.directory)
+
+    assert query.artifacts is not None
+    assert [ref.name for ref in query.artifacts.deciding] == ["a", "default"]
+
+
 def test_a_cap_on_the_cost_comes_with_the_candidates_prices():
     of = made(CACHED)
     query = chooser().query(*planned(of, routing={"max_cost_usd": 0.5}), of.directory)

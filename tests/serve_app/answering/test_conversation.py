@@ -5,6 +5,7 @@ import pytest
 from serve_app.answering.chat import ChatRequest, Message
 from serve_app.answering.conversation import (
     MAX_CHARACTERS,
+    beginning,
     conversation_key,
     routing_text,
 )
@@ -69,3 +70,31 @@ def test_the_turns_of_a_conversation_have_one_key():
 def test_a_first_message_belongs_to_no_conversation_unless_the_client_says_so():
     assert key(("user", "a")) is None
     assert key(("user", "a"), session_id="s") == key(("user", "z"), session_id="s")
+
+
+def begun(*turns: tuple[str, object], tenant: str = "t", **fields: object) -> str:
+    return beginning(tenant, ChatRequest(messages=messages(*turns), **fields))
+
+
+def test_all_requests_of_a_conversation_begin_alike_its_first_among_them():
+    assert begun(*TURNS[:2]) == begun(*TURNS) == key(*TURNS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        begun(("system", "s"), ("user", "A")),
+        begun(("system", "S"), ("user", "a")),
+        begun(*TURNS, tenant="u"),
+        begun(*TURNS, routing={"session_id": "1"}),
+    ],
+)
+def test_other_conversations_begin_otherwise(other):
+    assert begun(*TURNS) != other
+
+
+def test_a_session_is_one_conversation_and_a_user_is_none():
+    session = {"session_id": "1"}
+
+    assert begun(("user", "a"), routing=session) == begun(*TURNS, routing=session)
+    assert begun(("user", "a"), user="me") != begun(("user", "b"), user="me")

@@ -2,18 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
+from artifacts.policy import RoutingDecision, Shadow
 from deployments.errors import InvalidRequest, UpstreamError
-from deployments.protocol import BackendRequest, Settlement, Usage
+from deployments.protocol import (
+    BackendRequest,
+    RouteQuery,
+    Routes,
+    Settlement,
+    Usage,
+)
 from deployments.usage.record import UsageRecord
 from serve_app.answering import metering
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
-from tests.fakes import FIRST_EVENT, SETTLEMENT, ScriptedBackend, gateway
+from tests.fakes import (
+    CATALOG,
+    FIRST_EVENT,
+    SETTLEMENT,
+    FixedRouter,
+    ScriptedBackend,
+    gateway,
+)
 
 CHARGED = Settlement(Usage(7, 8, 15), 0.125, "upstream", "Test")
 
@@ -65,6 +80,32 @@ async def streamed(backend: ScriptedBackend, records: Records) -> list[object]:
     made = gateway(backend=backend, sink=records)
     started = await made.completions.start_stream(call_of(made, stream=True))
     return [item async for item in started.frames]
+
+
+class Shadowing(FixedRouter):
+    """Decides for `small`, and says what a second artifact would have."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self._model = model
+
+    async def route(self, queries: Sequence[RouteQuery]) -> Routes:
+        routes = await super().route(queries)
+        shadow = Shadow("second", self._model, 0.1, agrees=self._model == "small")
+        (decision,) = routes.decisions
+        assert isinstance(decision, RoutingDecision)
+        return replace(routes, decisions=(replace(decision, shadow=shadow),))
+
+
+async def shadowed(
+    model: str, backend: ScriptedBackend | None = None, price: object = None
+) -> UsageRecord:
+    """The record of an answer of 2 + 3 tokens beside which `model` is decided for."""
+    records = Records()
+    catalog = [{**spec, "price": price or {}} for spec in CATALOG]
+    made = gateway(Shadowing(model), backend, records, catalog={"models": catalog})
+    await made.completions.complete(call_of(made))
+    return records[0]
 
 
 async def settled(records: Records, n: int) -> None:
@@ -231,3 +272,30 @@ async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
     assert (corrected.status, corrected.model) == ("cancelled", None)
     assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
     assert corrected.cost_source == "unknown"
+
+
+PRICE = {"input_usd_per_token": 1.0, "output_usd_per_token": 10.0}
+
+
+async def test_a_shadow_that_agrees_would_have_cost_the_same():
+    record = await shadowed("small", price=PRICE)
+
+    assert (record.shadow_artifact_id, record.shadow_model) == ("second", "small")
+    assert (record.shadow_agrees, record.shadow_cost_usd) == (True, 0.25)
+
+
+async def test_a_shadow_that_does_not_costs_its_price_for_the_same_tokens():
+    record = await shadowed("other", price=PRICE)
+
+    assert (record.shadow_model, record.shadow_agrees) == ("other", False)
+    assert (record.cost_usd, record.shadow_cost_usd) == (0.25, 32.0)
+
+
+async def test_what_a_shadow_would_have_cost_may_be_unknown():
+    unpriced = await shadowed("other")
+    down = ScriptedBackend({"small": UpstreamError("down")})
+    of_a_fallback = await shadowed("small", down, PRICE)
+
+    assert (unpriced.shadow_agrees, unpriced.shadow_cost_usd) == (False, None)
+    assert of_a_fallback.model == "large"
+    assert (of_a_fallback.shadow_agrees, of_a_fallback.shadow_cost_usd) == (True, None)

@@ -120,6 +120,15 @@ def test_what_only_the_store_can_refuse_has_a_line_too(cli):
     assert ids(cli) == ["acme", "other"]
 
 
+def test_an_artifact_that_nobody_registered_is_told_by_line_and_field(cli):
+    file = cli.file("tenants:\n  - id: new\n    alpha: 1\n    artifact: x\n")
+    run = cli.run("tenants", "apply", file)
+
+    assert run.code == 2
+    assert f"{file}:4: tenants.new.artifact: there is no artifact 'x'" in run.err
+    assert ids(cli) == []
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
