@@ -171,7 +171,7 @@ class TenantConfig(Limits):
         default="UTC", description="IANA name of the zone in which periods begin"
     )
     artifact: str | None = Field(
-        default=None, description="the artifact that decides; none = the gateway's"
+        default=None, description="name of the artifact that decides; none = as rolled out"
     )
 
     @field_validator("budget_timezone")
