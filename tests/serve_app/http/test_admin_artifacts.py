@@ -101,14 +101,10 @@ async def graph(tmp_path, monkeypatch) -> AsyncIterator[Graph]:
     monkeypatch.setenv("TEST_KEY", "k")
     database = Database(f"sqlite:///{tmp_path / 'store.db'}")
     await database.open()
-    await Accounts(database).put_tenant(
-        TenantConfig.model_validate(
-            {"id": "t", "alpha": 1, "keys": [{"env": "TEST_KEY"}]}
-        )
-    )
-    ledger = Ledger(
-        database, (), {"declared": saved(without_coder(), tmp_path / "declared")}
-    )
+    stated = {"id": "t", "alpha": 1, "keys": [{"env": "TEST_KEY"}]}
+    await Accounts(database).put_tenant(TenantConfig.model_validate(stated))
+    declared = saved(without_coder(), tmp_path / "declared")
+    ledger = Ledger(database, artifacts={"declared": declared})
     await ledger.open()
     config = app_config(
         catalog={"models": MODELS}, default_model="small", cost_tiers={}, tenants=[]
@@ -116,7 +112,9 @@ async def graph(tmp_path, monkeypatch) -> AsyncIterator[Graph]:
     port = BackendPort("fake", ScriptedBackend())
     router = Replica()
     gateway = Gateway(config, router, {"fake": port})
-    admin = Admin(ledger, AdminKey("secret"), ArtifactAdmin(ledger, gateway))
+    artifacts = ArtifactAdmin(ledger, gateway)
+    key = AdminKey("secret")
+    admin = Admin(ledger, key, lambda: gateway.directory, artifacts)
     transport = httpx.ASGITransport(build_api(gateway, admin=admin))
     headers = {"authorization": "Bearer secret"}
     async with httpx.AsyncClient(
