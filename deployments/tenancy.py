@@ -171,7 +171,8 @@ class TenantConfig(Limits):
         default="UTC", description="IANA name of the zone in which periods begin"
     )
     artifact: str | None = Field(
-        default=None, description="name of the artifact that decides; none = as rolled out"
+        default=None,
+        description="name of the artifact that decides; none = as rolled out",
     )
 
     @field_validator("budget_timezone")
