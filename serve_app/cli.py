@@ -11,6 +11,7 @@ from artifacts.errors import BadInput
 from deployments.store.errors import StoreUnavailable
 from serve_app.commands import (
     artifact,
+    artifacts,
     diff,
     evaluate,
     extend,
@@ -49,6 +50,7 @@ def build_cli() -> typer.Typer:
     cli.add_typer(tenants.tenants_commands(), name="tenants")
     cli.add_typer(keys.keys_commands(), name="keys")
     cli.add_typer(usage.usage_commands(), name="usage")
+    cli.add_typer(artifacts.artifacts_commands(), name="artifacts")
     return cli
 
 
