@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT = "default"  # what `artifact` of the configuration names
 GATEWAY = "*"  # the scope of a rollout that is no tenant's; no id of one
-# Beside `default`. A Router holds as many, so what is in use is never pushed out.
+# Beside `default`. A Router holds more, so what is in use is never pushed out.
 MOST_ARTIFACTS = 16
 
 ArtifactName = Annotated[str, Field(pattern="^[A-Za-z0-9._-]{1,64}$")]

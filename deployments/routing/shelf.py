@@ -18,6 +18,8 @@ from deployments.rollout import MOST_ARTIFACTS
 
 logger = logging.getLogger(__name__)
 
+# A name may have been registered anew while queries still name what it was before.
+_CAPACITY = 2 * MOST_ARTIFACTS
 _LOADING = 2  # at a time
 _AGAIN_AFTER_S = 30.0  # one that could not be loaded
 
@@ -37,7 +39,7 @@ class Shelf:
         encoder: EncoderSpec,
         load: Load = load_at,
         *,
-        capacity: int = MOST_ARTIFACTS,
+        capacity: int = _CAPACITY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._encoder = encoder
