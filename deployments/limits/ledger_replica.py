@@ -24,7 +24,7 @@ class LedgerReplica:
     `kept_days`: usage records that are older are deleted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a configuration says to it)
         self,
         url: str,
         password_env: str | None,

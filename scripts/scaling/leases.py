@@ -69,7 +69,7 @@ class Window:
     def _draw(self, replica: int, number: int, now: float) -> int:
         """Reserve what comes in a second, as Holdings does; how many are refused.
 
-        What is at hand is drawn at once, each further slice is asked for by one request.
+        What is at hand is drawn at once; each further slice is asked for once.
         """
         holding = self._held[replica]
         while number:
