@@ -17,11 +17,14 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
+import artifacts
 from artifacts.artifact import RoutingArtifact
 from artifacts.atomic import check_replaceable
 from artifacts.cache import addressed, cached
 from artifacts.remote import NotThere, RemoteFolder
 from artifacts.store import MANIFEST, load_manifest, manifest_of, save
+
+BUNDLED_ARTIFACT = "default"
 
 
 def is_remote(location: str) -> bool:
@@ -38,6 +41,21 @@ def directory_of(location: str) -> Path:
     if is_remote(location):
         return cached(RemoteFolder(location))
     return _local(location).resolve()
+
+
+def artifact_location(artifact: str) -> str:
+    """The path or address that a configuration names; nothing is looked at.
+
+    It is a path, an address, or `default`: the bundled artifact.
+    """
+    if artifact == BUNDLED_ARTIFACT:
+        return str(Path(artifacts.__path__[0]) / "default")
+    return artifact if is_remote(artifact) else str(directory_of(artifact))
+
+
+def artifact_directory(artifact: str) -> Path:
+    """The directory that `artifact` names; what an address holds is fetched."""
+    return directory_of(artifact_location(artifact))
 
 
 def check_destination(location: str) -> None:

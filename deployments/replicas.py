@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from artifacts.encoder import EncoderSpec, load_encoder
-from artifacts.location import directory_of
+from artifacts.location import artifact_directory, directory_of
 from artifacts.manifest import Manifest
 from artifacts.store import ENCODER, load, load_manifest
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
@@ -75,10 +75,10 @@ class RouterReplica:
         self._router = Router(RemoteEmbedder(embedder), load(directory_of(artifact)))
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """`{"artifact": directory or address}`; BadInput if its encoder is not the
-        Embedder's. Requests are answered while it is fetched."""
+        """`{"artifact": directory, address or 'default'}`; BadInput if its encoder is
+        not the Embedder's. Requests are answered while it is fetched."""
         if artifact := user_config.get("artifact"):
-            directory = await asyncio.to_thread(directory_of, artifact)
+            directory = await asyncio.to_thread(artifact_directory, artifact)
             self._router.activate(await asyncio.to_thread(load, directory))
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:

@@ -69,7 +69,7 @@ def _ledger(config: AppConfig) -> Application | None:
         return None
     database = config.database
     return _deployment(LedgerReplica, "Ledger").bind(
-        database.url,
+        database.address(),
         database.password_env,
         config.tenants,
         [*config.cost_tiers],

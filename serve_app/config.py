@@ -1,13 +1,14 @@
 """The configuration of the application: what stands under `args` in the Serve YAML."""
 
-from collections.abc import Collection
-from pathlib import Path
-from typing import Literal
+import os
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-import artifacts
-from artifacts.location import directory_of, is_remote
+from artifacts.location import BUNDLED_ARTIFACT as BUNDLED_ARTIFACT
+from artifacts.location import artifact_directory as artifact_directory
+from artifacts.location import artifact_location as artifact_location
 from deployments.backends.breaker import BreakerConfig
 from deployments.backends.openrouter import OpenRouterConfig, UpstreamConfig
 from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
@@ -23,7 +24,6 @@ from deployments.tenancy import TenantConfig as TenantConfig
 from serve_app.answering.attempts import RetryPolicy
 from serve_app.answering.conversation_memory import ConversationConfig
 
-BUNDLED_ARTIFACT = "default"
 _BACKENDS = ("openrouter", "simulator", "vllm")
 VLLM = "vllm:"  # before the public id: each local model is a backend of its own
 
@@ -33,7 +33,11 @@ class _Frozen(BaseModel):
 
 
 class LiveSettings(_Frozen):
-    """What may change while serving, without restarting a replica."""
+    """What may change while serving, without restarting a replica.
+
+    It stands under `args`, or under the Gateway's `user_config`, whose changes reach
+    the replicas that run.
+    """
 
     catalog: ModelCatalog
     cost_tiers: dict[str, CostTier]
@@ -63,6 +67,8 @@ class LiveSettings(_Frozen):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "LiveSettings":
+        if not self.catalog.models:  # an AppConfig's that has no live settings
+            return self
         known = set(self.catalog.ids)
         _refuse_unknown("hosts", set(self.hosts.values()), set(self.cost_tiers))
         _refuse_unknown("default_model", {self.default_model}, known)
@@ -129,12 +135,19 @@ class Backends(_Frozen):
         default="refuse",
         description="what becomes of openrouter models while its key is not set",
     )
+    deploy: frozenset[str] = Field(
+        default=frozenset(),
+        description="deployed in any case: the backends of a catalog that stands under "
+        "the Gateway's user_config",
+    )
 
     @model_validator(mode="after")
     def _names_are_free(self) -> "Backends":
         for name in self.upstreams:
             if name in _BACKENDS or not name.replace("-", "_").isidentifier():
                 raise ValueError(f"upstreams: {name!r} cannot be a backend's name")
+        # A local model's deployment needs its settings, which stand in the catalog.
+        _refuse_unknown("deploy", self.deploy, set(self.names) - {"vllm"})
         return self
 
     @property
@@ -159,8 +172,12 @@ class UsageConfig(_Frozen):
 class DatabaseConfig(_Frozen):
     """Where tenants, keys, budgets and usage are kept."""
 
-    url: str = Field(
-        description="sqlite:///PATH, ~ and $VARIABLES filled in, or postgresql://USER@HOST/NAME"
+    url: str | None = Field(
+        default=None,
+        description="sqlite:///PATH, ~ and $VARIABLES filled in, or postgresql://USER@HOST/NAME",
+    )
+    url_env: str | None = Field(
+        default=None, description="environment variable with the url, in its place"
     )
     password_env: str | None = Field(
         default=None, description="environment variable with its password"
@@ -168,6 +185,19 @@ class DatabaseConfig(_Frozen):
     usage_kept_days: float | None = Field(
         default=None, gt=0, description="older usage records are deleted; none = never"
     )
+
+    @model_validator(mode="after")
+    def _one_url(self) -> "DatabaseConfig":
+        if (self.url is None) == (self.url_env is None):
+            raise ValueError("either url or url_env")
+        return self
+
+    def address(self, environment: Mapping[str, str] = os.environ) -> str:
+        """The url; ValueError names the variable where it is not set."""
+        url = self.url or environment.get(self.url_env or "")
+        if not url:
+            raise ValueError(f"database.url_env: {self.url_env} is not set")
+        return url
 
 
 class AuthConfig(_Frozen):
@@ -179,8 +209,15 @@ class AuthConfig(_Frozen):
 
 
 class AppConfig(LiveSettings):
-    """Everything that `build_app` needs."""
+    """Everything that `build_app` needs.
 
+    The live settings are all here or none of them; then `user_config` brings them.
+    """
+
+    catalog: ModelCatalog = ModelCatalog.model_construct(models=())
+    cost_tiers: dict[str, CostTier] = {}
+    tenants: tuple[TenantConfig, ...] = ()
+    default_model: str = ""
     artifact: str = Field(
         default=BUNDLED_ARTIFACT,
         description="a directory, an address (s3://, gs://, …), or 'default': bundled",
@@ -196,6 +233,16 @@ class AppConfig(LiveSettings):
         default=None, description="none = tenants of this file only, no budgets"
     )
     auth: AuthConfig = AuthConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_live_or_none(cls, given: object) -> object:
+        fields = LiveSettings.model_fields
+        stated = fields.keys() & given.keys() if isinstance(given, dict) else None
+        for name, field in fields.items() if stated else ():
+            if field.is_required() and name not in (stated or ()):
+                raise ValueError(f"{name}: Field required")
+        return given
 
     @model_validator(mode="after")
     def _usage_is_kept(self) -> "AppConfig":
@@ -215,23 +262,23 @@ class AppConfig(LiveSettings):
         return self
 
     @property
-    def live(self) -> LiveSettings:
-        """The part that may change while serving."""
-        return LiveSettings.model_validate(
-            {name: getattr(self, name) for name in LiveSettings.model_fields}
-        )
+    def live(self) -> dict[str, Any]:
+        """The fields of LiveSettings that stand here: all of them, or none."""
+        if not self.catalog.models:
+            return {}
+        return {name: getattr(self, name) for name in LiveSettings.model_fields}
 
     @property
     def backend_names(self) -> frozenset[str]:
-        """The backends that answer for some model of the catalog."""
-        return frozenset(self.backend_of(spec) for spec in self.catalog.models)
+        """What is deployed: the backends of the catalog, and those named besides."""
+        answering = frozenset(self.backend_of(spec) for spec in self.catalog.models)
+        return answering | {self._stand_in(name) for name in self.backends.deploy}
 
     def backend_of(self, spec: ModelSpec) -> str:
         """Which backend answers for a model: the simulator may stand in."""
-        no_key = not self.backends.openrouter.has_key()
-        if spec.backend == "openrouter" and no_key and self._simulates:
-            return "simulator"
-        return VLLM + spec.id if spec.backend == "vllm" else spec.backend
+        return (
+            VLLM + spec.id if spec.backend == "vllm" else self._stand_in(spec.backend)
+        )
 
     def surfaces_of(self, spec: ModelSpec) -> frozenset[Surface]:
         """OpenAI's paths that a model's backend answers."""
@@ -247,18 +294,9 @@ class AppConfig(LiveSettings):
             return self.backends.openrouter
         return self.backends.upstreams.get(backend)
 
-    @property
-    def _simulates(self) -> bool:
-        return self.backends.without_key == "simulate"
-
-
-def artifact_location(artifact: str) -> str:
-    """The path or address that `artifact` names; nothing is looked at."""
-    if artifact == BUNDLED_ARTIFACT:
-        return str(Path(artifacts.__path__[0]) / "default")
-    return artifact if is_remote(artifact) else str(directory_of(artifact))
-
-
-def artifact_directory(artifact: str) -> Path:
-    """The directory that `artifact` names; what an address holds is fetched."""
-    return directory_of(artifact_location(artifact))
+    def _stand_in(self, backend: str) -> str:
+        simulates = self.backends.without_key == "simulate"
+        no_key = not self.backends.openrouter.has_key()
+        return (
+            "simulator" if backend == "openrouter" and no_key and simulates else backend
+        )

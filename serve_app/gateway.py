@@ -98,11 +98,13 @@ class Gateway:
         self._warnings = {each.tenant: budget_warning(each) for each in budgets}
 
     def apply(self, changes: Mapping[str, Any]) -> None:
-        """Replace parts of the live settings; ValueError leaves all as it was."""
-        current = self._directory.settings
-        fields = LiveSettings.model_fields
-        merged = {name: getattr(current, name) for name in fields} | dict(changes)
-        settings = LiveSettings.model_validate(merged)
+        """Put `changes` over the configured live settings; ValueError leaves all as
+        it was.
+
+        Not over what was applied before: a replica that starts later gets only these.
+        """
+        configured = self._config.live
+        settings = LiveSettings.model_validate({**configured, **changes})
         for spec in settings.catalog.models:
             if self.backend_of(spec) not in self._backends:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"

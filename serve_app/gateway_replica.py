@@ -65,14 +65,21 @@ class GatewayReplica:
         )
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Replace live settings (`tenants`, `cost_tiers`, `catalog`, `default_model`,
-        `artifacts`, `rollout`), each whole."""
+        """Live settings in the place of the configured ones, each field whole."""
         try:
             self._gateway.apply(user_config)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise ValueError(f"user_config: {where}: {first['msg']}") from None
+
+    def check_health(self) -> None:
+        """Serve calls it before the first request, and after `reconfigure`."""
+        if not self._gateway.directory.specs:
+            raise ValueError(
+                "the Gateway has no catalog: it stands under args, or under its"
+                " user_config"
+            )
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve in the replica: no app crosses a process boundary."""

@@ -69,8 +69,9 @@ def serve(
 
 def _keeps_state(config: AppConfig) -> bool:
     """Whether anything of it lies in the state directory."""
-    database = config.database.url if config.database else ""
-    return any(f"${VAR}/" in path for path in (database, config.usage.journal or ""))
+    database = config.database.url if config.database else None
+    paths = (database or "", config.usage.journal or "")
+    return any(f"${VAR}/" in path for path in paths)
 
 
 def _parts(cluster: LocalCluster) -> str:

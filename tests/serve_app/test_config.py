@@ -5,10 +5,12 @@ from pydantic import ValidationError
 
 from artifacts.errors import BadInput
 from serve_app.commands.serve import LOCAL_CONFIG
-from serve_app.config import LiveSettings
+from serve_app.config import AppConfig, DatabaseConfig, LiveSettings
+from serve_app.config_file import IMPORT_PATH
 from serve_app.config_file import app_config as read_app_config
+from serve_app.gateway import Gateway
 from serve_app.launching.serve_config import read_config
-from tests.fakes import CATALOG, app_config, gateway
+from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,79 @@ def test_a_rollout_changes_while_serving_without_a_database():
     choice = made.directory.rollouts.choice(made.directory.settings.tenants[0], str)
     assert choice is not None
     assert choice.deciding[0].location == "/a"
+
+
+LIVE = {
+    "catalog": {"models": CATALOG},
+    "cost_tiers": {"economy": {"alpha": 0.2}},
+    "tenants": [{"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}],
+    "default_model": "large",
+}
+BACKENDS = {"upstreams": {"fake": UPSTREAM}, "deploy": ["fake"]}
+
+
+def serve_yaml(args, live):
+    gateway = {"name": "Gateway", "user_config": live}
+    app = {"import_path": IMPORT_PATH, "args": args, "deployments": [gateway]}
+    return {"applications": [app]}
+
+
+def test_what_user_config_says_is_in_force(tmp_path):
+    config = read_app_config(serve_yaml({"backends": BACKENDS}, LIVE), tmp_path)
+
+    assert config.catalog.ids == ("small", "large", "other")
+    assert config.backend_names == {"fake"}
+
+
+@pytest.mark.parametrize(
+    ("live", "what"),
+    [
+        (LIVE | {"artifact": "x"}, r"user_config\.artifact: not a live setting"),
+        (LIVE | {"cost_tiers": {"a": {}}}, r"user_config\.cost_tiers\.a\.alpha"),
+        ({"cost_tiers": {}}, "catalog: Field required"),
+    ],
+)
+def test_a_mistake_in_user_config_is_named(tmp_path, live, what):
+    with pytest.raises(BadInput, match=what):
+        read_app_config(serve_yaml({"backends": BACKENDS}, live), tmp_path)
+
+
+def test_a_gateway_without_settings_takes_all_of_them_from_user_config(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+    made = Gateway(AppConfig(backends=BACKENDS), FixedRouter(), {"fake": None})
+
+    with pytest.raises(ValidationError, match="catalog"):
+        made.apply({"cost_tiers": {}})
+    made.apply(LIVE)
+
+    assert made.directory.authenticate("Bearer sk-av-t").alpha == 0.5
+
+
+def test_user_config_counts_alone_and_not_with_what_came_before(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+    made = gateway()
+
+    made.apply({"cost_tiers": {"gold": {"alpha": 1}, **LIVE["cost_tiers"]}})
+    made.apply({"tenants": LIVE["tenants"]})
+
+    assert set(made.directory.cost_tiers) == {"economy", "narrow"}
+
+
+@pytest.mark.parametrize("name", ["vllm", "x"])
+def test_only_known_backends_are_deployed(name):
+    with pytest.raises(ValidationError, match=f"deploy: '{name}' is not defined"):
+        AppConfig(backends={"deploy": [name]})
+
+
+@pytest.mark.parametrize("database", [{}, {"url": "u", "url_env": "U"}])
+def test_a_database_has_one_address(database):
+    with pytest.raises(ValidationError, match="either url or url_env"):
+        DatabaseConfig(**database)
+
+
+def test_a_database_s_address_may_stand_in_the_environment():
+    config = DatabaseConfig(url_env="WHERE")
+
+    assert config.address({"WHERE": "sqlite:///a"}) == "sqlite:///a"
+    with pytest.raises(ValueError, match="WHERE is not set"):
+        config.address({})
