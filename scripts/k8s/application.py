@@ -1,0 +1,62 @@
+"""The deployments of the application as `build_app` really makes them."""
+
+import inspect
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from ray.serve._private.build_app import build_app as finalize
+
+from deployments.backends.vllm_deployment import deployment_name
+from serve_app.app import build_app
+from serve_app.config import VLLM, AppConfig
+
+_NAME = "avengers"
+
+
+def deployed(config: AppConfig) -> dict[str, bool]:
+    """Each deployment's name, and whether it takes a `user_config`; ValueError.
+
+    Where vLLM is not installed, deployments of local models are named as they would be,
+    and the rest is built without them.
+    """
+    local = [spec for spec in config.catalog.models if spec.backend == "vllm"]
+    named: dict[str, bool] = {}
+    if local and find_spec("vllm") is None:
+        named = {deployment_name(spec.id): False for spec in local}
+        config = _without_local_models(config)
+    with _addresses(config):
+        built = finalize(build_app(config), name=_NAME)
+    takes = {one.name: _reconfigures(one.func_or_class) for one in built.deployments}
+    return takes | named
+
+
+def _reconfigures(found: object) -> bool:
+    return inspect.isclass(found) and hasattr(found, "reconfigure")
+
+
+def _without_local_models(config: AppConfig) -> AppConfig:
+    names = {VLLM + spec.id for spec in config.catalog.models} & config.backend_names
+    kept = config.model_copy(update=dict(_nothing_live()))
+    backends = kept.backends.model_copy(update={"deploy": config.backend_names - names})
+    return kept.model_copy(update={"backends": backends})
+
+
+def _nothing_live() -> Iterator[tuple[str, object]]:
+    for name in ("catalog", "cost_tiers", "tenants", "default_model"):
+        yield name, AppConfig.model_fields[name].default
+
+
+@contextmanager
+def _addresses(config: AppConfig) -> Iterator[None]:
+    """A database's address, where the environment is to name one."""
+    variable = config.database.url_env if config.database else None
+    if variable is None or variable in os.environ:
+        yield
+        return
+    os.environ[variable] = "sqlite:////nowhere"
+    try:
+        yield
+    finally:
+        del os.environ[variable]

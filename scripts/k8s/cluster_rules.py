@@ -1,0 +1,112 @@
+"""How a RayService is run in production here, beyond what the operator insists on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from scripts.k8s.finding import Finding, Object, named
+from scripts.k8s.rayservice import Group, cluster_of, groups_of, ray_services
+
+_MOST_REPLICAS = 1000  # the CRD's default is 2,147,483,647
+_DEAD = ("serviceUnhealthySecondThreshold", "deploymentUnhealthySecondThreshold")
+# The same for head and workers: Serve's processes on all of them read these.
+_ENV = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    "RAY_worker_niceness": "0",
+    "RAYLLM_ENABLE_REQUEST_PROMPT_LOGS": "0",
+}
+_SAME = ("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", "RAY_USAGE_STATS_ENABLED")
+_PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
+
+
+def check_cluster_rules(manifests: Sequence[Object]) -> Iterator[Finding]:
+    """All RayServices."""
+    for service in ray_services(manifests):
+        yield from _service(service)
+        yield from _cluster(cluster_of(service), named(service))
+        groups = list(groups_of(service))
+        names = [group.name for group in groups]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield Finding(named(service), f"two groups are called {name}")
+        for group in groups:
+            yield from _group(group)
+            yield from _environment(group, head=groups[0])
+
+
+def _service(service: Object) -> Iterator[Finding]:
+    spec, where = service.get("spec") or {}, f"{named(service)} spec"
+    for name in _DEAD:
+        if name in spec:
+            yield Finding(where, f"{name} does nothing any more")
+    if spec.get("excludeHeadPodFromServeSvc") is not True:
+        yield Finding(
+            where, "excludeHeadPodFromServeSvc: true; the head answers nobody"
+        )
+
+
+def _cluster(cluster: Mapping[str, Any], name: str) -> Iterator[Finding]:
+    where = f"{name} spec.rayClusterConfig"
+    if cluster.get("rayVersion") != version("ray"):
+        what = f"rayVersion: {cluster.get('rayVersion')!r}; the code is made for"
+        yield Finding(where, f"{what} {version('ray')}")
+    if not cluster.get("enableInTreeAutoscaling"):
+        yield Finding(where, "enableInTreeAutoscaling: true")
+    options = cluster.get("autoscalerOptions") or {}
+    if options.get("version") != "v2":
+        yield Finding(where, "autoscalerOptions.version: v2 must be written")
+    if not options.get("resources"):
+        what = "autoscalerOptions.resources: the default of 512Mi is too little"
+        yield Finding(where, what)
+    auth = cluster.get("authOptions") or {}
+    if auth.get("mode") != "token" or not auth.get("secretName"):
+        what = "authOptions: mode: token and a secretName must be written"
+        yield Finding(where, what)
+    storage = cluster.get("gcsFaultToleranceOptions") or {}
+    if storage.get("backend", "redis") != "redis" or not storage.get("redisAddress"):
+        yield Finding(where, "gcsFaultToleranceOptions: backend redis and its address")
+    if "externalStorageNamespace" in storage:
+        what = "externalStorageNamespace: two clusters of an upgrade would share it"
+        yield Finding(where, what)
+
+
+def _group(group: Group) -> Iterator[Finding]:
+    yield from _start_params(group)
+    if not group.is_head:
+        yield from _bounds(group)
+    for container in group.containers:
+        for probe in _PROBES:
+            if probe in container:
+                what = f"{container.get('name')}.{probe}: the operator injects its own"
+                yield Finding(group.where, what)
+
+
+def _start_params(group: Group) -> Iterator[Finding]:
+    where, params = group.where, group.params
+    for key, value in params.items():
+        if not isinstance(value, str):
+            yield Finding(where, f"rayStartParams.{key}: {value!r} is not a string")
+    if group.is_head and params.get("num-cpus") != "0":
+        yield Finding(where, 'rayStartParams.num-cpus: "0"; nothing runs on the head')
+    if not 0 < int(params.get("object-store-memory", 0)) < group.limit("memory"):
+        what = "rayStartParams.object-store-memory must be stated, below the memory"
+        yield Finding(where, what)
+
+
+def _bounds(group: Group) -> Iterator[Finding]:
+    for name in ("replicas", "minReplicas", "maxReplicas"):
+        if name not in group.spec:
+            yield Finding(group.where, f"{name} must be written")
+    most = group.spec.get("maxReplicas", 0)
+    if most > _MOST_REPLICAS:
+        yield Finding(group.where, f"maxReplicas: {most} is no bound")
+
+
+def _environment(group: Group, *, head: Group) -> Iterator[Finding]:
+    for name, value in _ENV.items():
+        if group.env.get(name) != value:
+            yield Finding(group.where, f"the variable {name} must be {value!r}")
+    for name in _SAME:
+        if group.env.get(name) != head.env.get(name):
+            yield Finding(group.where, f"the variable {name} must be as the head's")

@@ -1,0 +1,120 @@
+"""The Serve config in a RayService: Ray's schema, our configuration, deployments."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from artifacts.errors import BadInput
+from scripts.k8s.application import deployed
+from scripts.k8s.finding import Finding, Object, named
+from scripts.k8s.rayservice import Group, groups_of, ray_services, serve_config_of
+from scripts.k8s.serve_schema import schema_findings
+from scripts.k8s.time_rules import check_times
+from serve_app.config import AppConfig
+from serve_app.config_file import IMPORT_PATH, app_config
+
+_SECRET = re.compile(r"sk-[A-Za-z0-9-]{8,}|://[^/\s:@]+:[^/\s@]+@")
+
+
+def check_serve_configs(manifests: Sequence[Object]) -> Iterator[Finding]:
+    """That of each RayService."""
+    for service in ray_services(manifests):
+        where = f"{named(service)} serveConfigV2"
+        config = serve_config_of(service)
+        if config is None:
+            yield Finding(where, "it is not a mapping in YAML")
+            continue
+        if _SECRET.search(service["spec"]["serveConfigV2"]):
+            yield Finding(where, "a secret in plain text does not belong here")
+        for path, what in schema_findings(config):
+            yield Finding(f"{where} {path}", what)
+        yield from _addresses(where, config)
+        yield from _applications(service, config, manifests)
+
+
+def _addresses(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
+    if config.get("proxy_location") != "EveryNode":
+        what = "proxy_location: EveryNode; with another no worker becomes ready"
+        yield Finding(where, what)
+    http = config.get("http_options") or {}
+    if http.get("host") != "0.0.0.0" or http.get("port", 8000) != 8000:
+        yield Finding(where, "http_options: host 0.0.0.0 and port 8000")
+    for app in config.get("applications") or ():
+        if app.get("runtime_env"):
+            yield Finding(
+                f"{where} {app.get('name')}", "runtime_env: the image has it all"
+            )
+
+
+def _applications(
+    service: Object, config: Mapping[str, Any], manifests: Sequence[Object]
+) -> Iterator[Finding]:
+    where = f"{named(service)} serveConfigV2"
+    ours = [
+        app
+        for app in config.get("applications") or ()
+        if app.get("import_path") == IMPORT_PATH
+    ]
+    if len(ours) != 1:
+        yield Finding(where, f"one application has the import_path {IMPORT_PATH}")
+        return
+    try:
+        checked = app_config(config, Path(where))
+    except BadInput as error:
+        yield Finding(where, str(error).removeprefix(f"{Path(where)}: "))
+        return
+    yield from _deployments(where, ours[0], checked)
+    yield from _placeable(where, ours[0], list(groups_of(service)))
+    yield from check_times(service, checked, manifests)
+
+
+def _deployments(
+    where: str, app: Mapping[str, Any], config: AppConfig
+) -> Iterator[Finding]:
+    """Against the application as it is really built from these `args`."""
+    try:
+        built = deployed(AppConfig.model_validate(app.get("args") or {}))
+    except ValueError as error:
+        yield Finding(where, f"the application cannot be built: {error}")
+        return
+    stated = [str(one.get("name")) for one in app.get("deployments") or ()]
+    for name in sorted({name for name in stated if stated.count(name) > 1}):
+        yield Finding(f"{where} {name}", "the deployment is listed twice")
+    for one in app.get("deployments") or ():
+        name = str(one.get("name"))
+        if name not in built:
+            known = ", ".join(sorted(built))
+            yield Finding(f"{where} {name}", f"no such deployment; there are {known}")
+        elif one.get("user_config") is not None and not built[name]:
+            yield Finding(f"{where} {name}", "it takes no user_config")
+    names = {config.backend_of(spec) for spec in config.catalog.models}
+    for name in sorted(names - AppConfig.model_validate(app["args"]).backend_names):
+        what = (
+            f"the catalog's backend {name!r} is not deployed; see args.backends.deploy"
+        )
+        yield Finding(where, what)
+
+
+def _placeable(
+    where: str, app: Mapping[str, Any], groups: Sequence[Group]
+) -> Iterator[Finding]:
+    """Each replica fits into some pod; one that fits into none waits for ever."""
+    workers = [group for group in groups if not group.is_head]
+    for one in app.get("deployments") or ():
+        options = one.get("ray_actor_options") or {}
+        cpus, gpus = options.get("num_cpus", 0), options.get("num_gpus", 0)
+        if not any(_cpus(g) >= cpus and _gpus(g) >= gpus for g in workers):
+            what = (
+                f"a replica asks for {cpus:g} CPUs and {gpus:g} GPUs; no group has that"
+            )
+            yield Finding(f"{where} {one.get('name')}", what)
+
+
+def _cpus(group: Group) -> float:
+    stated = group.params.get("num-cpus")
+    return float(stated) if stated is not None else group.limit("cpu")
+
+
+def _gpus(group: Group) -> float:
+    return group.limit("nvidia.com/gpu")

@@ -1,0 +1,87 @@
+"""The times that must follow one another so that no stream is cut.
+
+longest answer ≤ Gateway's and backends' graceful_shutdown_timeout_s ≤ Ray's drain of a node
+< terminationGracePeriodSeconds; longest answer ≤ rayClusterDeletionDelaySeconds; and what
+stands in front does not give up before.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from scripts.k8s.finding import Finding, Object, named
+from scripts.k8s.rayservice import groups_of, ray_services, serve_config_of
+from serve_app.config import AppConfig
+from serve_app.config_file import IMPORT_PATH
+
+_DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
+_STOP = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
+_STREAMING = ("Gateway", "OpenRouterBackend", "VLLMBackend")
+_NGINX = "nginx.ingress.kubernetes.io/proxy-read-timeout"
+
+
+def check_times(
+    service: Object, config: AppConfig, manifests: Sequence[Object]
+) -> Iterator[Finding]:
+    """One RayService whose application's configuration is `config`."""
+    answer_s = max(spec.timeouts.total_s for spec in config.catalog.models)
+    yield from _shutdown(service, answer_s)
+    for group in groups_of(service):
+        drain_s = float(group.env.get(_DRAIN) or 30)
+        stop_s = float(group.env.get(_STOP) or 120)
+        grace_s = group.pod.get("terminationGracePeriodSeconds", 30)
+        if not answer_s <= drain_s < grace_s:
+            what = f"an answer takes {answer_s:g} s, {_DRAIN} is {drain_s:g}"
+            yield Finding(
+                group.where, f"{what}, terminationGracePeriodSeconds {grace_s}"
+            )
+        if stop_s < answer_s:
+            yield Finding(
+                group.where, f"{_STOP} {stop_s:g} cuts answers of {answer_s:g}"
+            )
+    delay_s = (service.get("spec") or {}).get("rayClusterDeletionDelaySeconds", 60)
+    if delay_s < answer_s:
+        what = (
+            f"rayClusterDeletionDelaySeconds {delay_s} cuts answers of {answer_s:g} s"
+        )
+        yield Finding(f"{named(service)} spec", what)
+    if len(ray_services(manifests)) == 1 or service["metadata"]["name"] == "avengers":
+        yield from _in_front(manifests, answer_s)
+
+
+def _shutdown(service: Object, answer_s: float) -> Iterator[Finding]:
+    for deployment in _deployments(service):
+        name = str(deployment.get("name"))
+        own = name.partition(":")[0]
+        timeout_s = deployment.get("graceful_shutdown_timeout_s", 20)
+        # A local model's own `timeouts` differ: the longest counts for the Gateway.
+        if own in _STREAMING[:2] and timeout_s < answer_s:
+            what = f"graceful_shutdown_timeout_s {timeout_s} cuts answers of {answer_s:g} s"
+            yield Finding(f"{named(service)} serveConfigV2 {name}", what)
+
+
+def _deployments(service: Object) -> list[dict[str, Any]]:
+    config = serve_config_of(service) or {}
+    for app in config.get("applications") or ():
+        if app.get("import_path") == IMPORT_PATH:
+            return list(app.get("deployments") or ())
+    return []
+
+
+def _in_front(manifests: Sequence[Object], answer_s: float) -> Iterator[Finding]:
+    for manifest in manifests:
+        spec = manifest.get("spec") or {}
+        if manifest.get("kind") == "HTTPRoute":
+            for rule in spec.get("rules") or ():
+                for name, value in (rule.get("timeouts") or {}).items():
+                    seconds = float(str(value).removesuffix("s"))
+                    if 0 < seconds < answer_s:
+                        what = f"timeouts.{name} {value} cuts answers of {answer_s:g} s"
+                        yield Finding(named(manifest), what)
+                if not rule.get("timeouts"):
+                    yield Finding(named(manifest), "timeouts must be written")
+        if manifest.get("kind") == "Ingress":
+            annotations = manifest["metadata"].get("annotations") or {}
+            if float(annotations.get(_NGINX, 60)) < answer_s:
+                yield Finding(
+                    named(manifest), f"{_NGINX} cuts answers of {answer_s:g} s"
+                )
