@@ -1,11 +1,11 @@
 """The times that must follow one another so that no stream is cut.
 
-longest answer ≤ Gateway's and backends' graceful_shutdown_timeout_s ≤ Ray's drain of a node
-< terminationGracePeriodSeconds; longest answer ≤ rayClusterDeletionDelaySeconds; and what
-stands in front does not give up before.
+longest answer ≤ graceful_shutdown_timeout_s of Gateway and backends; longest answer ≤
+Ray's drain of a node < terminationGracePeriodSeconds; longest answer ≤
+rayClusterDeletionDelaySeconds; and what stands in front does not give up before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scripts.k8s.finding import Finding, Object, named
@@ -55,8 +55,9 @@ def _shutdown(service: Object, answer_s: float) -> Iterator[Finding]:
         timeout_s = deployment.get("graceful_shutdown_timeout_s", 20)
         # A local model's own `timeouts` differ: the longest counts for the Gateway.
         if own in _STREAMING[:2] and timeout_s < answer_s:
-            what = f"graceful_shutdown_timeout_s {timeout_s} cuts answers of {answer_s:g} s"
-            yield Finding(f"{named(service)} serveConfigV2 {name}", what)
+            what = f"graceful_shutdown_timeout_s {timeout_s} cuts answers"
+            where = f"{named(service)} serveConfigV2 {name}"
+            yield Finding(where, f"{what} of {answer_s:g} s")
 
 
 def _deployments(service: Object) -> list[dict[str, Any]]:
@@ -69,19 +70,23 @@ def _deployments(service: Object) -> list[dict[str, Any]]:
 
 def _in_front(manifests: Sequence[Object], answer_s: float) -> Iterator[Finding]:
     for manifest in manifests:
-        spec = manifest.get("spec") or {}
         if manifest.get("kind") == "HTTPRoute":
-            for rule in spec.get("rules") or ():
-                for name, value in (rule.get("timeouts") or {}).items():
-                    seconds = float(str(value).removesuffix("s"))
-                    if 0 < seconds < answer_s:
-                        what = f"timeouts.{name} {value} cuts answers of {answer_s:g} s"
-                        yield Finding(named(manifest), what)
-                if not rule.get("timeouts"):
-                    yield Finding(named(manifest), "timeouts must be written")
+            for rule in manifest["spec"].get("rules") or ():
+                yield from _patience(manifest, rule.get("timeouts") or {}, answer_s)
         if manifest.get("kind") == "Ingress":
             annotations = manifest["metadata"].get("annotations") or {}
             if float(annotations.get(_NGINX, 60)) < answer_s:
-                yield Finding(
-                    named(manifest), f"{_NGINX} cuts answers of {answer_s:g} s"
-                )
+                what = f"{_NGINX} cuts answers of {answer_s:g} s"
+                yield Finding(named(manifest), what)
+
+
+def _patience(
+    route: Object, timeouts: Mapping[str, str], answer_s: float
+) -> Iterator[Finding]:
+    if not timeouts:
+        yield Finding(named(route), "timeouts must be written")
+    for name, value in timeouts.items():
+        seconds = float(value.removesuffix("s"))
+        if 0 < seconds < answer_s:
+            what = f"timeouts.{name} {value} cuts answers of {answer_s:g} s"
+            yield Finding(named(route), what)

@@ -20,8 +20,8 @@ def files(folder: str) -> list[Path]:
 def manifests_of(file: Path) -> str:
     """The production overlay with what the file changes.
 
-    `patch` goes to `target` (the RayService unless stated), `serve` to its Serve config;
-    `drop` and `add` are objects; `text` changes the render itself.
+    `patch` goes to `target` (the RayService unless stated), `serve` to its Serve
+    config; `drop` and `add` are objects; `text` changes the render itself.
     """
     variant = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     text = golden("prod").read_text(encoding="utf-8")
