@@ -58,6 +58,11 @@ def edits(directory: Path) -> list[Edit]:
             check=lambda graph: len(graph.replicas()["Gateway"]) == 3,
         ),
         Edit(
+            "other bounds (Router.autoscaling_config)",
+            _bounds,
+            check=lambda graph: len(graph.replicas()["Router"]) == 2,
+        ),
+        Edit(
             "max_ongoing_requests (Gateway)",
             lambda config: _set(config, "Gateway", max_ongoing_requests=300),
         ),
@@ -85,6 +90,11 @@ def _tenant_and_price(config: Config) -> None:
         {"id": "other", "cost_tier": "quality", "keys": [{"env": "AVENGERS_OTHER_KEY"}]}
     )
     live["catalog"]["models"][0]["price"]["input_usd_per_token"] = 0.0000009
+
+
+def _bounds(config: Config) -> None:
+    scaling = deployment(config, "Router")["autoscaling_config"]
+    scaling |= {"min_replicas": 2, "max_replicas": 2}
 
 
 def _limits(config: Config) -> None:

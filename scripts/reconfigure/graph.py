@@ -42,12 +42,21 @@ def local(source: Path, *, upstream: str, directory: Path) -> Config:
     # What is measured is whether requests fail, not whether this machine is fast.
     app["args"]["limits"]["route_timeout_s"] = 20
     for deployment in app["deployments"]:
-        if deployment.pop("autoscaling_config", None):
-            deployment["num_replicas"] = 2 if deployment["name"] == "Gateway" else 1
+        if "autoscaling_config" in deployment:
+            _few(deployment)
         deployment["ray_actor_options"] = {"num_cpus": 0.1}
         if "graceful_shutdown_timeout_s" in deployment:
             deployment["graceful_shutdown_timeout_s"] = 30
     return config
+
+
+def _few(deployment: Config) -> None:
+    """The Router keeps its autoscaling, which one of the edits is about."""
+    if deployment["name"] == "Router":
+        deployment["autoscaling_config"] |= {"min_replicas": 1, "max_replicas": 1}
+        return
+    del deployment["autoscaling_config"]
+    deployment["num_replicas"] = 2 if deployment["name"] == "Gateway" else 1
 
 
 def deployment(config: Config, name: str) -> Config:

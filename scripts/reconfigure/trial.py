@@ -55,12 +55,12 @@ def attempt(graph: Graph, edit: Edit, load: Load) -> Result:
     outcomes = load.since(began, ended)
     return Result(
         edit=edit,
-        restarted=_gone(before, after),
+        restarted=gone(before, after),
         requests=len(outcomes),
-        streams_across=_across(outcomes, began),
+        streams_across=streams_across(outcomes, began),
         failed=failures(outcomes),
         effect_s=_effect(edit, outcomes, began),
-        settled=_settled(edit, load.since(in_force, ended)),
+        settled=settled(edit, load.since(in_force, ended)),
         checked=checked,
         error=error,
     )
@@ -75,7 +75,7 @@ def _nothing(config: Config) -> None:
     """Changes nothing."""
 
 
-def _gone(before: Replicas, after: Replicas) -> frozenset[str]:
+def gone(before: Replicas, after: Replicas) -> frozenset[str]:
     """Deployments of which a replica is not there any more, or has another process."""
     return frozenset(
         name
@@ -84,7 +84,7 @@ def _gone(before: Replicas, after: Replicas) -> frozenset[str]:
     )
 
 
-def _across(outcomes: list[Outcome] | tuple[Outcome, ...], moment: float) -> int:
+def streams_across(outcomes: list[Outcome] | tuple[Outcome, ...], moment: float) -> int:
     return sum(one.stream and one.began < moment < one.ended for one in outcomes)
 
 
@@ -103,7 +103,7 @@ def _effect(edit: Edit, outcomes: list[Outcome], began: float) -> float | None:
     return min(seen, default=None)
 
 
-def _settled(edit: Edit, outcomes: list[Outcome]) -> bool:
+def settled(edit: Edit, outcomes: list[Outcome]) -> bool:
     """Once an answer is under the edit, each that is asked for afterwards is, too.
 
     Not for those that were under way: replicas take a config one after the other.
