@@ -52,6 +52,10 @@ class Ledger:
         self._version = 0
         self._sent: dict[int, Snapshot] = {}  # by version, the latest
 
+    def configure(self, tiers: Collection[str]) -> None:
+        """The configuration defines these cost tiers from now on."""
+        self._accounts.configure(tiers)
+
     async def open(self, *, patience_s: float = 30.0) -> None:
         """Wait for the database; StoreUnavailable if it does not come."""
         await self._database.open(patience_s=patience_s)

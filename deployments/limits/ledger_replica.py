@@ -36,10 +36,21 @@ class LedgerReplica:
         password = os.environ[password_env] if password_env else None
         database = Database(url, password=password)
         self._ledger = Ledger(database, configured, tiers, artifacts)
+        self._configured_tiers = tiers
         self._opening = asyncio.Lock()
         self._is_open = False
         self._kept_days = kept_days
         self._retaining: asyncio.Task[None] | None = None
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """`{"cost_tiers": …}` as the Gateway's, of which the names count here.
+
+        The Gateways tell of changed tenants themselves.
+        """
+        for name in user_config.keys() - {"cost_tiers"}:
+            raise ValueError(f"user_config: {name}: not a setting of the Ledger")
+        tiers = user_config.get("cost_tiers", self._configured_tiers)
+        self._ledger.configure([*tiers])
 
     async def check_health(self) -> None:
         """Serve calls it from the start: the database is opened by the first call."""

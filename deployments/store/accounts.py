@@ -51,6 +51,10 @@ class Accounts:
         self._clock = clock
         self._known = State()
 
+    def configure(self, tiers: Collection[str]) -> None:
+        """The configuration defines other cost tiers from now on."""
+        self._configured = frozenset(tiers)
+
     async def version(self) -> int:
         """Grows with each change; at least 1."""
         async with self._database.reading() as connection:

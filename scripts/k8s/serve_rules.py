@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from artifacts.errors import BadInput
@@ -65,7 +66,9 @@ def _applications(
         yield Finding(where, str(error).removeprefix(f"{Path(where)}: "))
         return
     yield from _deployments(where, ours[0], checked)
-    yield from _placeable(where, ours[0], list(groups_of(service)))
+    groups = [group for group in groups_of(service) if not group.is_head]
+    yield from _placeable(where, ours[0], groups)
+    yield from _kept(where, checked, groups)
     yield from check_times(service, checked, manifests)
 
 
@@ -88,6 +91,7 @@ def _deployments(
             yield Finding(f"{where} {name}", f"no such deployment; there are {known}")
         elif one.get("user_config") is not None and not built[name]:
             yield Finding(f"{where} {name}", "it takes no user_config")
+    yield from _same_tiers(where, app)
     names = {config.backend_of(spec) for spec in config.catalog.models}
     for name in sorted(names - AppConfig.model_validate(app["args"]).backend_names):
         what = (
@@ -96,19 +100,45 @@ def _deployments(
         yield Finding(where, what)
 
 
+def _same_tiers(where: str, app: Mapping[str, Any]) -> Iterator[Finding]:
+    configs = {
+        str(one.get("name")): one.get("user_config") or {}
+        for one in app.get("deployments") or ()
+    }
+    tiers = configs.get("Gateway", {}).get("cost_tiers")
+    if tiers is not None and configs.get("Ledger", {"cost_tiers": tiers}) != {
+        "cost_tiers": tiers
+    }:
+        what = "user_config.cost_tiers must be the Gateway's"
+        yield Finding(f"{where} Ledger", what)
+
+
 def _placeable(
     where: str, app: Mapping[str, Any], groups: Sequence[Group]
 ) -> Iterator[Finding]:
     """Each replica fits into some pod; one that fits into none waits for ever."""
-    workers = [group for group in groups if not group.is_head]
     for one in app.get("deployments") or ():
         options = one.get("ray_actor_options") or {}
         cpus, gpus = options.get("num_cpus", 0), options.get("num_gpus", 0)
-        if not any(_cpus(g) >= cpus and _gpus(g) >= gpus for g in workers):
+        if not any(_cpus(g) >= cpus and _gpus(g) >= gpus for g in groups):
             what = (
                 f"a replica asks for {cpus:g} CPUs and {gpus:g} GPUs; no group has that"
             )
             yield Finding(f"{where} {one.get('name')}", what)
+
+
+def _kept(where: str, config: AppConfig, groups: Sequence[Group]) -> Iterator[Finding]:
+    """Where records and tenants lie: a volume, a server; not a container's own disk."""
+    url = (config.database.url if config.database else None) or ""
+    if url.startswith("sqlite"):
+        yield Finding(where, "database: SQLite's file would be lost with its pod")
+    for group in groups if config.usage.journal else ():
+        variables = {name: value or "" for name, value in group.env.items()}
+        journal = Template(config.usage.journal or "").safe_substitute(variables)
+        mounts = group.containers[0].get("volumeMounts") or ()
+        places = [one["mountPath"] for one in mounts if not one.get("readOnly")]
+        if not any(journal.startswith(f"{place}/") for place in places):
+            yield Finding(group.where, f"the journal {journal} is on no volume")
 
 
 def _cpus(group: Group) -> float:

@@ -53,9 +53,7 @@ def test_a_replica_with_another_process_is_gone() -> None:
 
 
 def test_answers_that_were_under_way_may_still_be_of_the_old_config() -> None:
-    assert settled(
-        EDIT, [outcome(0, 2, 0.5), outcome(1, 1.5, 0.9), outcome(3, 4, 0.9)]
-    )
+    assert settled(EDIT, [outcome(0, 2, 0.5), outcome(1, 1.5, 0.9), outcome(3, 4, 0.9)])
     assert not settled(EDIT, [outcome(0, 1, 0.9), outcome(2, 3, 0.5)])
 
 

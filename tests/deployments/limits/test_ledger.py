@@ -196,3 +196,13 @@ async def test_without_its_database_limits_go_on_and_budgets_wait(tmp_path):
 
     assert await leased(ledger, 8.0) == 8.0, "nothing was leased that was not written"
     await database.close()
+
+
+async def test_tiers_of_the_configuration_change_while_it_runs(ledger) -> None:
+    gold = tenant("g", cost_tier="gold", alpha=None)
+    with pytest.raises(InvalidRequest, match="gold"):
+        await ledger.put_tenant(gold)
+
+    ledger.configure(["gold"])
+
+    assert await ledger.put_tenant(gold)
