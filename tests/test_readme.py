@@ -10,7 +10,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_every_file_that_is_named_exists():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    scripts = re.findall(r"\bscripts/[a-z/-]+[a-z]", README)
+    scripts = re.findall(r"\bscripts/[a-z0-9/-]+[a-z0-9]", README)
 
     for path in {*links, *scripts}:
         assert (ROOT / path).exists(), path

@@ -135,7 +135,7 @@ def _kept(where: str, config: AppConfig, groups: Sequence[Group]) -> Iterator[Fi
     for group in groups if config.usage.journal else ():
         variables = {name: value or "" for name, value in group.env.items()}
         journal = Template(config.usage.journal or "").safe_substitute(variables)
-        mounts = group.containers[0].get("volumeMounts") or ()
+        mounts = [m for one in group.containers for m in one.get("volumeMounts") or ()]
         places = [one["mountPath"] for one in mounts if not one.get("readOnly")]
         if not any(journal.startswith(f"{place}/") for place in places):
             yield Finding(group.where, f"the journal {journal} is on no volume")
