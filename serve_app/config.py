@@ -180,7 +180,8 @@ class DatabaseConfig(_Frozen):
         default=None, description="environment variable with the url, in its place"
     )
     password_env: str | None = Field(
-        default=None, description="environment variable with its password"
+        default=None,
+        description="environment variable with its password; SQLite needs none",
     )
     usage_kept_days: float | None = Field(
         default=None, gt=0, description="older usage records are deleted; none = never"

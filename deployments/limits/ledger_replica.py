@@ -10,6 +10,7 @@ from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import LedgerLike
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
+from deployments.store.location import is_sqlite, parse_url
 from deployments.tenancy import TenantConfig
 
 # Serve starts a replica that fails three times before it gives a deployment up.
@@ -33,7 +34,9 @@ class LedgerReplica:
         kept_days: float | None = None,
         artifacts: Mapping[str, str] | None = None,
     ) -> None:
-        password = os.environ[password_env] if password_env else None
+        # A file has none: so one configuration serves a laptop and a cluster.
+        needed = password_env is not None and not is_sqlite(parse_url(url))
+        password = os.environ[str(password_env)] if needed else None
         database = Database(url, password=password)
         self._ledger = Ledger(database, configured, tiers, artifacts)
         self._configured_tiers = tiers

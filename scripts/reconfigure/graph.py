@@ -150,7 +150,6 @@ def running(upstream: str, *, source: Path = SOURCE) -> Iterator[Graph]:
             "OPENROUTER_API_KEY": "sk-or-local",
             "AVENGERS_OTHER_KEY": OTHER_KEY,
             "AVENGERS_DATABASE_URL": f"sqlite:///{directory / 'avengers.db'}",
-            "AVENGERS_DATABASE_PASSWORD": "none",
         }
         arguments = ("--config", str(path), "--host", "127.0.0.1", "--dashboard")
         with served(*arguments, environment=variables) as graph:
