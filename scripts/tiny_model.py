@@ -52,7 +52,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0) -> Path:
     )
 
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_byte_pairs(),
+        tokenizer_object=byte_pairs(),
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         additional_special_tokens=["<|im_start|>", "<|im_end|>"],
@@ -87,7 +87,7 @@ def make_tiny_model(directory: Path, *, seed: int = 0) -> Path:
     return directory
 
 
-def _byte_pairs():  # type: ignore[no-untyped-def]  # tokenizers has no stubs
+def byte_pairs():  # type: ignore[no-untyped-def]  # tokenizers has no stubs
     """A byte-level BPE of this repository's own text: any input has tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 

@@ -33,8 +33,29 @@ def tiny_config(model: Path) -> dict[str, Any]:
     }
 
 
-def tiny_application(model: Path, port: int) -> dict[str, Any]:
-    """A Serve configuration of the whole graph, with the tiny model alone."""
+def vllm_embedder() -> dict[str, Any]:
+    """The `embedder` section that has the artifact's encoder run in vLLM too.
+
+    Batches so small that long texts are read in several steps.
+    """
+    return {
+        "engine": "vllm",
+        "device": "cpu",
+        "max_batch_tokens": 48,
+        "vllm": {
+            "environment": ENVIRONMENT,
+            "engine": {"enforce_eager": True, "max_num_seqs": 16},
+        },
+    }
+
+
+def tiny_application(
+    model: Path, port: int, *, artifact: Path | None = None
+) -> dict[str, Any]:
+    """A Serve configuration of the whole graph, with the tiny model alone.
+
+    `artifact`: one of `scripts.tiny_artifact`, whose encoder then runs in vLLM.
+    """
     entry = {
         "id": MODEL,
         "backend": "vllm",
@@ -44,12 +65,14 @@ def tiny_application(model: Path, port: int) -> dict[str, Any]:
         "capabilities": ["tools", "json_schema", "reasoning"],
         "vllm": tiny_config(model),
     }
-    args = {
+    args: dict[str, Any] = {
         "catalog": {"models": [entry]},
         "cost_tiers": {"balanced": {"alpha": 0.5}},
         "default_model": MODEL,
         "tenants": [{"id": "dev", "cost_tier": "balanced", "keys": [{"env": KEY_ENV}]}],
     }
+    if artifact is not None:
+        args |= {"artifact": str(artifact), "embedder": vllm_embedder()}
     return {
         "proxy_location": "EveryNode",
         "http_options": {"host": "127.0.0.1", "port": port},

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
-from ray.serve.llm.openai_api_models import EmbeddingCompletionRequest, ErrorResponse
+from ray.serve.llm.openai_api_models import EmbeddingRequest, ErrorResponse
 
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
@@ -43,6 +44,8 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
         pooled = PooledEncoder(encoder, tokenizer, self._pooled)
         self._spec = encoder
         self._tokens = EncoderTokens(encoder, tokenizer)
+        # A union of requests for texts and for chats: this tells which it is.
+        self._request = TypeAdapter(EmbeddingRequest)
         self._embedder = Embedder(pooled, cache_size=config.cache_size)
         # Better here than in the first request; and the dimension is checked.
         await pooled.vector("warm-up")
@@ -62,9 +65,8 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
 
     async def _pooled(self, ids: TokenIds) -> Vector:
         # base64: thousands of floats as JSON would cost more than their tokens.
-        request = EmbeddingCompletionRequest(
-            model=self._spec.id, input=ids, encoding_format="base64"
-        )
+        asked = {"model": self._spec.id, "input": ids, "encoding_format": "base64"}
+        request = self._request.validate_python(asked)
         async with aclosing(await self.embeddings(request)) as answers:
             answer = await anext(answers)
         if isinstance(answer, ErrorResponse):

@@ -27,6 +27,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model
 
 
+@pytest.fixture(scope="session")
+def tiny_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifact with a tiny Qwen3 embedder that reads 64 tokens."""
+    artifact = tmp_path_factory.mktemp("tiny-artifact") / "artifact"
+    command = [sys.executable, "-m", "scripts.tiny_artifact", str(artifact)]
+    subprocess.run([*command, "--models", MODEL], check=True, timeout=START_S)
+    return artifact
+
+
 @dataclass(frozen=True)
 class Served:
     """The running graph: its address, and a way to the backend past the Gateway."""
@@ -39,10 +48,16 @@ class Served:
 
         return serve.get_deployment_handle(deployment_name(MODEL), APPLICATION)
 
+    def embedder(self) -> Any:
+        """The handle of the Embedder, which vLLM runs."""
+        from ray import serve
+
+        return serve.get_deployment_handle("Embedder", APPLICATION)
+
 
 @pytest.fixture(scope="session")
-def served(tiny_model: Path) -> Iterator[Served]:
-    """The whole graph with the tiny model, on Ray started from this process."""
+def served(tiny_model: Path, tiny_artifact: Path) -> Iterator[Served]:
+    """The whole graph with the tiny models, on Ray started from this process."""
     # Not before here: Ray reads its settings when it is imported, and it warns.
     from serve_app.launching.launch import local_cluster
 
@@ -51,6 +66,7 @@ def served(tiny_model: Path) -> Iterator[Served]:
         port = probe.getsockname()[1]
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(KEY_ENV, KEY)
-        with local_cluster(tiny_application(tiny_model, port)) as cluster:
+        graph = tiny_application(tiny_model, port, artifact=tiny_artifact)
+        with local_cluster(graph) as cluster:
             cluster.wait_until_ready(START_S)
             yield Served(cluster.url)
