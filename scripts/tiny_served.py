@@ -34,14 +34,11 @@ def tiny_config(model: Path) -> dict[str, Any]:
 
 
 def vllm_embedder() -> dict[str, Any]:
-    """The `embedder` section that has the artifact's encoder run in vLLM too.
-
-    Batches so small that long texts are read in several steps.
-    """
+    """The `embedder` section that has the artifact's encoder run in vLLM too."""
     return {
         "engine": "vllm",
         "device": "cpu",
-        "max_batch_tokens": 48,
+        "max_batch_tokens": 160,
         "vllm": {
             "environment": ENVIRONMENT,
             "engine": {"enforce_eager": True, "max_num_seqs": 16},

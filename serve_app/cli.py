@@ -13,6 +13,7 @@ from serve_app.commands import (
     artifact,
     artifacts,
     diff,
+    drift,
     evaluate,
     extend,
     importing,
@@ -46,6 +47,7 @@ def build_cli() -> typer.Typer:
         diff.diff,
     ):
         cli.command()(command)
+    cli.command("drift")(drift.check_drift)
     cli.command("import")(importing.import_records)
     cli.add_typer(tenants.tenants_commands(), name="tenants")
     cli.add_typer(keys.keys_commands(), name="keys")

@@ -18,6 +18,7 @@ _OURS = frozenset(
         "convert",
         "dtype",
         "max_model_len",
+        "enable_chunked_prefill",
         "max_num_batched_tokens",
         "enable_log_requests",
     }
@@ -68,7 +69,9 @@ class EmbedderConfig(_Frozen):
     )
     threads: int = Field(default=1, ge=1, description="of an encoder in ONNX")
     max_batch_tokens: int = Field(
-        default=4096, ge=1, description="of one batch, padding included"
+        default=4096,
+        ge=1,
+        description="of one batch, padding included; with vllm at least the window",
     )
     cache_size: int = Field(default=10_000, ge=0, description="texts")
     vllm: VLLMEmbedderConfig | None = Field(

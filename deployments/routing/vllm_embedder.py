@@ -34,14 +34,7 @@ def llm_options(spec: EncoderSpec, config: EmbedderConfig) -> dict[str, Any]:
         raise EncoderMismatch(f"the artifact's encoder {spec.id!r} {what}")
     own = config.vllm or _NOTHING
     cpu = config.device == "cpu"
-    engine: dict[str, Any] = {
-        "runner": "pooling",
-        "convert": "embed",
-        "dtype": spec.dtype,
-        "max_model_len": spec.max_tokens,
-        "max_num_batched_tokens": config.max_batch_tokens,
-        "enable_log_requests": False,
-    }
+    engine = engine_arguments(spec, config.max_batch_tokens)
     if spec.revision is not None and config.source is None:
         engine["revision"] = spec.revision
     options: dict[str, Any] = {
@@ -51,13 +44,27 @@ def llm_options(spec: EncoderSpec, config: EmbedderConfig) -> dict[str, Any]:
         },
         "accelerator_config": {"kind": "cpu" if cpu else "gpu"},
         "accelerator_type": own.accelerator_type,
-        "engine_kwargs": engine | own.engine,
+        "engine_kwargs": engine | own.engine | {"enable_log_requests": False},
         "deployment_config": {"num_replicas": 1},
         "runtime_env": {"env_vars": _ENVIRONMENT | own.environment},
     }
     if not cpu:
         options["placement_group_config"] = {"bundle_per_worker": {"GPU": 1, "CPU": 1}}
     return options
+
+
+def engine_arguments(spec: EncoderSpec, max_batch_tokens: int) -> dict[str, Any]:
+    """Of vLLM's engine, whoever starts it."""
+    return {
+        "runner": "pooling",
+        "convert": "embed",
+        "dtype": spec.dtype,
+        "max_model_len": spec.max_tokens,
+        # A text is never divided among batches: vLLM 0.29 then never ends one that
+        # fills the window (vllm issue 55427).
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(max_batch_tokens, spec.max_tokens),
+    }
 
 
 def build_vllm_embedder(

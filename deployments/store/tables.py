@@ -131,6 +131,7 @@ usage_records = Table(
     Column("artifact_id", String),
     Column("clusters", Document, nullable=False),
     Column("out_of_distribution", Boolean, nullable=False),
+    Column("similarity", Float),
     Column("replica", String, nullable=False),
     Column("shadow_artifact_id", String),
     Column("shadow_model", String),

@@ -48,6 +48,7 @@ class UsageRecord:
     artifact_id: str | None = None
     clusters: tuple[int, ...] = ()
     out_of_distribution: bool = False
+    similarity: float | None = None  # to the nearest of the clusters, a cosine
     reserved_usd: float = 0.0  # the worst that was reckoned with before it was asked
     replica: str = ""  # of the Gateway that answered: the holder of its leases
     shadow_artifact_id: str | None = None  # of a second artifact that decided too

@@ -13,6 +13,7 @@ from artifacts.token_window import TokenIds, plain
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.embedder import TextEncoder, Vector
 from deployments.routing.pooled_encoder import PooledEncoder
+from deployments.routing.vllm_embedder import engine_arguments
 
 ENGINES = ("sentence-transformers", "vllm")
 ONNX = "ONNX Runtime"
@@ -59,11 +60,7 @@ async def _vllm(model: Model, budget: int) -> AsyncIterator[PooledEncoder]:
 
     arguments: dict[str, Any] = {
         "model": str(model.directory),
-        "runner": "pooling",
-        "convert": "embed",
-        "dtype": model.spec.dtype,
-        "max_model_len": model.spec.max_tokens,
-        "max_num_batched_tokens": budget,
+        **engine_arguments(model.spec, budget),
         "enforce_eager": model.device == "cpu",
         # The same text again must cost what it costs.
         "enable_prefix_caching": False,

@@ -93,6 +93,7 @@ class Meter:
             self._fields["artifact_id"] = decision.artifact_id
             self._fields["clusters"] = decision.clusters
             self._fields["out_of_distribution"] = decision.out_of_distribution
+            self._fields["similarity"] = next(iter(decision.similarities), None)
         if shadowed is not None:
             self._shadowed = shadowed
             self._fields |= shadowed.fields

@@ -124,6 +124,8 @@ async def test_an_answer_is_recorded_once_with_what_it_used():
     assert (record.cost_usd, record.cost_source) == (0.25, "upstream")
     assert record.requested_model == "auto"
     assert record.artifact_id == "0123456789abcdef"
+    assert (record.clusters, record.similarity) == ((4, 2), 0.75)
+    assert not record.out_of_distribution
     assert b"the prompt" not in record.to_json()
 
 

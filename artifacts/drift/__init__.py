@@ -1,0 +1,1 @@
+"""Whether traffic is still what an artifact was fitted for. Knows no usage records."""
