@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts.encoder import SentenceTransformerEncoder, load_encoder
+from artifacts.encoder import EncoderRun, SentenceTransformerEncoder, load_encoder
 from artifacts.encoder_spec import EncoderSpec, files_digest
 from artifacts.errors import ArtifactError, EncoderMismatch
 
@@ -162,3 +162,34 @@ def test_int8_stays_close_to_fp32_on_real_queries() -> None:
     assert fidelity.mean >= 0.99
     assert fidelity.least >= 0.97
     assert fidelity.same_neighbour >= 0.8
+
+
+@needs_torch
+def test_its_two_steps_are_the_whole(qwen: Path, spec: EncoderSpec) -> None:
+    encoder = SentenceTransformerEncoder(spec, directory=qwen)
+    windows = encoder.token_ids(TEXTS)
+
+    assert max(map(len, windows)) == spec.max_tokens
+    np.testing.assert_array_equal(encoder.encode_ids(windows), encoder.encode(TEXTS))
+
+
+@needs_torch
+def test_a_named_model_may_lie_in_a_directory(qwen: Path, spec: EncoderSpec) -> None:
+    named = spec.model_copy(update={"digest": None})
+    run = EncoderRun(device="auto", source=qwen, token_budget=64)
+
+    encoder = load_encoder(named, Path("nowhere"), run)
+    encoder.warm_up()
+
+    expected = SentenceTransformerEncoder(spec, directory=qwen).encode(TEXTS)
+    np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
+
+
+@needs_torch
+def test_nothing_is_kept_of_a_text_beyond_its_vector(
+    qwen: Path, spec: EncoderSpec
+) -> None:
+    encoder = SentenceTransformerEncoder(spec, directory=qwen)
+
+    assert encoder._model[0].model.config.use_cache is False
+    assert encoder.attention == "sdpa"

@@ -1,0 +1,41 @@
+"""An engine that batches itself is given the very tokens that every engine reads."""
+
+import numpy as np
+import pytest
+
+from artifacts.encoder import load_encoder
+from artifacts.errors import EncoderMismatch
+from artifacts.store import ENCODER, load_manifest
+from deployments.routing.pooled_encoder import PooledEncoder
+from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+
+DIRECTORY = artifact_directory(BUNDLED_ARTIFACT)
+TEXTS = ["What is 6 × 7?", "", "word " * 5000]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder(load_manifest(DIRECTORY).encoder, DIRECTORY / ENCODER)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+async def test_the_engine_reads_what_the_encoder_itself_reads(encoder, text):
+    read = []
+
+    async def pool(ids):
+        read.append(ids)
+        return np.full(384, 2.0, np.float32)
+
+    row = await PooledEncoder(encoder.spec, encoder.tokenizer, pool).vector(text)
+
+    assert read == encoder.token_ids([text])
+    assert np.linalg.norm(row) == pytest.approx(1)
+
+
+async def test_a_model_of_another_dimension_is_refused(encoder):
+    async def pool(ids):
+        return np.ones(8, np.float32)
+
+    pooled = PooledEncoder(encoder.spec, encoder.tokenizer, pool)
+    with pytest.raises(EncoderMismatch, match="dimension is 8, not 384"):
+        await pooled.vector("text")

@@ -1,0 +1,188 @@
+"""`avengers drift` on a real database: verdict, exit code, what is left out."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from artifacts.errors import BadInput
+from artifacts.store import load
+from deployments.store.database import Database
+from deployments.store.usage_store import UsageStore
+from deployments.usage.record import UsageRecord
+from serve_app.cli import build_cli
+from serve_app.commands.drift_traffic import collect
+from tests.artifacts.hand_made import bundled
+from tests.deployments.store.made import record
+from tests.serve_app.commands.accounts_cli import AccountsCli
+
+NOW = datetime.now(UTC)
+ARTIFACT = load(bundled())
+
+
+def routed(
+    n: int, artifact: RoutingArtifact = ARTIFACT, **changes
+) -> list[UsageRecord]:
+    """Requests as the artifact's training queries were, over the last six days."""
+    rng = np.random.default_rng(0)
+    known = artifact.profiles.familiarity
+    clusters = rng.choice(len(known.cluster_size), n, p=artifact.profiles.query_share)
+    similarity = [known.similarity(level) for level in rng.uniform(0, 1, n)]
+    least = known.similarity(artifact.manifest.out_of_distribution_quantile)
+    return [
+        record(
+            f"use-{i}",
+            NOW - timedelta(minutes=i % 8000),
+            cause="routed",
+            artifact_id=artifact.artifact_id,
+            clusters=(int(clusters[i]), 0),
+            similarity=similarity[i],
+            out_of_distribution=similarity[i] < least,
+            model="gpt-4o-mini-2024-07-18",
+            **changes,
+        )
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    return AccountsCli(tmp_path, monkeypatch, capsys)
+
+
+def fill(cli: AccountsCli, records: list[UsageRecord]) -> None:
+    async def run() -> None:
+        database = Database(cli.url)
+        await database.open()
+        await UsageStore(database).ingest(records)
+        await database.close()
+
+    asyncio.run(run())
+
+
+def moved(records: list[UsageRecord]) -> list[UsageRecord]:
+    """Nine of ten requests lie in one cluster now, far away."""
+    return [
+        replace(each, clusters=(7, 0), similarity=0.1, out_of_distribution=True)
+        if i % 10
+        else each
+        for i, each in enumerate(records)
+    ]
+
+
+def test_usual_traffic_is_ok(cli):
+    fill(cli, routed(3000, cost_usd=None, completion_tokens=None))
+
+    ran = cli.run("drift")
+
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[-1].startswith("ok: ")
+    assert "3,000 requests decided by artifact" in ran.out
+
+
+def test_other_traffic_calls_for_a_refit_by_its_exit_code(cli):
+    fill(cli, moved(routed(1500)))
+
+    ran = cli.run("drift", "--json")
+
+    report = json.loads(ran.out)
+    verdicts = {each["signal"]: each["verdict"] for each in report["findings"]}
+    assert ran.code == 3
+    assert report["verdict"] == "refit"
+    assert verdicts["clusters"] == verdicts["similarity"] == "refit"
+    assert report["artifact"] == ARTIFACT.artifact_id
+
+
+@pytest.mark.parametrize("n", [0, 1, 40])
+def test_few_requests_are_not_enough_to_say(cli, n):
+    fill(cli, routed(n))
+
+    ran = cli.run("drift")
+
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "not enough to say")
+
+
+def test_what_another_artifact_decided_is_left_out_and_said(cli):
+    others = [replace(each, artifact_id="f" * 64) for each in moved(routed(500))]
+    fill(cli, others)
+
+    ran = cli.run("drift")
+
+    assert "500 requests left out: artifact ffffffffffff decided them" in ran.out
+    assert ran.code == 0
+
+
+def test_only_the_asked_time_and_tenant_count(cli):
+    fill(cli, moved(routed(1500)))
+    week_before = (NOW - timedelta(days=7)).isoformat()
+
+    for options in (("--end", week_before), ("--tenant", "nobody")):
+        assert json.loads(cli.run("drift", "--json", *options).out)["records"] == 0
+
+
+def test_of_many_requests_a_sample_is_looked_at(cli):
+    fill(cli, moved(routed(4000)))
+
+    report = json.loads(cli.run("drift", "--json", "--most", 1000).out)
+
+    assert 800 < report["decided"] < 1200
+    assert report["verdict"] == "refit"
+
+
+def test_fresh_labels_are_compared_too(cli, tmp_path):
+    line = {
+        "query": "What is {n} × 7?",
+        "records": {"gpt-4o-mini-2024-07-18": 0.0},
+        "usages": {"gpt-4o-mini-2024-07-18": {"cost": 0.0001}},
+    }
+    lines = [json.dumps({**line, "query": f"What is {n} × 7?"}) for n in range(60)]
+    (tmp_path / "fresh.jsonl").write_text("\n".join(lines))
+    fill(cli, routed(3000, cost_usd=None, completion_tokens=None))
+
+    ran = cli.run("drift", "--json", "--records", tmp_path / "fresh.jsonl")
+
+    last = json.loads(ran.out)["findings"][-1]
+    assert (last["signal"], last["verdict"]) == ("accuracy", "refit")
+    assert ran.code == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--end", "soon"), "--end: it must be a date"),
+        (("--artifact", "/nowhere"), "manifest.json"),
+        (("--records", "/nowhere.jsonl"), "No such file"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, what):
+    url = f"sqlite:///{tmp_path / 'usage.db'}"
+
+    with pytest.raises(BadInput, match=what):
+        build_cli()(["drift", "--database", url, *arguments], standalone_mode=False)
+
+
+def test_costs_tries_and_causes_are_told_from_the_records():
+    usual = {"artifact_id": ARTIFACT.artifact_id, "clusters": (3, 1)}
+    name = "gpt-4o-mini-2024-07-18"
+    collected = collect(
+        ARTIFACT,
+        [
+            record("1", cause="routed", model=name, cost_usd=0.5,
+                   failed_cost_usd=0.2, failures=("a=timeout",), **usual),
+            record("2", cause="routed", model="new", cost_source="estimated", **usual),
+            record("3", cause="fallback", status="failed", model=name),
+            record("4", cause="routed", status="cancelled", model=name, **usual),
+            record("5", cause="requested", model=name),
+        ],
+    )  # fmt: skip
+    traffic = collected.traffic
+
+    assert traffic.cost_usd[0] == pytest.approx(0.3)
+    assert np.isnan(traffic.cost_usd[1])
+    assert traffic.model.tolist() == [ARTIFACT.column_of[name], -1, -1]
+    tries = {model: (each.n, each.failed) for model, each in collected.tries.items()}
+    assert tries == {"a": (1, 1), name: (3, 1), "new": (1, 0)}
+    assert (collected.routing.n, collected.routing.failed) == (4, 1)
