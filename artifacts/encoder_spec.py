@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from artifacts.errors import ArtifactError
 
+SPEC_FILE = "encoder.json"
+
 
 class EncoderSpec(BaseModel):
     """All that decides which vector a text gets; two equal specs are interchangeable.
@@ -51,7 +53,8 @@ class EncoderSpec(BaseModel):
 def files_digest(directory: Path, names: list[str] | None = None) -> str:
     """SHA-256 over the name, size and bytes of each file, in the order of names.
 
-    Without `names`: every file below `directory` but those in hidden folders.
+    Without `names`: every file below `directory` but those in hidden folders, and but
+    encoder.json, which states the digest.
     """
     digest = hashlib.sha256()
     for name in sorted(names or _visible_files(directory)):
@@ -74,4 +77,5 @@ def _visible_files(directory: Path) -> list[str]:
         path.as_posix()
         for path in relative
         if not any(part.startswith(".") for part in path.parts)
+        and path.as_posix() != SPEC_FILE
     ]

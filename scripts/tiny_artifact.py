@@ -12,6 +12,7 @@ import numpy as np
 from artifacts.clustering import KMeans
 from artifacts.dataset import RoutingDataset
 from artifacts.encoder import load_encoder
+from artifacts.encoder_spec import SPEC_FILE
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
 from artifacts.store import save
@@ -24,6 +25,7 @@ def make_artifact(directory: Path, models: Sequence[str], *, max_tokens: int) ->
     """Write an artifact for `models` with a tiny Qwen3 embedder inside."""
     weights = make_embedder(directory.parent / f"{directory.name}-embedder")
     spec = spec_of(weights, max_tokens=max_tokens)
+    (weights / SPEC_FILE).write_text(spec.model_dump_json(indent=1))
     dataset = _dataset(sorted(models))
     vectors = load_encoder(spec, weights).encode(dataset.queries)
     config = FitConfig(

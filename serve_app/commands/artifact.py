@@ -12,11 +12,10 @@ import typer
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
 from artifacts.embedding import embed
-from artifacts.encoder import Encoder, load_encoder
+from artifacts.encoder import load_encoder
 from artifacts.evaluation.judging import judge
 from artifacts.fit import FitConfig, Fitted, fit_artifact
 from artifacts.location import check_destination, is_remote, save_at
-from artifacts.onnx_encoder import read_spec
 from artifacts.policy import PaperPolicy
 from artifacts.records import RecordReader
 from artifacts.remote import shown
@@ -28,6 +27,7 @@ from serve_app.commands.artifact_tables import (
     summary,
 )
 from serve_app.commands.catalog_prices import catalog_prices
+from serve_app.commands.encoder_choice import chosen_encoder
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import progress_bar
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
@@ -54,7 +54,11 @@ def fit(  # noqa: PLR0913  (the options of a command)
         str, typer.Option("--out", "-o", help="Artifact directory, or s3://, gs://, …")
     ],
     encoder: Annotated[
-        Path | None, typer.Option(help="Encoder directory; default: the bundled one.")
+        str | None,
+        typer.Option(
+            help="Encoder directory, or qwen3-embedding-8b@REVISION (on a GPU if there "
+            "is one); default: the bundled one."
+        ),
     ] = None,
     models: Annotated[
         str | None, typer.Option(help="Only these models, comma-separated.")
@@ -93,8 +97,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     dataset = with_models(dataset, models)
-    files = encoder or artifact_directory(BUNDLED_ARTIFACT) / ENCODER
-    text_encoder = _encoder(files)
+    text_encoder, files = chosen_encoder(encoder)
     with progress_bar("embedding") as progress:
         vectors = embed(
             dataset.queries,
@@ -162,10 +165,6 @@ def _policy(
     if nearest is None:
         return chosen
     return chosen.model_copy(update={"n_nearest_clusters": nearest})
-
-
-def _encoder(directory: Path) -> Encoder:
-    return load_encoder(read_spec(directory), directory)
 
 
 def _judged(fitted: Fitted) -> Fitted:

@@ -23,11 +23,10 @@ NOW = datetime.now(UTC)
 ARTIFACT = load(bundled())
 
 
-def routed(
-    n: int, artifact: RoutingArtifact = ARTIFACT, **changes
-) -> list[UsageRecord]:
+def routed(n: int, **changes) -> list[UsageRecord]:
     """Requests as the artifact's training queries were, over the last six days."""
     rng = np.random.default_rng(0)
+    artifact = ARTIFACT
     known = artifact.profiles.familiarity
     clusters = rng.choice(len(known.cluster_size), n, p=artifact.profiles.query_share)
     similarity = [known.similarity(level) for level in rng.uniform(0, 1, n)]
