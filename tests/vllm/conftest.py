@@ -13,7 +13,7 @@ import pytest
 from deployments.backends.vllm_deployment import deployment_name
 from scripts.tiny_served import APPLICATION, KEY_ENV, MODEL, tiny_application
 
-START_S = 300
+START_S = 500  # two engines start at once, on two cores
 KEY = "sk-av-vllm"
 
 

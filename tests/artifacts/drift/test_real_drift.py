@@ -22,21 +22,20 @@ DATA = Path(os.environ.get("AVENGERS_DATA", "../shared/data"))
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"no real queries: {DATA} (set AVENGERS_DATA)"
 )
-N_OTHER = 600
+N, N_OTHER = 2000, 400
 
 
-def records(name: str, n: int | None) -> tuple[RoutingDataset, Vectors]:
+def records(name: str, n: int) -> tuple[RoutingDataset, Vectors]:
     dataset = RecordReader(allow_gaps=True).read([DATA / f"{name}.jsonl.xz"])
-    if n is not None:
-        rows = np.random.default_rng(0).choice(len(dataset), n, replace=False)
-        dataset = dataset.take(np.sort(rows))
+    rows = np.random.default_rng(0).choice(len(dataset), n, replace=False)
+    dataset = dataset.take(np.sort(rows))
     encoder = load_encoder(read_spec(bundled() / "encoder"), bundled() / "encoder")
     return dataset, embed(dataset.queries, encoder, threads=os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    dataset, vectors = records("zeroeval", None)
+    dataset, vectors = records("zeroeval", N)
     spec = read_spec(bundled() / "encoder")
     return fit_artifact(dataset, vectors, spec, FitConfig(KMeans(n_init=2)))
 
