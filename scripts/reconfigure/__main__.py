@@ -22,7 +22,9 @@ _WARM_UP_S = 5.0
 # A stream takes two seconds, so that some are under way at each edit.
 _UPSTREAM = ModelSettings(first_token_s=0.1, tokens_per_s=20, completion_tokens=40)
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 130
+)
 
 
 def main() -> int:

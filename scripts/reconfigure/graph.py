@@ -147,6 +147,8 @@ def running(upstream: str, *, source: Path = SOURCE) -> Iterator[Graph]:
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
         token = secrets.token_hex(32)
         variables = _auth(token) | {
+            # As in a cluster: a replica stays until HAProxy knows that it goes.
+            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "30",
             "OPENROUTER_API_KEY": "sk-or-local",
             "AVENGERS_OTHER_KEY": OTHER_KEY,
             "AVENGERS_DATABASE_URL": f"sqlite:///{directory / 'avengers.db'}",
