@@ -69,6 +69,8 @@ def _applications(
     groups = [group for group in groups_of(service) if not group.is_head]
     yield from _placeable(where, ours[0], groups)
     yield from _kept(where, checked, groups)
+    if service["metadata"]["name"] == "avengers":
+        yield from _watched(ours[0], manifests)
     yield from check_times(service, checked, manifests)
 
 
@@ -139,6 +141,22 @@ def _kept(where: str, config: AppConfig, groups: Sequence[Group]) -> Iterator[Fi
         places = [one["mountPath"] for one in mounts if not one.get("readOnly")]
         if not any(journal.startswith(f"{place}/") for place in places):
             yield Finding(group.where, f"the journal {journal} is on no volume")
+
+
+def _watched(app: Mapping[str, Any], manifests: Sequence[Object]) -> Iterator[Finding]:
+    """Drift is looked for against the artifact that decides."""
+    decides = app["args"].get("artifact", "default")
+    for one in app.get("deployments") or ():
+        if one.get("name") == "Router":
+            decides = (one.get("user_config") or {}).get("artifact", decides)
+    for manifest in manifests:
+        if manifest.get("kind") == "CronJob":
+            pod = manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+            said = [a for one in pod["containers"] for a in one.get("args") or ()]
+            for argument in said:
+                if argument.startswith("--artifact=") and argument[11:] != decides:
+                    what = f"{argument}: the artifact that decides is {decides}"
+                    yield Finding(named(manifest), what)
 
 
 def _cpus(group: Group) -> float:
