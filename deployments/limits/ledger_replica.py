@@ -56,8 +56,14 @@ class LedgerReplica:
         self._ledger.configure([*tiers])
 
     async def check_health(self) -> None:
-        """Serve calls it from the start: the database is opened by the first call."""
-        await self._open()
+        """Serve calls it from the start: the database is opened by the first call.
+
+        ConnectionError where there is none: what Serve tells of a start that failed.
+        """
+        try:
+            await self._open()
+        except Overloaded as error:
+            raise ConnectionError(error.message) from None
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """A method of LedgerLike."""

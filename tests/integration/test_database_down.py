@@ -81,6 +81,6 @@ def test_where_there_is_none_at_the_start_it_says_so_and_ends(tmp_path: Path):
 
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
-    assert said.startswith("error: ")
-    assert "postgresql://me@127.0.0.1:1/usage" in said
+    assert said.startswith("avengers: ")
+    assert "The store: postgresql://me@127.0.0.1:1/usage: " in said
     assert "refused" in said.lower()
