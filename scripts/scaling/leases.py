@@ -4,7 +4,8 @@ A day of every replica's leases would be billions of calls, so the books run for
 windows of a day, spread evenly, with as many replicas as there are then; between them
 the refused share is interpolated. A window begins a minute early, so that what was
 handed out before counts, and is measured over whole minutes: a limit that is used up
-lets through in waves of a minute.
+lets through in waves of a minute. Of more than 32 replicas, so many run with their part of
+the limit: a replica's slices are as large as they are among all.
 """
 
 import math
@@ -19,6 +20,7 @@ from deployments.limits.rate_book import RateBook
 from serve_app.access.holding import Holding
 
 _WINDOWS, _LAST_S = 12, 3 * WINDOW_S
+_MOST_REPLICAS = 32
 _IDLE_S = 2.0  # as serve_app.access.holdings gives back what nobody draws on
 _RESOURCE = Resource("rpm", "metered")
 
@@ -69,7 +71,7 @@ class Window:
     def _draw(self, replica: int, number: int, now: float) -> int:
         """Reserve what comes in a second, as Holdings does; how many are refused.
 
-        What is at hand is drawn at once; each further slice is asked for once.
+        What is at hand is drawn at once; one request asks for each further slice.
         """
         holding = self._held[replica]
         while number:
@@ -99,9 +101,11 @@ def refused_share(
     starts = np.linspace(0, max(0, len(rate) - _LAST_S), _WINDOWS).astype(int)
     found = []
     for start in starts:
-        expected = rate[start : start + _LAST_S] * metered.share
         replicas = max(1, math.ceil(rate[start] / per_gateway))
+        part = min(1.0, _MOST_REPLICAS / replicas)
+        expected = rate[start : start + _LAST_S] * metered.share * part
         arrivals = rng.poisson(expected).astype(np.float64)
-        refused = Window(replicas, limit, rng).refused(arrivals)
+        window = Window(min(replicas, _MOST_REPLICAS), max(1, round(limit * part)), rng)
+        refused = window.refused(arrivals)
         found.append(metered.share * refused)
     return np.interp(np.arange(len(rate)), starts + _LAST_S / 2, found)

@@ -3,9 +3,11 @@
 import argparse
 import json
 import logging
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -135,20 +137,24 @@ def policies_table(load: Workload, seed: int) -> str:
 
 
 def _days(options: argparse.Namespace, load: Workload) -> list[tuple[Course, Outcome]]:
-    found = []
+    """A process for each day, as many as there are cores."""
     bursts = Bursts(a_day=options.bursts, factor=options.burst_factor)
-    for rate in options.rates:
-        scenario = Scenario(
-            load,
-            rate,
-            bursts,
-            metered=Metered(),
-            seconds=round(options.hours * 3600),
-            seed=options.seed,
+    seconds = round(options.hours * 3600)
+    scenarios = [
+        Scenario(
+            load, rate, bursts, metered=Metered(), seconds=seconds, seed=options.seed
         )
-        print(f"simulating {rate:,.0f} requests/s …", file=sys.stderr)
-        found.append(simulated(scenario))
-    return found
+        for rate in options.rates
+    ]
+    workers = min(len(scenarios), os.cpu_count() or 1)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_quiet) as pool:
+        return list(pool.map(simulated, scenarios))
+
+
+def _quiet() -> None:
+    """Serve tells of each decision."""
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 
 def _write_docs(days: list[tuple[Course, Outcome]], load: Workload, seed: int) -> None:
@@ -175,7 +181,7 @@ def main() -> int:
     """Run and print."""
     given = ["--help" if word == "--options" else word for word in sys.argv[1:]]
     options = _parser().parse_args(given)
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    _quiet()
     assumptions = assumptions_of(vars(options))
     load = workload(
         assumptions, gpu=options.gpu, queries=options.queries, seed=options.seed
