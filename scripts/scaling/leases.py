@@ -4,8 +4,8 @@ A day of every replica's leases would be billions of calls, so the books run for
 windows of a day, spread evenly, with as many replicas as there are then; between them
 the refused share is interpolated. A window begins a minute early, so that what was
 handed out before counts, and is measured over whole minutes: a limit that is used up
-lets through in waves of a minute. Of more than 32 replicas, so many run with their part of
-the limit: a replica's slices are as large as they are among all.
+lets through in waves of a minute. Of more than 32 replicas, so many run with their
+part of the limit: a replica's slices are as large as they are among all.
 """
 
 import math

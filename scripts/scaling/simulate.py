@@ -2,27 +2,29 @@
 
 import argparse
 import json
-import logging
-import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from scripts.scaling.assumed import add_assumptions, assumptions_of
 from scripts.scaling.capacity import GPU_WINDOW
+from scripts.scaling.comparisons import (
+    check_table,
+    in_processes,
+    policies_table,
+    quiet,
+    simulated,
+)
 from scripts.scaling.constants import ROOT, Assumptions, Constants
 from scripts.scaling.day_plots import draw_day, draw_rates
 from scripts.scaling.demand import bundled_demand
 from scripts.scaling.fluid import Course
-from scripts.scaling.installation import Scenario, run_events, run_fluid
+from scripts.scaling.installation import Scenario
 from scripts.scaling.leases import Metered
 from scripts.scaling.marked import write_part
-from scripts.scaling.outcome import Outcome, outcome
+from scripts.scaling.outcome import Outcome
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.traffic import Bursts, Lengths
 
@@ -30,10 +32,9 @@ DOCS = ROOT / "docs"
 PAGE = DOCS / "simulation.md"
 RATES = (100.0, 1_000.0, 10_000.0, 100_000.0)
 _SHOWN = 1_000.0  # whose day is drawn
-PART = "figures: scripts/simulate --docs"
-_BUSY = Bursts(a_day=144, tokens_factor=2.5)
-_NEAR, _REPLICA = 0.25, 0.75
-_TARGETS = (0.7, 1.0, 1.4)
+DAYS_PART, CHECK_PART, POLICIES_PART = (
+    f"{name}: scripts/simulate --docs" for name in ("days", "check", "policies")
+)
 
 
 def workload(
@@ -43,18 +44,6 @@ def workload(
     demand = bundled_demand(assumptions, queries=queries, seed=seed)
     lengths = Lengths(window=GPU_WINDOW) if gpu else Lengths()
     return Workload(Constants.read(), assumptions, demand, lengths, gpu)
-
-
-def simulated(scenario: Scenario) -> tuple[Course, Outcome]:
-    """One day as flows."""
-    course = run_fluid(scenario)
-    found = outcome(
-        course,
-        mean_rate=scenario.mean_rate,
-        ledger_cpu_s=scenario.workload.cpu_s("Ledger"),
-        assumptions=scenario.workload.assumptions,
-    )
-    return course, found
 
 
 def days_table(outcomes: Sequence[Outcome]) -> str:
@@ -81,63 +70,7 @@ def days_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def check_table(load: Workload, seed: int) -> tuple[str, bool]:
-    """Flows beside requests: half an hour with bursts; whether they agree."""
-    lines = [
-        "| requests/s | Embedders: flows / requests | wait p50, ms | wait p99, ms "
-        "| late |",
-        "|---|---|---|---|---|",
-    ]
-    agree = True
-    for rate in (50.0, 100.0):
-        bursts = Bursts(a_day=144)
-        scenario = Scenario(load, rate, bursts, seconds=1800, seed=seed)
-        _, flows = simulated(scenario)
-        counted, events = run_events(scenario)
-        p50, p99 = (1e3 * float(np.quantile(events.waits_s, q)) for q in (0.5, 0.99))
-        mean = float(counted.replicas["Embedder"].mean())
-        late = events.fallbacks / len(events.waits_s)
-        ours = flows.replicas_mean["Embedder"]
-        near = abs(ours - mean) <= max(_REPLICA, _NEAR * mean)
-        agree &= near and 0.5 < flows.wait_p50_ms / p50 < 2.0
-        lines.append(
-            f"| {rate:.0f} | {ours:.2f} / {mean:.2f} "
-            f"| {flows.wait_p50_ms:.1f} / {p50:.1f} "
-            f"| {flows.wait_p99_ms:.0f} / {p99:.0f} "
-            f"| {flows.fallback_share:.2%} / {late:.2%} |"
-        )
-    return "\n".join(lines), agree
-
-
-def policies_table(load: Workload, seed: int) -> str:
-    """Serve's default policy for the Embedder beside one by tokens, request by request,
-    each with its target stretched: at like replicas, who has fewer late decisions?"""
-    lines = [
-        "| policy | target × | Embedders, mean | routing late |",
-        "|---|---|---|---|",
-    ]
-    for policy in ("default", "tokens"):
-        for stretch in _TARGETS:
-            late = replicas = 0.0
-            for at in range(2):
-                scenario = Scenario(
-                    load,
-                    100.0,
-                    _BUSY,
-                    policy=policy,
-                    seconds=1800,
-                    seed=seed + at,
-                    embedder_stretch=stretch,
-                )
-                course, events = run_events(scenario)
-                late += events.fallbacks / len(events.waits_s) / 2
-                replicas += float(course.replicas["Embedder"].mean()) / 2
-            lines.append(f"| {policy} | {stretch:g} | {replicas:.2f} | {late:.2%} |")
-    return "\n".join(lines)
-
-
 def _days(options: argparse.Namespace, load: Workload) -> list[tuple[Course, Outcome]]:
-    """A process for each day, as many as there are cores."""
     bursts = Bursts(a_day=options.bursts, factor=options.burst_factor)
     seconds = round(options.hours * 3600)
     scenarios = [
@@ -146,28 +79,15 @@ def _days(options: argparse.Namespace, load: Workload) -> list[tuple[Course, Out
         )
         for rate in options.rates
     ]
-    workers = min(len(scenarios), os.cpu_count() or 1)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_quiet) as pool:
-        return list(pool.map(simulated, scenarios))
-
-
-def _quiet() -> None:
-    """Serve tells of each decision."""
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    return in_processes(simulated, scenarios)
 
 
 def _write_docs(days: list[tuple[Course, Outcome]], load: Workload, seed: int) -> None:
-    outcomes = [outcome for _, outcome in days]
-    check, _ = check_table(load, seed)
-    parts = [
-        days_table(outcomes),
-        "Flows / requests, half an hour with six bursts:\n\n" + check,
-        "Bursts of long texts (2.5 ×), request by request, two half hours:\n\n"
-        + policies_table(load, seed),
-    ]
-    write_part(PAGE, PART, "\n\n".join(parts))
+    write_part(PAGE, DAYS_PART, days_table([outcome for _, outcome in days]))
     _draw(days, DOCS / "capacity")
+    check, _ = check_table(load, seed)
+    write_part(PAGE, CHECK_PART, check)
+    write_part(PAGE, POLICIES_PART, policies_table(load, seed))
 
 
 def _draw(days: list[tuple[Course, Outcome]], directory: Path) -> None:
@@ -181,7 +101,7 @@ def main() -> int:
     """Run and print."""
     given = ["--help" if word == "--options" else word for word in sys.argv[1:]]
     options = _parser().parse_args(given)
-    _quiet()
+    quiet()
     assumptions = assumptions_of(vars(options))
     load = workload(
         assumptions, gpu=options.gpu, queries=options.queries, seed=options.seed

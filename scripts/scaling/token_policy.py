@@ -1,10 +1,9 @@
-"""A candidate that lost: Embedders by the tokens that wait and come, not by calls.
+"""A candidate: Embedders by the tokens that wait and come, not by calls.
 
-A call to an Embedder carries between one and 64 texts of between 3 and 256 tokens, and
-there are few calls for each caller, so one might think that their number, by which
-Serve scales, says little of the work. But a call with long texts stays longer, so
-Serve's number rises with them; and tokens are seen only once a call has brought them.
-`scripts/simulate --policies` compares both.
+A Gateway has few route calls in flight, so their number, by which Serve scales, hardly
+rises once each Gateway has all it may have; tokens rise with the traffic. But they are
+seen only once a call has brought them. `scripts/simulate --policies` compares both. No
+deployment records tokens for Serve so far, so this runs in the simulation only.
 """
 
 import math

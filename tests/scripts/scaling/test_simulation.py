@@ -1,5 +1,8 @@
 """Small runs of the whole simulation."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -133,3 +136,16 @@ def test_quantiles_count_weights():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0])
 
     assert weighted_quantiles(values, weights, (0.5, 0.85, 1.0)) == [1.0, 2.0, 3.0]
+
+
+def test_a_run_prints_its_days_and_leaves_json_and_two_plots(tmp_path):
+    command = [sys.executable, "-m", "scripts.scaling.simulate", "--hours", "0.1"]
+    command += ["--rates", "50", "200", "--json", str(tmp_path / "days.json")]
+    done = subprocess.run(
+        [*command, "--plots", str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    days = json.loads((tmp_path / "days.json").read_text(encoding="utf-8"))
+    assert [day["mean_rate"] for day in days] == [50.0, 200.0]
+    assert done.stdout.count("\n| ") >= 2
+    assert {path.name for path in tmp_path.glob("*.png")} == {"day.png", "rates.png"}
