@@ -1,5 +1,6 @@
 import pytest
 import yaml
+from ray.serve.schema import ServeDeploySchema
 
 from scripts.scaling.constants import ROOT
 from scripts.scaling.derive import derived, route_concurrency
@@ -40,6 +41,14 @@ LOAD, GOAL = made_workload(), Goal(20.0, 500.0)
 def deployments(text: str) -> dict[str, dict]:
     found = yaml.safe_load(text)["applications"][0]["deployments"]
     return {deployment["name"]: deployment for deployment in found}
+
+
+def without_settings(text: str) -> dict:
+    found = yaml.safe_load(text)
+    for deployment in found["applications"][0]["deployments"]:
+        deployment.pop("autoscaling_config", None)
+        deployment.pop("max_ongoing_requests", None)
+    return found
 
 
 def test_the_derived_settings_stand_in_the_file():
@@ -85,6 +94,15 @@ def test_a_block_in_one_line_keeps_its_other_keys():
 
     assert config["smoothing_factor"] == 0.5
     assert config["max_replicas"] == derive(LOAD, "Router", GOAL).max_replicas
+
+
+def test_of_the_cluster_s_configuration_only_settings_change():
+    old = (ROOT / "k8s/base/serve-config.yaml").read_text(encoding="utf-8")
+    new = derived(old, LOAD, GOAL)
+
+    assert without_settings(new) == without_settings(old)
+    ServeDeploySchema.model_validate(yaml.safe_load(new))
+    assert derived(new, LOAD, GOAL) == new
 
 
 def test_a_second_run_changes_nothing():
