@@ -161,6 +161,8 @@ class Settlement:
     cost_source: CostSource
     provider: str | None = None
     generation_id: str | None = None  # the upstream's own id of the answer
+    # Until the first byte of its answer; when, and not what, so never compared.
+    upstream_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ from deployments.routing.embedder import Embedder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.router import Router
+from deployments.telemetry.metrics import EmbedderMetrics
+from deployments.telemetry.ray_export import RayExport
+from deployments.telemetry.tally import Tally
 
 # How long answer bytes gather before they cross a handle, after the first ones.
 _GATHER_S = 0.025
@@ -49,8 +52,13 @@ class EmbedderReplica:
         encoder = load_encoder(spec, directory / ENCODER, config.run)
         # Better here than in the first requests.
         encoder.warm_up()
-        batched = BatchedEncoder(encoder, max_batch_tokens=config.max_batch_tokens)
-        self._embedder = Embedder(batched, cache_size=config.cache_size)
+        metrics = EmbedderMetrics(Tally(RayExport()))
+        batched = BatchedEncoder(
+            encoder, max_batch_tokens=config.max_batch_tokens, metrics=metrics
+        )
+        self._embedder = Embedder(
+            batched, cache_size=config.cache_size, metrics=metrics
+        )
         self._spec = spec
         self._tokens = EncoderTokens(spec, encoder.tokenizer)
 

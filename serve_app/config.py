@@ -23,6 +23,7 @@ from deployments.tenancy import KeyConfig as KeyConfig
 from deployments.tenancy import TenantConfig as TenantConfig
 from serve_app.answering.attempts import RetryPolicy
 from serve_app.answering.conversation_memory import ConversationConfig
+from serve_app.observing.config import LoggingConfig, MetricsConfig
 
 _BACKENDS = ("openrouter", "simulator", "vllm")
 VLLM = "vllm:"  # before the public id: each local model is a backend of its own
@@ -234,6 +235,8 @@ class AppConfig(LiveSettings):
         default=None, description="none = tenants of this file only, no budgets"
     )
     auth: AuthConfig = AuthConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    logging: LoggingConfig = LoggingConfig()
 
     @model_validator(mode="before")
     @classmethod

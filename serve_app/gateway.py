@@ -26,6 +26,7 @@ from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig, LiveSettings
 from serve_app.http.budget_json import budget_warning
 from serve_app.http.route_report import route_report
+from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
 _PROBE = "ready?"
@@ -34,15 +35,17 @@ _PROBE = "ready?"
 class Gateway:
     """Authenticates, plans, routes and answers."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (its collaborators)
         self,
         config: AppConfig,
         router: RouterLike,
         backends: Mapping[str, BackendPort],
         sink: Sink | None = None,
         holdings: Holdings | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._config = config
+        self.observer = observer or Observer(max_tenants=config.metrics.max_tenants)
         self._router = router
         self._backends = backends
         self._directory = Directory(config)
@@ -164,7 +167,11 @@ class Gateway:
         return self._backends[self.backend_of(self._directory.specs[model])]
 
     async def _decide(self, query: RouteQuery) -> RoutingDecision:
-        return decided(await self._route(query))
+        start = time.perf_counter()
+        try:
+            return decided(await self._route(query))
+        finally:
+            self.observer.metrics.routed(time.perf_counter() - start)
 
     async def _route_batch(
         self, queries: Sequence[RouteQuery]

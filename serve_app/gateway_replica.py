@@ -1,6 +1,7 @@
 """What Ray runs of the Gateway."""
 
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +11,8 @@ from starlette.types import ASGIApp
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.limits.ledger_handle import RemoteLedger
 from deployments.local_path import local_path
+from deployments.telemetry.ray_export import RayExport
+from deployments.telemetry.tally import Tally
 from deployments.usage.journal import Journal
 from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
@@ -23,6 +26,9 @@ from serve_app.http.admin_artifacts import ArtifactAdmin
 from serve_app.http.admin_key import AdminKey
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
+from serve_app.observing.metrics import GatewayMetrics
+from serve_app.observing.observer import Observer
+from serve_app.observing.replica_log import replica_log
 
 
 class GatewayReplica:
@@ -44,7 +50,16 @@ class GatewayReplica:
         self._ledger = remote
         admin_key = AdminKey.named(config.auth.admin_key_env)
         holdings = Holdings(journal.replica, remote) if journal and remote else None
-        self._gateway = Gateway(config, RemoteRouter(router), ports, recorder, holdings)
+        self._metrics = GatewayMetrics(Tally(RayExport()))
+        observer = Observer(
+            self._metrics,
+            max_tenants=config.metrics.max_tenants,
+            log=replica_log(config.logging),
+        )
+        self._gateway = Gateway(
+            config, RemoteRouter(router), ports, recorder, holdings, observer
+        )
+        self._metrics.watch_breakers(self._gateway.breakers)
         self._admin = (
             Admin(
                 remote,
@@ -60,6 +75,8 @@ class GatewayReplica:
             if remote and recorder and holdings
             else None
         )
+        if self._background:
+            self._metrics.watch_health(self._background.health)
         self._embeddings = Embeddings(
             RemoteEmbedder(embedder), timeout_s=config.limits.request_timeout_s
         )
@@ -83,15 +100,25 @@ class GatewayReplica:
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Called by Serve in the replica: no app crosses a process boundary."""
-        running = self._background.running if self._background else nullcontext
         return build_api(
             self._gateway,
             self._embeddings,
             usage=self._ledger,
             admin=self._admin,
-            background=running,
+            background=self._running,
             health=self._background.health if self._background else Health,
         )
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        self._metrics.tally.start()
+        try:
+            async with (
+                self._background.running() if self._background else nullcontext()
+            ):
+                yield
+        finally:
+            self._metrics.tally.stop()
 
 
 def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:

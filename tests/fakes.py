@@ -25,6 +25,7 @@ from serve_app.answering.metering import Sink
 from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
+from serve_app.observing.observer import Observer
 
 SETTLEMENT = Settlement(Usage(2, 3, 5), 0.25, "upstream", "Test")
 FIRST_EVENT = (
@@ -162,9 +163,12 @@ def gateway(
     router: FixedRouter | None = None,
     backend: ScriptedBackend | None = None,
     sink: Sink | None = None,
+    *,
+    observer: Observer | None = None,
     **config: Any,
 ) -> Gateway:
     """A real Gateway between a fake router and a fake backend."""
     port = BackendPort("fake", backend or ScriptedBackend(), tells_costs=True)
     ports = {"fake": port}
-    return Gateway(app_config(**config), router or FixedRouter(), ports, sink)
+    router = router or FixedRouter()
+    return Gateway(app_config(**config), router, ports, sink, observer=observer)

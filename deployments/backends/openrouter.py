@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -58,9 +59,11 @@ class OpenRouterBackend:
         """The whole answer, its `model` replaced by the public id."""
         self._check(request)
         key = self._key(request)
+        asked = time.perf_counter()
         answer = await self._client.post(
             request.surface, request.body, request.timeouts, key
         )
+        upstream_s = time.perf_counter() - asked
         data = _answer_object(answer, request)
         data["model"] = request.model
         provider = data.get("provider")
@@ -72,7 +75,9 @@ class OpenRouterBackend:
             provider if isinstance(provider, str) else None,
         )
         generation = data.get("id") if isinstance(data.get("id"), str) else None
-        settlement = replace(settlement, generation_id=generation)
+        settlement = replace(
+            settlement, generation_id=generation, upstream_s=upstream_s
+        )
         return Answer(orjson.dumps(data), settlement)
 
     async def stream(
@@ -83,6 +88,7 @@ class OpenRouterBackend:
         follows = ResponsesStream if request.surface == "responses" else ChatStream
         answer = follows(request.model)
         patience = Patience(request.timeouts)
+        asked, upstream_s = time.perf_counter(), None
         opening = self._client.open_stream(
             request.surface, request.body, request.timeouts, self._key(request)
         )
@@ -98,12 +104,15 @@ class OpenRouterBackend:
                 events = answer.feed(chunk)
                 patience.saw(answer.n_events)
                 if events:
+                    upstream_s = upstream_s or time.perf_counter() - asked
                     yield events
             if answer.done:
                 await _drain(chunks)
         answer.finish()
         settled = settle(request, answer.usage, answer.cost_usd, answer.provider)
-        yield replace(settled, generation_id=opened.generation_id)
+        yield replace(
+            settled, generation_id=opened.generation_id, upstream_s=upstream_s
+        )
 
     async def settle(
         self, request: BackendRequest, generation_id: str

@@ -4,8 +4,10 @@ Knows neither Ray nor vLLM: the engine is whatever answers a body in vLLM's word
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -69,6 +71,7 @@ class VLLMBackend:
         """The whole answer, its `model` replaced by the public id."""
         body = self._body(request, stream=False)
         total_s = request.timeouts.total_s
+        asked = time.perf_counter()
         answers = self._engine.answers(request.surface, body)
         async with aclosing(answers):  # type: ignore[type-var]
             try:
@@ -84,6 +87,7 @@ class VLLMBackend:
         answer = {name: value for name, value in answer.items() if value is not None}
         answer["model"] = request.model
         settlement = settle(request, usage_of(answer), None, PROVIDER)
+        settlement = replace(settlement, upstream_s=time.perf_counter() - asked)
         return Answer(orjson.dumps(answer), settlement)
 
     async def stream(
@@ -93,6 +97,7 @@ class VLLMBackend:
         body = self._body(request, stream=True)
         chat = ChatStream(request.model)
         patience = Patience(request.timeouts)
+        asked, upstream_s = time.perf_counter(), None
         answers = self._engine.answers(request.surface, body)
         # vLLM tells the role right before the first token: they go together, or the
         # token would wait for the next frame.
@@ -112,10 +117,12 @@ class VLLMBackend:
                 held += chat.feed(answer.encode())
                 patience.saw(chat.n_events)
                 if held and chat.n_events > n_held:
+                    upstream_s = upstream_s or time.perf_counter() - asked
                     yield held
                     held = b""
         chat.finish()
-        yield settle(request, chat.usage, None, PROVIDER)
+        settled = settle(request, chat.usage, None, PROVIDER)
+        yield replace(settled, upstream_s=upstream_s)
 
     async def settle(
         self, request: BackendRequest, generation_id: str

@@ -14,6 +14,7 @@ from deployments.limits.budget_book import BudgetBook, LeaseBook, SpendLike
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Resource, Return
 from deployments.limits.rate_book import RateBook
 from deployments.store.usage_query import Charge
+from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import Limits, TenantConfig
 
 _RATES = ("rpm", "tpm")
@@ -111,6 +112,10 @@ class AllowanceBook:
     def soft_budgets_reached(self) -> list[BudgetState]:
         """Of those that were charged since the start."""
         return self._budgets.soft_budgets_reached(self._clock())
+
+    def tightest(self, n: int) -> list[BudgetLeft]:
+        """The `n` tenants with the least share left of their budgets."""
+        return self._budgets.tightest(n, self._clock())
 
     def _free_places(self, replica: str) -> None:
         for pool in self._places.values():

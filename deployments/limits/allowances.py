@@ -38,6 +38,11 @@ class Pool:
         """What can still be handed out; never below 0."""
         return max(0.0, self.capacity - self.consumed - sum(self.leases.values()))
 
+    @property
+    def left_share(self) -> float:
+        """Of the capacity, what has not been consumed; 0 if there is no capacity."""
+        return max(0.0, 1 - self.consumed / self.capacity) if self.capacity else 0.0
+
     def lease(self, replica: str, need: float) -> float:
         """A slice of at least `need`; 0 if there is not so much."""
         available = self.available

@@ -4,6 +4,7 @@ A lease is written down before it is granted: a Ledger that dies and comes back 
 what is out. One call at a time: pools are read and changed between waits for SQL.
 """
 
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from deployments.limits.allowances import Pool
 from deployments.limits.ledger_protocol import BudgetState, Grant, Return
 from deployments.limits.soft_budgets import SoftBudgets
 from deployments.store.usage_query import Charge, Spend
+from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import TenantConfig
 
 
@@ -135,6 +137,26 @@ class BudgetBook:
         period = _period(tenant, now)
         pool = await self._pool(tenant, int(period.start.timestamp()))
         return _state(tenant, pool, period)
+
+    def tightest(self, n: int, now: float) -> list[BudgetLeft]:
+        """The `n` tenants with the least share left, of those that were asked for."""
+        latest: dict[str, tuple[int, Pool]] = {}
+        for (tenant_id, start), pool in self._pools.items():
+            if start >= latest.get(tenant_id, (start, pool))[0]:
+                latest[tenant_id] = start, pool
+        limited = (
+            (pool.left_share, tenant_id)
+            for tenant_id, (_, pool) in latest.items()
+            if math.isfinite(pool.capacity) and tenant_id in self._tenants
+        )
+        found = []
+        for _, tenant_id in heapq.nsmallest(n, limited):
+            start, pool = latest[tenant_id]
+            period = _period(self._tenants[tenant_id], now)
+            if start == int(period.start.timestamp()):
+                left_usd = max(0.0, pool.capacity - pool.consumed)
+                found.append(BudgetLeft(tenant_id, pool.capacity, left_usd))
+        return found
 
     async def _pool(self, tenant: TenantConfig, start: int) -> Pool:
         key = tenant.id, start

@@ -18,6 +18,7 @@ from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
 from deployments.store.usage_store import UsageStore
+from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
@@ -118,6 +119,10 @@ class Ledger:
         """See LedgerLike."""
         async with _translated(), self._turn:
             return await self._book.budget(tenant)
+
+    def tightest_budgets(self, n: int) -> list[BudgetLeft]:
+        """The `n` tenants with the least share left, of those that were asked for."""
+        return self._book.tightest(n)
 
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """See LedgerLike."""

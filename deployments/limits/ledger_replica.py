@@ -11,8 +11,13 @@ from deployments.limits.ledger_protocol import LedgerLike
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
 from deployments.store.location import is_sqlite, parse_url
+from deployments.telemetry.metrics import LedgerMetrics
+from deployments.telemetry.ray_export import RayExport
+from deployments.telemetry.tally import Tally
 from deployments.tenancy import TenantConfig
 
+# Whose budgets are told as metrics: more would be many series for few alerts.
+_BUDGETS = 100
 # Serve starts a replica that fails three times before it gives a deployment up.
 _PATIENCE_S = 10.0
 _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_"))
@@ -38,7 +43,10 @@ class LedgerReplica:
         needed = password_env is not None and not is_sqlite(parse_url(url))
         password = os.environ[str(password_env)] if needed else None
         database = Database(url, password=password)
-        self._ledger = Ledger(database, configured, tiers, artifacts)
+        self._ledger = ledger = Ledger(database, configured, tiers, artifacts)
+        self._metrics = LedgerMetrics(
+            Tally(RayExport()), lambda: ledger.tightest_budgets(_BUDGETS)
+        )
         self._configured_tiers = tiers
         self._opening = asyncio.Lock()
         self._is_open = False
@@ -83,3 +91,4 @@ class LedgerReplica:
                 if self._kept_days is not None:
                     retaining = self._ledger.retain(self._kept_days)
                     self._retaining = asyncio.create_task(retaining)
+                self._metrics.start()

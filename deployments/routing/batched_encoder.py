@@ -12,6 +12,7 @@ from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
 from artifacts.token_window import TokenIds
 from deployments.routing.coalescing import Coalescer
+from deployments.telemetry.metrics import EmbedderMetrics
 
 Vector = NDArray[np.float32]
 
@@ -24,8 +25,15 @@ class BatchedEncoder:
     tokens, padding included: that is what it costs, not its count.
     """
 
-    def __init__(self, encoder: TokenEncoder, *, max_batch_tokens: int) -> None:
+    def __init__(
+        self,
+        encoder: TokenEncoder,
+        *,
+        max_batch_tokens: int,
+        metrics: EmbedderMetrics | None = None,
+    ) -> None:
         self._encoder = encoder
+        self._metrics = metrics or EmbedderMetrics()
         # One thread each: a batch already uses the threads that the encoder was given.
         self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
         self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
@@ -53,6 +61,7 @@ class BatchedEncoder:
 
     async def _vectors(self, windows: Sequence[TokenIds]) -> Sequence[Vector]:
         loop = asyncio.get_running_loop()
+        self._metrics.batch(len(windows), sum(map(len, windows)))
         work = self._encoder.encode_ids
         return list(await loop.run_in_executor(self._encoder_thread, work, windows))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.encoder_spec import EncoderSpec
+from deployments.telemetry.metrics import EmbedderMetrics
 
 Vector = NDArray[np.float32]
 
@@ -55,8 +56,15 @@ class Embedder:
     Identical texts that are under way at the same time are encoded once.
     """
 
-    def __init__(self, encoder: TextEncoder, *, cache_size: int) -> None:
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        *,
+        cache_size: int,
+        metrics: EmbedderMetrics | None = None,
+    ) -> None:
         self._encoder = encoder
+        self._metrics = metrics or EmbedderMetrics()
         self._cache = VectorCache(cache_size)
         self._under_way: dict[bytes, asyncio.Task[Vector]] = {}
 
@@ -64,6 +72,7 @@ class Embedder:
         """Unit rows (n, d), in the order of the texts."""
         if not texts:
             return np.zeros((0, self._encoder.spec.dimension), dtype=np.float32)
+        self._metrics.asked(len(texts))
         return np.stack(await asyncio.gather(*map(self._vector, texts)))
 
     async def _vector(self, text: str) -> Vector:
@@ -71,6 +80,7 @@ class Embedder:
         key = hashlib.blake2b(data, digest_size=16).digest()
         cached = self._cache.get(key)
         if cached is not None:
+            self._metrics.hit()
             return cached
         task = self._under_way.get(key)
         if task is None:

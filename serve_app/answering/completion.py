@@ -103,6 +103,7 @@ class Completions:
             raise
         shadowed = Shadowed.of(choice.decision, call.directory.specs)
         meter.chosen(choice.cause, choice.decision, shadowed)
+        call.watch.chosen(call, choice)
         key_of = partial(breaker_key, call, self._backend_of)
         attempts = Attempts(
             choice.models, self._retries, self._breakers, bounds, key_of=key_of

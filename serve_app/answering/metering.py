@@ -81,6 +81,11 @@ class Meter:
             latency_s=0.0,
         )
 
+    @property
+    def record(self) -> UsageRecord:
+        """As it was written; before its end, what is known from the start."""
+        return self._record
+
     def chosen(
         self,
         cause: str,

@@ -18,6 +18,7 @@ from serve_app.answering.choosing import Choice, Chooser
 from serve_app.answering.metering import Ask, Meter
 from serve_app.answering.planning import Plan
 from serve_app.answering.received import Received
+from serve_app.answering.watching import Unwatched, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Call:
     directory: Directory
     request_id: str
     ticket: Ticket = field(default_factory=Ticket)
+    watch: Watch = field(default_factory=Unwatched)
 
 
 BackendOf = Callable[[str], BackendPort]
@@ -105,11 +107,13 @@ class Run:
         ask = None if said else _ask(port, request, settlement.generation_id)
         self.admission.leave(self.call.ticket, settlement)
         self.meter.answered(settlement, self.attempts.failures, ask)
+        self._ended(settlement=settlement)
 
     def given_up(self, error: ServingError) -> None:
         """No model has answered."""
         self.admission.leave(self.call.ticket, None)
         self.meter.failed(error, self.attempts.failures)
+        self._ended(error=error)
 
     def cancelled(self) -> None:
         """The client went away before the first byte."""
@@ -117,6 +121,7 @@ class Run:
         nothing = Settlement(None, None, "unknown")
         self.admission.leave(self.call.ticket, nothing)
         self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=None)
+        self._ended()
 
     def broke_off(
         self,
@@ -137,6 +142,18 @@ class Run:
             so_far,
             error=None if error is None else error.code or error.error_type,
             ask=_ask(port, request, received.generation_id),
+        )
+        self._ended(error=error)
+
+    def _ended(
+        self, settlement: Settlement | None = None, error: ServingError | None = None
+    ) -> None:
+        self.call.watch.ended(
+            self.call,
+            self.meter.record,
+            self.attempts.failures,
+            settlement=settlement,
+            error=error,
         )
 
     async def _affordable(self) -> Attempt:

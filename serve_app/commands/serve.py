@@ -53,6 +53,7 @@ def serve(
         typer.echo(f"backends: {live}{_simulated_note(checked.backend_names)}")
         typer.echo(f"started in {time.monotonic() - began:.1f} s ({_parts(cluster)})")
         typer.echo(f"logs: {cluster.logs}")
+        typer.echo(f"metrics: {cluster.metrics_url}")
         if cluster.dashboard_url:
             typer.echo(f"dashboard: {cluster.dashboard_url}")
         if _keeps_state(checked):

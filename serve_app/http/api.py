@@ -28,6 +28,7 @@ from serve_app.http.streaming import sse_body
 from serve_app.http.surfaces.completions import parse_completion
 from serve_app.http.surfaces.responses import parse_responses
 from serve_app.http.usage_api import UsageSource, usage_path
+from serve_app.observing.observer import RequestWatch
 
 Parse = Callable[[bytes], Chat]
 
@@ -151,18 +152,27 @@ class _Paths:
         authorization = request.headers.get("authorization")
         return self._gateway.directory.authenticate(authorization)
 
-    async def _planned(self, request: Request, parse: Parse) -> tuple[Plan, Chat]:
+    async def _planned(
+        self, request: Request, parse: Parse, watch: RequestWatch | None = None
+    ) -> tuple[Plan, Chat]:
         """Authenticate before anything of the body is read or judged."""
         tenant = self._tenant(request)
+        if watch is not None:
+            watch.identified(tenant, self._gateway.directory)
         limit = self._gateway.limits.max_body_bytes
         chat = parse(await read_body(request, limit))
         return self._gateway.plan(tenant, chat, asked(request, self._hosts)), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
-        plan, chat = await self._planned(request, parse)
-        if chat.request.stream:
-            return await self._stream(request, plan, chat)
-        call = await self._call(request, plan, chat)
+        with self._gateway.observer.begin(request_id(request)) as watch:
+            plan, chat = await self._planned(request, parse, watch)
+            call = await self._call(plan, chat, watch)
+            if chat.request.stream:
+                return await self._stream(call)
+            return await self._whole(call)
+
+    async def _whole(self, call: Call) -> Response:
+        plan, chat = call.plan, call.chat
         # Serve cancels the handler of a client that is gone.
         answer, answered = await self._gateway.completions.complete(call)
         headers = routing_headers(answered, answer.settlement.cost_usd)
@@ -172,13 +182,13 @@ class _Paths:
             body = orjson.dumps({**orjson.loads(body), "routing": routing})
         return Response(body, headers=headers, media_type="application/json")
 
-    async def _call(self, request: Request, plan: Plan, chat: Chat) -> Call:
+    async def _call(self, plan: Plan, chat: Chat, watch: RequestWatch) -> Call:
         ticket = await self._gateway.admit(plan, chat)
         directory = self._gateway.directory
-        return Call(plan, chat, directory, request_id(request), ticket)
+        return Call(plan, chat, directory, watch.request_id, ticket, watch)
 
-    async def _stream(self, request: Request, plan: Plan, chat: Chat) -> Response:
-        call = await self._call(request, plan, chat)
+    async def _stream(self, call: Call) -> Response:
+        plan, chat = call.plan, call.chat
         started = await self._gateway.completions.start_stream(call)
         body: AsyncIterator[bytes] = sse_body(
             started,

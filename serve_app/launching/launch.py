@@ -25,7 +25,7 @@ from serve_app.launching.local_cluster import (
     StartUp,
     last_line,
 )
-from serve_app.launching.ports import PortBlock, is_free
+from serve_app.launching.ports import LOOPBACK, PortBlock, is_free
 from serve_app.launching.processes import MARK, end_marked
 from serve_app.launching.ray_settings import applied, settings
 from serve_app.launching.serve_config import ConfigError, read_config, with_address
@@ -95,12 +95,14 @@ def _start(config: Mapping[str, Any], mark: str, *, dashboard: bool) -> LocalClu
     times.append(time.monotonic())
     parts = (after - before for before, after in pairwise(times))
     dashboard_url = context.dashboard_url
+    node = ray._private.worker.global_worker.node
     return LocalCluster(
         host=schema.http_options.host,
         port=schema.http_options.port,
-        logs=Path(ray._private.worker.global_worker.node.get_logs_dir_path()),
+        logs=Path(node.get_logs_dir_path()),
         start_up=StartUp(*parts),
         dashboard_url=f"http://{dashboard_url}" if dashboard_url else None,
+        metrics_url=f"http://{LOOPBACK}:{node.metrics_export_port}/metrics",
         _client=client,
         _apps=tuple(app.name for app in schema.applications),
     )

@@ -37,6 +37,7 @@ class LocalCluster:
     logs: Path
     start_up: StartUp
     dashboard_url: str | None = None
+    metrics_url: str | None = None
     _client: Any = field(default=None, repr=False)
     _apps: tuple[str, ...] = ()
 

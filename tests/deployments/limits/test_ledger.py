@@ -12,6 +12,7 @@ from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Ask, Resource
 from deployments.store.database import Database
+from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import KeyTerms
 from deployments.usage.record import UsageRecord
 from tests.deployments.store.made import record, tenant
@@ -206,3 +207,19 @@ async def test_tiers_of_the_configuration_change_while_it_runs(ledger) -> None:
     ledger.configure(["gold"])
 
     assert await ledger.put_tenant(gold)
+
+
+async def test_the_tightest_budgets_come_first(ledger_of):
+    tenants = (
+        tenant("rich", max_budget=100.0),
+        tenant("t", max_budget=8.0),
+        tenant("free"),
+    )
+    ledger = ledger_of(*tenants)
+    await ledger.open()
+    for each in tenants:
+        await ledger.budget(each.id)
+    await ledger.ingest([spent(6.0)])
+
+    assert ledger.tightest_budgets(1) == [BudgetLeft("t", 8.0, 2.0)]
+    assert [left.tenant for left in ledger.tightest_budgets(9)] == ["t", "rich"]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from deployments.routing.batched_encoder import BatchedEncoder
+from deployments.telemetry.metrics import EmbedderMetrics
+from tests.kept_metrics import kept
 from tests.length_encoder import SPEC
 
 
@@ -77,3 +79,15 @@ async def test_neither_step_runs_on_the_event_loop():
     await BatchedEncoder(words, max_batch_tokens=9).vector("w")
 
     assert words.threads == {"tokenizer_0", "encoder_0"}
+
+
+async def test_batches_and_their_tokens_are_told():
+    tally, told = kept()
+    words = Words()
+    words.gate.set()
+    metrics = EmbedderMetrics(tally)
+    batched = BatchedEncoder(words, max_batch_tokens=100, metrics=metrics)
+    await batched.vector("three short words")
+
+    assert told.observed["avengers_embed_batch_size"] == [1]
+    assert told.observed["avengers_embed_batch_tokens"] == [3]

@@ -6,6 +6,8 @@ import numpy as np
 
 from artifacts.encoder_spec import EncoderSpec
 from deployments.routing.embedder import Embedder
+from deployments.telemetry.metrics import EmbedderMetrics
+from tests.kept_metrics import kept
 
 
 class Lengths:
@@ -70,3 +72,14 @@ async def test_a_caller_that_is_cancelled_does_not_take_the_text_away():
 
     assert (await stays)[0, 0] == 1
     assert encoder.encoded == ["x"]
+
+
+async def test_texts_and_cache_hits_are_counted():
+    tally, told = kept()
+    made = Embedder(Lengths(), cache_size=10, metrics=EmbedderMetrics(tally))
+    await made.embed(["one", "two"])
+    await made.embed(["one"])
+    tally.flush()
+
+    assert told.counted["avengers_embed_texts_total"] == {(): 3.0}
+    assert told.counted["avengers_embed_cache_hits_total"] == {(): 1.0}

@@ -1,0 +1,1 @@
+"""What the deployments tell of themselves: metrics and traces."""

@@ -1,0 +1,49 @@
+"""Who watches a request: what it is told, and by whom traces are continued."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from deployments.errors import ServingError
+from deployments.protocol import Settlement
+from deployments.usage.record import UsageRecord
+from serve_app.answering.attempts import Failure
+
+if TYPE_CHECKING:
+    from serve_app.answering.choosing import Choice
+    from serve_app.answering.run import Call
+
+
+class Watch(Protocol):
+    """Follows one request; never disturbs it."""
+
+    def chosen(self, call: "Call", choice: "Choice") -> None:
+        """Models were chosen for it."""
+
+    def ended(
+        self,
+        call: "Call",
+        record: UsageRecord,
+        failures: Sequence[Failure],
+        *,
+        settlement: Settlement | None = None,
+        error: ServingError | None = None,
+    ) -> None:
+        """Its answer is complete, or has failed, or (neither) its client is gone."""
+
+
+class Unwatched:
+    """Nobody does."""
+
+    def chosen(self, call: "Call", choice: "Choice") -> None:
+        """Nothing."""
+
+    def ended(
+        self,
+        call: "Call",
+        record: UsageRecord,
+        failures: Sequence[Failure],
+        *,
+        settlement: Settlement | None = None,
+        error: ServingError | None = None,
+    ) -> None:
+        """Nothing."""

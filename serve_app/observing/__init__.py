@@ -1,0 +1,1 @@
+"""What the Gateway tells of each request: metrics, a log line, a trace."""

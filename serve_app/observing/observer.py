@@ -1,0 +1,142 @@
+"""Watches the requests of one Gateway."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from deployments.errors import ServingError
+from deployments.protocol import Settlement
+from deployments.telemetry.families import NONE
+from deployments.usage.record import UsageRecord
+from serve_app.access.tenants import Directory, Tenant
+from serve_app.answering.attempts import Failure
+from serve_app.answering.choosing import Choice
+from serve_app.answering.run import Call
+from serve_app.observing.metrics import GatewayMetrics
+from serve_app.observing.request_log import RequestLog
+from serve_app.observing.tenant_labels import TenantLabels
+
+_CLIENT_GONE = 499  # nginx's
+_OURS = 500
+_MAX_TENANTS = 100
+
+
+class Observer:
+    """Metrics and a log line of each request; silent where it is given nothing."""
+
+    def __init__(
+        self,
+        metrics: GatewayMetrics | None = None,
+        *,
+        max_tenants: int = _MAX_TENANTS,
+        log: RequestLog | None = None,
+    ) -> None:
+        self.metrics = metrics or GatewayMetrics()
+        self.labels = TenantLabels(max_tenants)
+        self.log = log
+
+    def begin(self, request_id: str) -> "RequestWatch":
+        """A request has come."""
+        return RequestWatch(self, request_id)
+
+
+class RequestWatch:
+    """Of one request. As a context: what is refused within is counted, too."""
+
+    def __init__(self, observer: Observer, request_id: str) -> None:
+        self.request_id = request_id
+        self._observer = observer
+        self._start = time.perf_counter()
+        self._tenant: Tenant | None = None
+        self._label = NONE
+        self._over = False
+
+    def identified(self, tenant: Tenant, directory: Directory) -> None:
+        """It is known who asks."""
+        self._tenant = tenant
+        self._label = self._observer.labels.of(tenant.id, directory)
+
+    def chosen(self, call: Call, choice: Choice) -> None:
+        """See Watch."""
+        model, tier = choice.models[0], call.plan.cost_tier
+        self._observer.metrics.decided(model, tier, choice.cause, choice.decision)
+
+    def ended(
+        self,
+        call: Call,
+        record: UsageRecord,
+        failures: Sequence[Failure],
+        *,
+        settlement: Settlement | None = None,
+        error: ServingError | None = None,
+    ) -> None:
+        """See Watch."""
+        if self._over:
+            return
+        self._over = True
+        status = 200 if settlement is not None else _status(error)
+        metrics = self._observer.metrics
+        metrics.ended(record, self._label, status, failures)
+        if settlement is not None:
+            self._judge(call, record, failures, settlement)
+        if self._observer.log is not None:
+            self._observer.log.ended(call, record, status)
+
+    def _judge(
+        self,
+        call: Call,
+        record: UsageRecord,
+        failures: Sequence[Failure],
+        settlement: Settlement,
+    ) -> None:
+        metrics = self._observer.metrics
+        upstream_s = settlement.upstream_s
+        # What a model took that failed before is not known, so it cannot be taken out.
+        if upstream_s is not None and record.first_byte_s is not None and not failures:
+            metrics.overhead(record.first_byte_s - upstream_s)
+        saved_usd = _saved_usd(call, record)
+        if saved_usd is not None:
+            metrics.saved(self._label, saved_usd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or self._over:
+            return
+        self._over = True
+        status = _status(error)
+        self._observer.metrics.refused(self._label, status)
+        if self._observer.log is not None:
+            seconds = time.perf_counter() - self._start
+            self._observer.log.refused(
+                self.request_id, self._tenant, error, status, seconds
+            )
+
+
+def _status(error: BaseException | None) -> int:
+    if isinstance(error, ServingError):
+        return error.status
+    if error is None or isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return _CLIENT_GONE
+    return _OURS
+
+
+def _saved_usd(call: Call, record: UsageRecord) -> float | None:
+    """Against the tenant's reference model for the same tokens; None: not known."""
+    name = call.plan.tenant.config.reference_model
+    spec = call.directory.specs.get(name) if name else None
+    prompt, completion = record.prompt_tokens, record.completion_tokens
+    if spec is None or record.cost_usd is None:
+        return None
+    if prompt is None or completion is None:
+        return None
+    reference_usd = spec.price.cost_usd(prompt, completion)
+    return None if reference_usd is None else reference_usd - record.cost_usd

@@ -1,0 +1,120 @@
+"""The log of requests: one JSON object a line, without prompts unless told so."""
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from deployments.errors import ServingError
+from deployments.usage.record import UsageRecord
+from serve_app.access.tenants import Tenant
+from serve_app.answering.run import Call
+
+_ROTATE_BYTES = 64 * 2**20
+_KEPT_FILES = 5
+# A client may say what it likes there.
+_MAX_ID = 128
+
+
+class RequestLog:
+    """Writes to `handler`."""
+
+    def __init__(self, handler: logging.Handler, *, prompts: bool = False) -> None:
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        self._handler = handler
+        self._prompts = prompts
+
+    def ended(self, call: Call, record: UsageRecord, status: int) -> None:
+        """A request that models were chosen for."""
+        line = {
+            **_head(call.request_id, call.plan.tenant, status, record.at),
+            "error": record.error,
+            "surface": record.surface,
+            "stream": record.stream,
+            "requested_model": record.requested_model,
+            "model": record.model,
+            "backend": record.backend,
+            "provider": record.provider,
+            "cause": record.cause,
+            "cost_tier": record.cost_tier,
+            "alpha": record.alpha,
+            "artifact": record.artifact_id,
+            "out_of_distribution": record.out_of_distribution,
+            "failures": record.failures,
+            "latency_s": round(record.latency_s, 6),
+            "first_byte_s": _rounded(record.first_byte_s),
+            "prompt_tokens": record.prompt_tokens,
+            "completion_tokens": record.completion_tokens,
+            "cost_usd": record.cost_usd,
+            "cost_source": record.cost_source,
+        }
+        if self._prompts:
+            line["messages"] = [
+                message.model_dump(exclude_none=True)
+                for message in call.chat.request.messages
+            ]
+        self._write(line)
+
+    def refused(
+        self,
+        request_id: str,
+        tenant: Tenant | None,
+        error: BaseException,
+        status: int,
+        seconds: float,
+    ) -> None:
+        """A request that ended before."""
+        code = None
+        if isinstance(error, ServingError):
+            code = error.code or error.error_type
+        line = _head(request_id, tenant, status, time.time() - seconds)
+        self._write({**line, "error": code, "latency_s": round(seconds, 6)})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        text = orjson.dumps(line).decode()
+        record = logging.LogRecord(
+            "avengers.requests", logging.INFO, "", 0, text, None, None
+        )
+        self._handler.handle(record)
+
+
+def file_handler(directory: Path, replica: str) -> logging.Handler:
+    """A file of the replica's own, which is begun anew when it is large."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return RotatingFileHandler(
+        directory / f"requests_{replica}.log",
+        maxBytes=_ROTATE_BYTES,
+        backupCount=_KEPT_FILES,
+        encoding="utf-8",
+    )
+
+
+def stdout_handler() -> logging.Handler:
+    """The process's standard output."""
+    return logging.StreamHandler(sys.stdout)
+
+
+def _head(
+    request_id: str, tenant: Tenant | None, status: int, at: float
+) -> dict[str, Any]:
+    return {
+        "at": _utc(at),
+        "request_id": request_id[:_MAX_ID],
+        "tenant": tenant.id if tenant else None,
+        "key_id": tenant.key_id if tenant else None,
+        "status": status,
+    }
+
+
+def _utc(at: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
+    return f"{whole}.{int(at % 1 * 1000):03}Z"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)

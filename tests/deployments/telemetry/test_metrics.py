@@ -1,0 +1,15 @@
+"""What the Embedder and the Ledger tell."""
+
+from deployments.telemetry.metrics import BudgetLeft, LedgerMetrics
+from tests.kept_metrics import kept
+
+
+async def test_budgets_are_told_from_the_start_on():
+    tally, told = kept()
+    budgets = [BudgetLeft("acme", 10.0, 2.5)]
+    metrics = LedgerMetrics(tally, lambda: budgets)
+    metrics.start()
+    tally.stop()
+
+    assert told.gauges["avengers_budget_usd"] == {("acme",): 10.0}
+    assert told.gauges["avengers_budget_remaining_usd"] == {("acme",): 2.5}

@@ -1,0 +1,136 @@
+"""What a request leaves in the metrics, asked for over HTTP."""
+
+import httpx
+import pytest
+
+from deployments.errors import RoutingUnavailable, UpstreamError
+from serve_app.http.api import build_api
+from serve_app.observing.metrics import GatewayMetrics
+from serve_app.observing.observer import Observer
+from tests.fakes import FixedRouter, ScriptedBackend, gateway
+from tests.kept_metrics import Kept, kept
+
+CHAT = {"messages": [{"role": "user", "content": "tell me a secret"}]}
+BROKEN = UpstreamError("it broke")
+PRICED = {
+    "id": "large",
+    "backend": "fake",
+    "upstream_model": "them/large",
+    "price": {"input_usd_per_token": 0.1, "output_usd_per_token": 0.2},
+}
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+
+
+async def told_of(
+    body: dict | None = None, *, router=None, backend=None, key="sk-av-t", **config
+) -> Kept:
+    """The metrics that one request leaves."""
+    tally, told = kept()
+    observer = Observer(GatewayMetrics(tally))
+    app = build_api(gateway(router, backend, observer=observer, **config))
+    headers = {"authorization": f"Bearer {key}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        await client.post(
+            "/v1/chat/completions", json=CHAT | (body or {}), headers=headers
+        )
+    tally.flush()
+    return told
+
+
+def requests(told: Kept) -> dict:
+    return told.counted["avengers_requests_total"]
+
+
+async def test_an_answer():
+    told = await told_of()
+
+    assert requests(told) == {("t", "small", "none", "200"): 1.0}
+    assert told.counted["avengers_decisions_total"] == {("small", "none", "routed"): 1}
+    assert told.counted["avengers_cost_usd_total"] == {("t", "small"): 0.25}
+    assert told.counted["avengers_tokens_total"] == {
+        ("prompt",): 2.0,
+        ("completion",): 3.0,
+    }
+    assert len(told.observed["avengers_request_duration_seconds"]) == 1
+    assert len(told.observed["avengers_route_duration_seconds"]) == 1
+    assert "avengers_time_to_first_token_seconds" not in told.observed
+
+
+async def test_a_stream():
+    told = await told_of({"stream": True})
+
+    assert requests(told) == {("t", "small", "none", "200"): 1.0}
+    assert len(told.observed["avengers_time_to_first_token_seconds"]) == 1
+
+
+async def test_a_stream_that_breaks_off_has_the_status_of_its_error():
+    told = await told_of({"stream": True}, backend=ScriptedBackend(cut=BROKEN))
+
+    assert requests(told) == {("t", "small", "none", "502"): 1.0}
+
+
+async def test_a_model_that_fails_and_the_one_after_it():
+    told = await told_of(backend=ScriptedBackend({"small": BROKEN}))
+
+    assert requests(told) == {("t", "large", "none", "200"): 1.0}
+    fallbacks = told.counted["avengers_fallbacks_total"]
+    assert fallbacks == {("small", "large", "upstream_error"): 1.0}
+    # What the first model took is not known, so what is ours is not, either.
+    assert "avengers_overhead_seconds" not in told.observed
+
+
+async def test_all_models_fail():
+    told = await told_of(backend=ScriptedBackend({"small": BROKEN, "large": BROKEN}))
+
+    assert requests(told) == {("t", "none", "none", "502"): 1.0}
+    assert ("large", "none", "upstream_error") in told.counted[
+        "avengers_fallbacks_total"
+    ]
+    assert "avengers_request_duration_seconds" not in told.observed
+
+
+async def test_routing_that_fails_is_a_decision_by_the_default():
+    router = FixedRouter(error=RoutingUnavailable("down"))
+    told = await told_of(router=router)
+
+    decisions = told.counted["avengers_decisions_total"]
+    assert decisions == {("large", "none", "fallback"): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "tenant", "status"),
+    [
+        ({"messages": []}, "sk-av-t", "t", "400"),
+        ({"model": "no-such"}, "sk-av-t", "t", "404"),
+        ({}, "sk-av-wrong", "none", "401"),
+    ],
+)
+async def test_requests_that_are_refused(body, key, tenant, status):
+    told = await told_of(body, key=key)
+
+    assert requests(told) == {(tenant, "none", "none", status): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("prices", "name", "usd"),
+    [((0.1, 0.2), "savings", 0.55), ((0.01, 0.01), "excess", 0.2)],
+)
+async def test_savings_against_the_reference_model(prices, name, usd):
+    price = dict(
+        zip(("input_usd_per_token", "output_usd_per_token"), prices, strict=True)
+    )
+    models = [PRICED | {"price": price}, PRICED | {"id": "small"}]
+    tenant = {"id": "t", "alpha": 0.5, "reference_model": "large"}
+    told = await told_of(
+        catalog={"models": models},
+        cost_tiers={},
+        tenants=[tenant | {"keys": [{"env": "TEST_KEY"}]}],
+    )
+
+    saved = told.counted[f"avengers_{name}_usd_total"]
+    assert saved == {("t",): pytest.approx(usd)}
