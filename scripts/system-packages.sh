@@ -1,6 +1,7 @@
 # Sourced after environment.sh by what needs programs that pip does not have.
 #
-#   ensure_system_packages   Debian's postgresql: its server, for the tests of the store
+#   ensure_system_packages   Debian's postgresql: its server, for the tests of the store;
+#                            prometheus, with promtool: for metrics, alerts, dashboards
 #
 # They are installed where they are absent, if this is root and there is apt. Otherwise
 # nothing is done: the tests that need one are skipped, and name the package.
@@ -31,10 +32,31 @@ apt_install() {
     } >&2 || printf 'warning: apt-get could not install: %s\n' "$*" >&2
 }
 
+# Debian would start Prometheus now and at each start of the machine; the tests start
+# theirs. What forbids it is taken away again, unless it was there.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d made=
+    local unit=/etc/systemd/system/prometheus.service
+    if [ ! -e "$policy" ]; then
+        made=$policy
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    if [ -d "${unit%/*}" ] && [ ! -e "$unit" ] && [ ! -L "$unit" ]; then
+        ln -s /dev/null "$unit"
+    fi
+    "$@"
+    [ -z "$made" ] || rm -f "$made"
+}
+
 ensure_system_packages() {
-    ! has_postgresql || return 0
+    local missing=()
+    has_postgresql || missing+=(postgresql)
+    command -v prometheus >/dev/null && command -v promtool >/dev/null ||
+        missing+=(prometheus)
+    [ "${#missing[@]}" -gt 0 ] || return 0
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
-    printf 'installing postgresql\n' >&2
+    printf 'installing %s\n' "${missing[*]}" >&2
     no_postgresql_cluster
-    apt_install postgresql
+    without_services apt_install "${missing[@]}"
 }
