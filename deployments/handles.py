@@ -60,10 +60,13 @@ class RemoteEmbedder:
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
+        vectors: NDArray[np.float32]
         with translated("embedder", RoutingUnavailable):
-            vectors: NDArray[np.float32] = await self._handle.embed.remote(list(texts))
+            vectors = await self._handle.embed.remote(list(texts), tuple(traces))
             return vectors
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:

@@ -70,6 +70,7 @@ class RouteQuery:
     candidates: tuple[str, ...] | None = None
     terms: RequestTerms | None = None  # None: only the profile's averages count
     artifacts: ArtifactChoice | None = None  # None: the Router's own decides
+    traceparent: str | None = None  # W3C's, of the span that waits; None: not traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class BackendRequest:
     timeouts: Timeouts = _TIMEOUTS
     surface: Surface = "chat/completions"
     secret: str | None = None
+    traceparent: str | None = None  # W3C's, of the span that waits; None: not traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +209,10 @@ class RouterLike(Protocol):
 class EmbedderLike(Protocol):
     """Turns texts into the vectors of one encoder."""
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts."""
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts.
+
+        `traces`: the `traceparent` of each span that waits for them.
+        """

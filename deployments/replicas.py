@@ -35,18 +35,30 @@ from deployments.routing.embedder import Embedder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.router import Router
+from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.metrics import EmbedderMetrics
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.tally import Tally
+from deployments.telemetry.traced import (
+    traced_backend,
+    traced_embedder,
+    traced_router,
+)
 
 # How long answer bytes gather before they cross a handle, after the first ones.
 _GATHER_S = 0.025
+_NO_TRACES = TelemetryConfig()
 
 
 class EmbedderReplica:
     """An Embedder with the encoder of an artifact."""
 
-    def __init__(self, artifact: str, config: EmbedderConfig) -> None:
+    def __init__(
+        self,
+        artifact: str,
+        config: EmbedderConfig,
+        telemetry: TelemetryConfig = _NO_TRACES,
+    ) -> None:
         directory = directory_of(artifact)
         spec: EncoderSpec = load_manifest(directory).encoder
         encoder = load_encoder(spec, directory / ENCODER, config.run)
@@ -56,15 +68,16 @@ class EmbedderReplica:
         batched = BatchedEncoder(
             encoder, max_batch_tokens=config.max_batch_tokens, metrics=metrics
         )
-        self._embedder = Embedder(
-            batched, cache_size=config.cache_size, metrics=metrics
-        )
+        embedder = Embedder(batched, cache_size=config.cache_size, metrics=metrics)
+        self._embedder = traced_embedder(embedder, spec.id, telemetry)
         self._spec = spec
         self._tokens = EncoderTokens(spec, encoder.tokenizer)
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
-        return await self._embedder.embed(texts)
+        return await self._embedder.embed(texts, traces)
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
         """Tokens of each text; whether the encoder itself would count the same."""
@@ -79,8 +92,14 @@ class EmbedderReplica:
 class RouterReplica:
     """A Router that takes another artifact through `user_config`, while serving."""
 
-    def __init__(self, embedder: DeploymentHandle, artifact: str) -> None:
+    def __init__(
+        self,
+        embedder: DeploymentHandle,
+        artifact: str,
+        telemetry: TelemetryConfig = _NO_TRACES,
+    ) -> None:
         self._router = Router(RemoteEmbedder(embedder), load(directory_of(artifact)))
+        self._asked = traced_router(self._router, telemetry)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """`{"artifact": directory, address or 'default'}`; BadInput if its encoder is
@@ -91,7 +110,7 @@ class RouterReplica:
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision for each query."""
-        return await self._router.route(queries)
+        return await self._asked.route(queries)
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and why."""
@@ -105,8 +124,10 @@ class RouterReplica:
 class BackendReplica:
     """A backend whose streams cross the handle in gathered frames."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(
+        self, backend: Backend, name: str = "", telemetry: TelemetryConfig = _NO_TRACES
+    ) -> None:
+        self._backend = traced_backend(backend, name, telemetry)
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer."""
@@ -140,12 +161,17 @@ class BackendReplica:
 class OpenRouterReplica(BackendReplica):
     """An upstream, with the keys from the replica's own environment."""
 
-    def __init__(self, config: UpstreamConfig) -> None:
-        super().__init__(OpenRouterBackend(config, config.api_key()))
+    def __init__(
+        self, config: UpstreamConfig, telemetry: TelemetryConfig = _NO_TRACES
+    ) -> None:
+        backend = OpenRouterBackend(config, config.api_key())
+        super().__init__(backend, "OpenRouterBackend", telemetry)
 
 
 class SimulatorReplica(BackendReplica):
     """The simulator."""
 
-    def __init__(self, config: SimulatorConfig) -> None:
-        super().__init__(SimulatorBackend(config))
+    def __init__(
+        self, config: SimulatorConfig, telemetry: TelemetryConfig = _NO_TRACES
+    ) -> None:
+        super().__init__(SimulatorBackend(config), "SimulatorBackend", telemetry)

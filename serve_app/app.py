@@ -19,6 +19,7 @@ from deployments.replicas import (
 )
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.vllm_embedder import build_vllm_embedder, encoder_of
+from deployments.telemetry.config import TelemetryConfig
 from serve_app.config import VLLM, AppConfig, artifact_location
 from serve_app.gateway_replica import GatewayReplica
 
@@ -44,8 +45,10 @@ def build_app(config: AppConfig) -> Application:
     """The graph Gateway → Router → Embedder, Gateway → backends and Embedder."""
     # Not fetched here: each replica needs it on its own node.
     artifact = artifact_location(config.artifact)
-    embedder = _embedder(artifact, config.embedder)
-    router = _deployment(RouterReplica, "Router").bind(embedder, artifact)
+    embedder = _embedder(artifact, config.embedder, config.telemetry)
+    router = _deployment(RouterReplica, "Router").bind(
+        embedder, artifact, config.telemetry
+    )
     backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
     gateway = serve.ingress()(GatewayReplica)
     ledger = _ledger(config)
@@ -54,14 +57,16 @@ def build_app(config: AppConfig) -> Application:
     )
 
 
-def _embedder(artifact: str, config: EmbedderConfig) -> Application:
+def _embedder(
+    artifact: str, config: EmbedderConfig, telemetry: TelemetryConfig
+) -> Application:
     if config.engine == "vllm":
         # Here the artifact is looked at: Ray's library wants to know the model now.
         spec, weights = encoder_of(artifact)
         if config.source is None and weights is not None:
             config = config.model_copy(update={"source": str(weights)})
-        return build_vllm_embedder(spec, config, _DEFAULTS["Embedder"])
-    return _deployment(EmbedderReplica, "Embedder").bind(artifact, config)
+        return build_vllm_embedder(spec, config, _DEFAULTS["Embedder"], telemetry)
+    return _deployment(EmbedderReplica, "Embedder").bind(artifact, config, telemetry)
 
 
 def _ledger(config: AppConfig) -> Application | None:
@@ -81,19 +86,20 @@ def _ledger(config: AppConfig) -> Application | None:
 def _backend(name: str, config: AppConfig) -> Application:
     if name == "simulator":
         deployment = _deployment(SimulatorReplica, "SimulatorBackend")
-        return deployment.bind(config.backends.simulator)
+        return deployment.bind(config.backends.simulator, config.telemetry)
     if name.startswith(VLLM):
-        return _local_model(config.catalog.by_id()[name.removeprefix(VLLM)])
+        spec = config.catalog.by_id()[name.removeprefix(VLLM)]
+        return _local_model(spec, config.telemetry)
     suffix = "" if name == "openrouter" else f":{name}"
     deployment = _deployment(OpenRouterReplica, "OpenRouterBackend", suffix)
     upstream = config.upstream(name)
     assert upstream is not None, f"no backend is called {name}"
-    return deployment.bind(upstream)
+    return deployment.bind(upstream, config.telemetry)
 
 
-def _local_model(spec: ModelSpec) -> Application:
+def _local_model(spec: ModelSpec, telemetry: TelemetryConfig) -> Application:
     assert spec.vllm is not None  # the catalog has seen to it
-    return build_vllm_backend(spec.id, spec.upstream_model, spec.vllm)
+    return build_vllm_backend(spec.id, spec.upstream_model, spec.vllm, telemetry)
 
 
 def _deployment(replica: type[Any], kind: str, suffix: str = "") -> serve.Deployment:

@@ -18,6 +18,7 @@ from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.protocol import Surface
 from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
 from deployments.routing.embedder_config import EmbedderConfig
+from deployments.telemetry.config import TelemetryConfig
 from deployments.tenancy import CostTier as CostTier
 from deployments.tenancy import KeyConfig as KeyConfig
 from deployments.tenancy import TenantConfig as TenantConfig
@@ -237,6 +238,7 @@ class AppConfig(LiveSettings):
     auth: AuthConfig = AuthConfig()
     metrics: MetricsConfig = MetricsConfig()
     logging: LoggingConfig = LoggingConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.limits.ledger_handle import RemoteLedger
 from deployments.local_path import local_path
 from deployments.telemetry.ray_export import RayExport
+from deployments.telemetry.spans import make_tracer
 from deployments.telemetry.tally import Tally
 from deployments.usage.journal import Journal
 from deployments.usage.recorder import Recorder
@@ -55,6 +56,7 @@ class GatewayReplica:
             self._metrics,
             max_tenants=config.metrics.max_tenants,
             log=replica_log(config.logging),
+            tracer=make_tracer(config.telemetry, "Gateway", root=True),
         )
         self._gateway = Gateway(
             config, RemoteRouter(router), ports, recorder, holdings, observer

@@ -61,7 +61,11 @@ class OpenRouterBackend:
         key = self._key(request)
         asked = time.perf_counter()
         answer = await self._client.post(
-            request.surface, request.body, request.timeouts, key
+            request.surface,
+            request.body,
+            request.timeouts,
+            key,
+            self._traceparent(request),
         )
         upstream_s = time.perf_counter() - asked
         data = _answer_object(answer, request)
@@ -90,7 +94,11 @@ class OpenRouterBackend:
         patience = Patience(request.timeouts)
         asked, upstream_s = time.perf_counter(), None
         opening = self._client.open_stream(
-            request.surface, request.body, request.timeouts, self._key(request)
+            request.surface,
+            request.body,
+            request.timeouts,
+            self._key(request),
+            self._traceparent(request),
         )
         async with AsyncExitStack() as stack:
             async with patience.waiting():
@@ -132,6 +140,9 @@ class OpenRouterBackend:
         if request.surface not in self._config.surfaces:
             what = f"The upstream of {request.model!r} has no /v1/{request.surface}."
             raise InvalidRequest(what, param="model", code="unsupported_endpoint")
+
+    def _traceparent(self, request: BackendRequest) -> str | None:
+        return request.traceparent if self._config.traceparent else None
 
     def _key(self, request: BackendRequest) -> str | None:
         if request.secret is None:

@@ -65,10 +65,16 @@ class UpstreamClient:
             return None
 
     async def post(
-        self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
+        self,
+        path: str,
+        body: bytes,
+        timeouts: Timeouts,
+        key: str | None = None,
+        traceparent: str | None = None,
     ) -> bytes:
         """The whole answer to a POST."""
         request = self._client.build_request("POST", path, content=body)
+        _continue_trace(request, traceparent)
         until = asyncio.get_running_loop().time() + timeouts.total_s
         async with self._answering(request, timeouts, key) as response:
             try:
@@ -79,10 +85,16 @@ class UpstreamClient:
 
     @asynccontextmanager
     async def open_stream(
-        self, path: str, body: bytes, timeouts: Timeouts, key: str | None = None
+        self,
+        path: str,
+        body: bytes,
+        timeouts: Timeouts,
+        key: str | None = None,
+        traceparent: str | None = None,
     ) -> AsyncIterator["OpenStream"]:
         """The answer as it arrives; leaving the block closes it."""
         request = self._client.build_request("POST", path, content=body)
+        _continue_trace(request, traceparent)
         async with self._answering(request, timeouts, key) as response:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
@@ -113,6 +125,11 @@ class UpstreamClient:
                 yield response
         finally:
             await response.aclose()
+
+
+def _continue_trace(request: httpx.Request, traceparent: str | None) -> None:
+    if traceparent is not None:
+        request.headers["traceparent"] = traceparent
 
 
 @contextmanager

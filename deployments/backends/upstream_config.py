@@ -33,6 +33,9 @@ class UpstreamConfig(BaseModel):
         description="HTTP/2: fewer connections; but a front end that closes one in "
         "good order (GOAWAY) breaks the answers in flight on it, as httpcore reads it",
     )
+    traceparent: bool = Field(
+        default=False, description="send W3C's header with requests that are traced"
+    )
     generation_costs: bool = Field(
         default=False,
         description="GET generation?id= tells what a broken-off answer was charged",

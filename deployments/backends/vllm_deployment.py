@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from deployments.backends.vllm_config import VLLMConfig
+from deployments.telemetry.config import TelemetryConfig
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -11,6 +12,7 @@ _ENVIRONMENT = {
     "RAYLLM_ENABLE_REQUEST_PROMPT_LOGS": "0",  # Ray's library logs prompts otherwise
     "VLLM_NO_USAGE_STATS": "1",
 }
+_NO_TRACES = TelemetryConfig()
 
 
 def deployment_name(model: str) -> str:
@@ -66,7 +68,10 @@ def _engine(config: VLLMConfig) -> dict[str, Any]:
 
 
 def build_vllm_backend(
-    model: str, upstream_model: str, config: VLLMConfig
+    model: str,
+    upstream_model: str,
+    config: VLLMConfig,
+    telemetry: TelemetryConfig = _NO_TRACES,
 ) -> "Application":
     """The deployment of `model`, ready to be bound; its handle is a Backend's.
 
@@ -79,6 +84,9 @@ def build_vllm_backend(
     return build_llm_deployment(
         LLMConfig(**llm_options(upstream_model, config)),
         deployment_cls=VLLMReplica,
-        bind_kwargs={"gather_ms": config.stream_batching_interval_ms},
+        bind_kwargs={
+            "gather_ms": config.stream_batching_interval_ms,
+            "telemetry": telemetry,
+        },
         override_serve_options={"name": deployment_name(model)},
     )

@@ -20,20 +20,23 @@ from deployments.backends.sse import gathered
 from deployments.backends.vllm import VLLMBackend, refusal
 from deployments.errors import InvalidRequest
 from deployments.protocol import Answer, BackendRequest, Settlement, Surface
+from deployments.telemetry.config import TelemetryConfig
+from deployments.telemetry.traced import traced_backend
 
 
 class VLLMReplica(LLMServer):  # type: ignore[misc]
     """A Backend around vLLM's engine: callers send our own values, not vLLM's."""
 
     async def __init__(  # type: ignore[misc]  # LLMServer's own way to start up
-        self, llm_config: LLMConfig, *, gather_ms: float
+        self, llm_config: LLMConfig, *, gather_ms: float, telemetry: TelemetryConfig
     ) -> None:
         await super().__init__(llm_config)
         self._gather_s = gather_ms / 1000
         self._max_model_len: int = llm_config.engine_kwargs["max_model_len"]
-        self._backend = VLLMBackend(
+        backend = VLLMBackend(
             self, served_model=llm_config.model_id, max_model_len=self._max_model_len
         )
+        self._backend = traced_backend(backend, "VLLMBackend", telemetry)
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer."""

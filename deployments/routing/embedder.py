@@ -68,7 +68,9 @@ class Embedder:
         self._cache = VectorCache(cache_size)
         self._under_way: dict[bytes, asyncio.Task[Vector]] = {}
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
         if not texts:
             return np.zeros((0, self._encoder.spec.dimension), dtype=np.float32)

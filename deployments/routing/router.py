@@ -104,7 +104,8 @@ class Router:
         firsts = [query.terms.first_text if query.terms else None for query in queries]
         texts = [query.text for query in queries]
         wanted = [*texts, *(text for text in firsts if text is not None)]
-        vectors = iter(await self._embedder.embed(wanted))
+        traces = [query.traceparent for query in queries if query.traceparent]
+        vectors = iter(await self._embedder.embed(wanted, traces))
         embedded = time.perf_counter()
         own = [next(vectors) for _ in queries]
         first = [None if text is None else next(vectors) for text in firsts]

@@ -8,6 +8,7 @@ from artifacts.errors import EncoderMismatch
 from artifacts.location import directory_of
 from artifacts.store import ENCODER, load_manifest
 from deployments.routing.embedder_config import EmbedderConfig, VLLMEmbedderConfig
+from deployments.telemetry.config import TelemetryConfig
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -17,6 +18,7 @@ _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
 }
 _NOTHING = VLLMEmbedderConfig()
+_NO_TRACES = TelemetryConfig()
 
 
 def encoder_of(artifact: str) -> tuple[EncoderSpec, Path | None]:
@@ -68,7 +70,10 @@ def engine_arguments(spec: EncoderSpec, max_batch_tokens: int) -> dict[str, Any]
 
 
 def build_vllm_embedder(
-    spec: EncoderSpec, config: EmbedderConfig, serve_options: dict[str, Any]
+    spec: EncoderSpec,
+    config: EmbedderConfig,
+    serve_options: dict[str, Any],
+    telemetry: TelemetryConfig = _NO_TRACES,
 ) -> "Application":
     """The Embedder, ready to be bound; its handle is an EmbedderLike's.
 
@@ -81,6 +86,6 @@ def build_vllm_embedder(
     return build_llm_deployment(
         LLMConfig(**llm_options(spec, config)),
         deployment_cls=VLLMEmbedderReplica,
-        bind_kwargs={"encoder": spec, "config": config},
+        bind_kwargs={"encoder": spec, "config": config, "telemetry": telemetry},
         override_serve_options={"name": "Embedder", **serve_options},
     )

@@ -26,13 +26,23 @@ from deployments.routing.embedder import Embedder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.pooled_encoder import PooledEncoder, Vector
+from deployments.telemetry.config import TelemetryConfig
+from deployments.telemetry.metrics import EmbedderMetrics
+from deployments.telemetry.ray_export import RayExport
+from deployments.telemetry.tally import Tally
+from deployments.telemetry.traced import traced_embedder
 
 
 class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
     """An Embedder around vLLM's engine, which forms the batches."""
 
     async def __init__(  # type: ignore[misc]  # LLMServer's own way to start up
-        self, llm_config: LLMConfig, *, encoder: EncoderSpec, config: EmbedderConfig
+        self,
+        llm_config: LLMConfig,
+        *,
+        encoder: EncoderSpec,
+        config: EmbedderConfig,
+        telemetry: TelemetryConfig,
     ) -> None:
         """EncoderMismatch when the model is not what the spec says."""
         if encoder.digest is not None:
@@ -46,13 +56,17 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
         self._tokens = EncoderTokens(encoder, tokenizer)
         # A union of requests for texts and for chats: this tells which it is.
         self._request = TypeAdapter(EmbeddingRequest)
-        self._embedder = Embedder(pooled, cache_size=config.cache_size)
+        metrics = EmbedderMetrics(Tally(RayExport()))
+        embedder = Embedder(pooled, cache_size=config.cache_size, metrics=metrics)
+        self._embedder = traced_embedder(embedder, encoder.id, telemetry)
         # Better here than in the first request; and the dimension is checked.
         await pooled.vector("warm-up")
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
         """Unit rows (n, d), in the order of the texts."""
-        return await self._embedder.embed(texts)
+        return await self._embedder.embed(texts, traces)
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
         """Tokens of each text; whether the encoder itself would count the same."""

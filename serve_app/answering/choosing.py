@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from artifacts.policy import RoutingDecision
@@ -51,12 +51,20 @@ class Chooser:
         self._keep_together = conversations.keep_together
         self._memory = ConversationMemory(conversations)
 
-    async def choose(self, plan: Plan, chat: Chat, directory: Directory) -> Choice:
+    async def choose(
+        self,
+        plan: Plan,
+        chat: Chat,
+        directory: Directory,
+        traceparent: str | None = None,
+    ) -> Choice:
         """The models to try; InvalidRequest if none is within `max_cost_usd`."""
         key = conversation_key(plan.tenant.id, chat.request)
         if plan.fixed_model is not None and chat.request.routing.max_cost_usd is None:
             return Choice((plan.fixed_model,), "requested", None, key)
         query = self.query(plan, chat, directory)
+        if traceparent is not None:
+            query = replace(query, traceparent=traceparent)
         try:
             async with asyncio.timeout(self._timeout_s):
                 decision = await self._decide(query)

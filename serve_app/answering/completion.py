@@ -97,7 +97,9 @@ class Completions:
         )
         bounds = Bounds(time.monotonic() + self._request_timeout_s)
         try:
-            choice = await self._chooser.choose(call.plan, call.chat, call.directory)
+            choice = await self._chooser.choose(
+                call.plan, call.chat, call.directory, call.watch.traceparent
+            )
         except BaseException:
             self._admission.leave(call.ticket, None)
             raise

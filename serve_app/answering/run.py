@@ -81,6 +81,7 @@ class Run:
             timeouts=self._in_time(spec.timeouts),
             surface=call.chat.surface,
             secret=call.plan.tenant.byok.get(port.name),
+            traceparent=call.watch.traceparent,
         )
 
     def failed(

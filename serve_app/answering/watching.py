@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 class Watch(Protocol):
     """Follows one request; never disturbs it."""
 
+    @property
+    def traceparent(self) -> str | None:
+        """What continues its trace; None: it is not traced."""
+
     def chosen(self, call: "Call", choice: "Choice") -> None:
         """Models were chosen for it."""
 
@@ -33,6 +37,8 @@ class Watch(Protocol):
 
 class Unwatched:
     """Nobody does."""
+
+    traceparent: str | None = None
 
     def chosen(self, call: "Call", choice: "Choice") -> None:
         """Nothing."""

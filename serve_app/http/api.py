@@ -164,7 +164,9 @@ class _Paths:
         return self._gateway.plan(tenant, chat, asked(request, self._hosts)), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
-        with self._gateway.observer.begin(request_id(request)) as watch:
+        observer, path = self._gateway.observer, request.scope["route"].path
+        told = request.headers.get("traceparent")
+        with observer.begin(request_id(request), path, told) as watch:
             plan, chat = await self._planned(request, parse, watch)
             call = await self._call(plan, chat, watch)
             if chat.request.stream:

@@ -9,13 +9,15 @@ from typing import Self
 from deployments.errors import ServingError
 from deployments.protocol import Settlement
 from deployments.telemetry.families import NONE
+from deployments.telemetry.spans import Span, Tracer
 from deployments.usage.record import UsageRecord
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.attempts import Failure
 from serve_app.answering.choosing import Choice
 from serve_app.answering.run import Call
 from serve_app.observing.metrics import GatewayMetrics
-from serve_app.observing.request_log import RequestLog
+from serve_app.observing.request_log import RequestLog, head_of
+from serve_app.observing.request_span import end, incoming, outcome
 from serve_app.observing.tenant_labels import TenantLabels
 
 _CLIENT_GONE = 499  # nginx's
@@ -32,26 +34,49 @@ class Observer:
         *,
         max_tenants: int = _MAX_TENANTS,
         log: RequestLog | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.metrics = metrics or GatewayMetrics()
         self.labels = TenantLabels(max_tenants)
         self.log = log
+        self._tracer = tracer
 
-    def begin(self, request_id: str) -> "RequestWatch":
-        """A request has come."""
-        return RequestWatch(self, request_id)
+    def begin(
+        self, request_id: str, route: str = "", traceparent: str | None = None
+    ) -> "RequestWatch":
+        """A request has come, perhaps as a part of its client's trace."""
+        span = None
+        if self._tracer is not None:
+            name, attributes = incoming(request_id, route)
+            span = self._tracer.start(
+                name, parent=traceparent, kind="server", attributes=attributes
+            )
+        return RequestWatch(self, request_id, span)
 
 
 class RequestWatch:
     """Of one request. As a context: what is refused within is counted, too."""
 
-    def __init__(self, observer: Observer, request_id: str) -> None:
+    def __init__(
+        self, observer: Observer, request_id: str, span: Span | None = None
+    ) -> None:
         self.request_id = request_id
         self._observer = observer
+        self._span = span
         self._start = time.perf_counter()
         self._tenant: Tenant | None = None
         self._label = NONE
         self._over = False
+
+    @property
+    def traceparent(self) -> str | None:
+        """See Watch."""
+        return None if self._span is None else self._span.traceparent
+
+    @property
+    def trace_id(self) -> str | None:
+        """For logs."""
+        return None if self._span is None else self._span.trace_id
 
     def identified(self, tenant: Tenant, directory: Directory) -> None:
         """It is known who asks."""
@@ -82,7 +107,10 @@ class RequestWatch:
         if settlement is not None:
             self._judge(call, record, failures, settlement)
         if self._observer.log is not None:
-            self._observer.log.ended(call, record, status)
+            self._observer.log.ended(call, record, status, self.trace_id)
+        if self._span is not None:
+            self._span.set(outcome(record))
+            end(self._span, status, record.error)
 
     def _judge(
         self,
@@ -116,9 +144,12 @@ class RequestWatch:
         self._observer.metrics.refused(self._label, status)
         if self._observer.log is not None:
             seconds = time.perf_counter() - self._start
-            self._observer.log.refused(
-                self.request_id, self._tenant, error, status, seconds
-            )
+            head = head_of(self.request_id, self._tenant, status, self.trace_id)
+            self._observer.log.refused(head, code_of(error), seconds)
+        if self._span is not None:
+            if self._tenant is not None:
+                self._span.set({"avengers.tenant": self._tenant.id})
+            end(self._span, status, code_of(error))
 
 
 def _status(error: BaseException | None) -> int:
@@ -127,6 +158,13 @@ def _status(error: BaseException | None) -> int:
     if error is None or isinstance(error, asyncio.CancelledError | GeneratorExit):
         return _CLIENT_GONE
     return _OURS
+
+
+def code_of(error: BaseException) -> str:
+    """What went wrong, of bounded variety; never a message."""
+    if isinstance(error, ServingError):
+        return error.code or error.error_type
+    return type(error).__name__
 
 
 def _saved_usd(call: Call, record: UsageRecord) -> float | None:

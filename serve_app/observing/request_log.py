@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from deployments.errors import ServingError
 from deployments.usage.record import UsageRecord
 from serve_app.access.tenants import Tenant
 from serve_app.answering.run import Call
@@ -29,10 +28,14 @@ class RequestLog:
         self._handler = handler
         self._prompts = prompts
 
-    def ended(self, call: Call, record: UsageRecord, status: int) -> None:
+    def ended(
+        self, call: Call, record: UsageRecord, status: int, trace_id: str | None
+    ) -> None:
         """A request that models were chosen for."""
+        tenant = call.plan.tenant
         line = {
-            **_head(call.request_id, call.plan.tenant, status, record.at),
+            "at": _utc(record.at),
+            **head_of(call.request_id, tenant, status, trace_id),
             "error": record.error,
             "surface": record.surface,
             "stream": record.stream,
@@ -60,20 +63,11 @@ class RequestLog:
             ]
         self._write(line)
 
-    def refused(
-        self,
-        request_id: str,
-        tenant: Tenant | None,
-        error: BaseException,
-        status: int,
-        seconds: float,
-    ) -> None:
+    def refused(self, head: Mapping[str, Any], error: str, seconds: float) -> None:
         """A request that ended before."""
-        code = None
-        if isinstance(error, ServingError):
-            code = error.code or error.error_type
-        line = _head(request_id, tenant, status, time.time() - seconds)
-        self._write({**line, "error": code, "latency_s": round(seconds, 6)})
+        at = _utc(time.time() - seconds)
+        latency_s = round(seconds, 6)
+        self._write({"at": at, **head, "error": error, "latency_s": latency_s})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         text = orjson.dumps(line).decode()
@@ -99,12 +93,13 @@ def stdout_handler() -> logging.Handler:
     return logging.StreamHandler(sys.stdout)
 
 
-def _head(
-    request_id: str, tenant: Tenant | None, status: int, at: float
+def head_of(
+    request_id: str, tenant: Tenant | None, status: int, trace_id: str | None
 ) -> dict[str, Any]:
+    """What each line begins with."""
     return {
-        "at": _utc(at),
         "request_id": request_id[:_MAX_ID],
+        "trace_id": trace_id,
         "tenant": tenant.id if tenant else None,
         "key_id": tenant.key_id if tenant else None,
         "status": status,

@@ -19,7 +19,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture
 def replica() -> RouterReplica:
-    async def remote(texts: list[str]) -> np.ndarray:
+    async def remote(texts: list[str], traces: tuple[str, ...]) -> np.ndarray:
         return np.repeat(load(bundled()).centroids[:1], len(texts), axis=0)
 
     embed = SimpleNamespace(remote=remote)

@@ -224,3 +224,19 @@ async def test_a_surface_that_the_upstream_lacks_is_a_clear_error():
 
     with pytest.raises(InvalidRequest, match="has no /v1/responses"):
         await made.complete(replace(REQUEST, surface="responses"))
+
+
+@pytest.mark.parametrize("passes", [False, True])
+async def test_the_trace_goes_on_upstream_only_where_that_is_configured(passes):
+    told: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        told.append(request.headers.get("traceparent"))
+        return unary()
+
+    config = UpstreamConfig(base_url="http://nowhere", traceparent=passes)
+    transport = httpx.MockTransport(answer)
+    made = OpenRouterBackend(config, None, transport=transport)
+    await made.complete(replace(REQUEST, traceparent="00-1-2-01"))
+
+    assert told == ["00-1-2-01" if passes else None]

@@ -1,0 +1,85 @@
+"""One line for each request, and no prompt in it."""
+
+import io
+import json
+import logging
+
+import httpx
+import pytest
+
+from serve_app.http.api import build_api
+from serve_app.observing.observer import Observer
+from serve_app.observing.request_log import RequestLog, file_handler
+from tests.fakes import ScriptedBackend, gateway
+from tests.kept_spans import CLIENT, TRACE_ID, KeptSpans
+
+SECRET = "tell me a secret"
+CHAT = {"messages": [{"role": "user", "content": SECRET}]}
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+
+
+async def lines(body=None, *, prompts=False, tracer=None, **headers) -> list[dict]:
+    """What one request leaves in the log."""
+    stream = io.StringIO()
+    log = RequestLog(logging.StreamHandler(stream), prompts=prompts)
+    observer = Observer(log=log, tracer=tracer)
+    app = build_api(gateway(None, ScriptedBackend(), observer=observer))
+    told = {"authorization": "Bearer sk-av-t", "x-request-id": "mine", **headers}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        await client.post(
+            "/v1/chat/completions", json=CHAT | (body or {}), headers=told
+        )
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_line_tells_who_what_and_for_how_much(stream):
+    (line,) = await lines({"stream": stream})
+
+    assert line["request_id"] == "mine"
+    assert (line["tenant"], line["key_id"]) == ("t", "env:TEST_KEY")
+    assert (line["model"], line["cause"], line["status"]) == ("small", "routed", 200)
+    assert (line["cost_usd"], line["completion_tokens"]) == (0.25, 3)
+    assert line["artifact"] == "0123456789abcdef"
+    assert line["stream"] is stream
+    assert line["at"].endswith("Z")
+    assert SECRET not in json.dumps(line)
+
+
+async def test_what_is_refused_has_a_line():
+    (line,) = await lines(authorization="Bearer sk-av-wrong")
+
+    assert (line["status"], line["error"]) == (401, "invalid_api_key")
+    assert line["tenant"] is None
+    assert "sk-av-wrong" not in json.dumps(line)
+
+
+async def test_prompts_are_told_only_where_that_is_configured():
+    (line,) = await lines(prompts=True)
+
+    assert line["messages"] == CHAT["messages"]
+
+
+async def test_the_trace_is_named():
+    tracer = KeptSpans().tracer(root=True)
+    (line,) = await lines(tracer=tracer, traceparent=CLIENT)
+
+    assert line["trace_id"] == TRACE_ID
+
+
+async def test_an_id_of_a_client_s_own_is_cut():
+    (line,) = await lines(**{"x-request-id": "x" * 1000})
+
+    assert line["request_id"] == "x" * 128
+
+
+def test_each_replica_has_a_file_of_its_own(tmp_path):
+    handler = file_handler(tmp_path / "serve", "abc")
+    handler.close()
+
+    assert (tmp_path / "serve/requests_abc.log").exists()
