@@ -1,0 +1,134 @@
+"""The real graph with budgets, faults and a model without price, traces on."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from scripts.observability.otlp import Receiver, receiving
+from scripts.served import ROOT, Served, served
+from scripts.upstream.api import Upstream
+from scripts.upstream.listener import listening
+from scripts.upstream.settings import ModelSettings, Settings
+from serve_app.access.tenants import key_sha256
+
+BROKEN = "llama-3.1-8b-instruct"  # its upstream always fails
+SOUND = "gemma-2-9b-it"
+SLOW = "mistral-large-2407"
+DEAR = "claude-3-5-sonnet-20241022"
+UNKNOWN = "unmeasured"  # the artifact does not know it, and nobody its price
+# A process tells the node's agent what it counted this often; 10,000 by default.
+_REPORT_MS = "1000"
+
+_REFERENCES = {
+    "acme": {"max_budget": 0.05, "reference_model": DEAR},
+    "poor": {"max_budget": 1e-7},
+    "proud": {"reference_model": SOUND},
+}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A running graph, and where it tells things."""
+
+    served: Served
+    receiver: Receiver
+
+    @property
+    def metrics_url(self) -> str:
+        return self._said("metrics")
+
+    def log_lines(self) -> list[str]:
+        """The log of requests of all replicas."""
+        directory = Path(self._said("logs")) / "serve"
+        files = sorted(directory.glob("requests_*.log"))
+        return [
+            line
+            for path in files
+            for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+
+    def _said(self, what: str) -> str:
+        lines = self.served.said.splitlines()
+        head = f"{what}: "
+        return next(line.removeprefix(head) for line in lines if line.startswith(head))
+
+
+def key_of(tenant: str) -> str:
+    """The key of one of the tenants."""
+    return f"sk-av-{tenant}"
+
+
+@contextmanager
+def observed_graph() -> Iterator[Graph]:
+    """Until the end of the block."""
+    # That the upstream writes to a connection which the gateway has closed is no news.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    with (
+        TemporaryDirectory() as name,
+        listening(Upstream(_upstream())) as url,
+        receiving() as (receiver, endpoint),
+    ):
+        directory = Path(name)
+        config = directory / "serve.yaml"
+        text = yaml.safe_dump(_config(directory, url, endpoint))
+        config.write_text(text, encoding="utf-8")
+        environment = {
+            "OPENROUTER_API_KEY": "up-operator",
+            "RAY_metrics_report_interval_ms": _REPORT_MS,
+        }
+        with served("--config", str(config), environment=environment) as graph:
+            yield Graph(graph, receiver)
+
+
+def _upstream() -> Settings:
+    names = {model["id"]: model["upstream_model"] for model in _models()}
+    return Settings(
+        models={
+            names[BROKEN]: ModelSettings(schedule=("500",)),
+            names[SLOW]: ModelSettings(tokens_per_s=10, completion_tokens=40),
+        }
+    )
+
+
+def _local() -> Any:
+    return yaml.safe_load((ROOT / "serve_app/local.yaml").read_text(encoding="utf-8"))
+
+
+def _models() -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = _local()["applications"][0]["args"]["catalog"][
+        "models"
+    ]
+    return models
+
+
+def _config(directory: Path, upstream: str, endpoint: str) -> Any:
+    config = _local()
+    args = config["applications"][0]["args"]
+    args["backends"]["openrouter"]["base_url"] = f"{upstream}/api/v1/"
+    args["backends"]["simulator"] |= {"first_token_s": 0.01, "tokens_per_s": 2000}
+    args["catalog"]["models"].append(
+        {"id": UNKNOWN, "upstream_model": "x/unmeasured", "backend": "simulator"}
+    )
+    args["database"] = {"url": f"sqlite:///{directory / 'avengers.db'}"}
+    args["usage"] = {"journal": str(directory / "journal")}
+    # The machine may be slow; nothing here is about routing that takes long.
+    args["limits"] = {"route_timeout_s": 20}
+    args["breaker"] = {"failures": 3, "open_s": 300}
+    args["retries"] = {"backoff_s": 0.05}
+    args["telemetry"] = {"endpoint": endpoint, "sampling": 1.0}
+    args["tenants"] = [
+        {
+            "id": tenant,
+            "cost_tier": "balanced",
+            "keys": [{"sha256": key_sha256(key_of(tenant))}],
+            **terms,
+        }
+        for tenant, terms in _REFERENCES.items()
+    ]
+    return config
