@@ -13,10 +13,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
 from deployments.protocol import (
     Answer,
+    ArtifactRef,
     Backend,
     BackendRequest,
     EmbedderLike,
@@ -106,6 +108,10 @@ class TracedRouter:
     async def explain(self, query: RouteQuery) -> Explanation:
         """See RouterLike."""
         return await self._router.explain(query)
+
+    async def describe(self, ref: ArtifactRef) -> Manifest:
+        """See RouterLike."""
+        return await self._router.describe(ref)
 
     def _start(self, query: RouteQuery) -> Span | None:
         if query.traceparent is None:
