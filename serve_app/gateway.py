@@ -12,6 +12,7 @@ from deployments.catalog import ModelSpec
 from deployments.errors import ServingError
 from deployments.limits.ledger_protocol import BudgetState
 from deployments.protocol import ArtifactRef, RouteQuery, RouterLike, decided
+from deployments.rollout import Rollout
 from deployments.routing.coalescing import Coalescer
 from deployments.store.snapshot import Snapshot
 from serve_app.access.admission import Admission, Ticket
@@ -112,6 +113,8 @@ class Gateway:
             if self.backend_of(spec) not in self._backends:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
+        if self._config.database is not None and settings.rollout != Rollout():
+            raise ValueError("rollout: with a database the admin API sets it")
         with self._changing:
             self._directory = Directory(settings, snapshot=self._directory.snapshot)
         self._configured = frozenset(tenant.id for tenant in settings.tenants)

@@ -57,6 +57,13 @@ class Ledger:
         """The configuration defines these cost tiers from now on."""
         self._accounts.configure(tiers)
 
+    async def declare(self, artifacts: Mapping[str, str]) -> None:
+        """The configuration declares these artifacts from now on, by name."""
+        self._artifacts = artifacts
+        if self._version:  # else it is done when the database is there
+            async with self._changing():
+                await self._rollouts.declare(artifacts)
+
     async def open(self, *, patience_s: float = 30.0) -> None:
         """Wait for the database; StoreUnavailable if it does not come."""
         await self._database.open(patience_s=patience_s)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from artifacts.location import artifact_location
 from deployments.errors import Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import LedgerLike
@@ -26,7 +27,8 @@ _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_
 class LedgerReplica:
     """A Ledger on the database at `url`, its password in the variable named.
 
-    `configured` and `tiers`: tenants and names of cost tiers of the configuration.
+    `configured`, `tiers` and `artifacts`: tenants, names of cost tiers, and where
+    artifacts lie, of the configuration.
     `kept_days`: usage records that are older are deleted.
     """
 
@@ -48,20 +50,25 @@ class LedgerReplica:
             Tally(RayExport()), lambda: ledger.tightest_budgets(_BUDGETS)
         )
         self._configured_tiers = tiers
+        self._configured_artifacts = artifacts or {}
         self._opening = asyncio.Lock()
         self._is_open = False
         self._kept_days = kept_days
         self._retaining: asyncio.Task[None] | None = None
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """`{"cost_tiers": …}` as the Gateway's, of which the names count here.
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """`{"cost_tiers": …, "artifacts": …}` as the Gateway's; of the tiers the names
+        count here.
 
         The Gateways tell of changed tenants themselves.
         """
-        for name in user_config.keys() - {"cost_tiers"}:
+        for name in user_config.keys() - {"cost_tiers", "artifacts"}:
             raise ValueError(f"user_config: {name}: not a setting of the Ledger")
         tiers = user_config.get("cost_tiers", self._configured_tiers)
         self._ledger.configure([*tiers])
+        artifacts = user_config.get("artifacts", self._configured_artifacts)
+        located = {name: artifact_location(where) for name, where in artifacts.items()}
+        await self._ledger.declare(located)
 
     async def check_health(self) -> None:
         """Serve calls it from the start: the database is opened by the first call.

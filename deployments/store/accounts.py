@@ -163,13 +163,20 @@ class Accounts:
 
         return await self.change(edit)
 
-    async def change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
-        """Any edit of the state, whole or not at all; what came of it."""
+    async def change(
+        self, edit: Edit, *, dry_run: bool = False, check: bool = True
+    ) -> list[Change]:
+        """Any edit of the state, whole or not at all; what came of it.
+
+        Without `check` it is made though something else in the state makes no sense.
+        """
         async with self._database.writing() as connection:
             version = await read_version(connection, lock=True)
             before = await read_state(connection, version, self._known)
             # In a thread: with many tenants it takes a while, and others wait for us.
-            after, made = await asyncio.to_thread(self._edited, before, edit)
+            after, made = await asyncio.to_thread(
+                self._edited, before, edit, check=check
+            )
             if made and not dry_run:
                 await write_state(connection, before, after)
         self._remember(before if dry_run else after)
@@ -179,9 +186,13 @@ class Accounts:
         if state.version > self._known.version:
             self._known = state
 
-    def _edited(self, before: State, edit: Edit) -> tuple[State, list[Change]]:
+    def _edited(
+        self, before: State, edit: Edit, *, check: bool
+    ) -> tuple[State, list[Change]]:
         """The state after it, in which what is equal is the same object as before."""
-        after = checked(remembered(before, edit(before)), self._configured)
+        after = remembered(before, edit(before))
+        if check:
+            checked(after, self._configured)
         made = changes(before, after)
         changed = {change.id for change in made if change.of == "tenant"}
         tenants = {

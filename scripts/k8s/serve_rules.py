@@ -93,7 +93,7 @@ def _deployments(
             yield Finding(f"{where} {name}", f"no such deployment; there are {known}")
         elif one.get("user_config") is not None and not built[name]:
             yield Finding(f"{where} {name}", "it takes no user_config")
-    yield from _same_tiers(where, app)
+    yield from _same_live(where, app)
     names = {config.backend_of(spec) for spec in config.catalog.models}
     for name in sorted(names - AppConfig.model_validate(app["args"]).backend_names):
         what = (
@@ -102,17 +102,17 @@ def _deployments(
         yield Finding(where, what)
 
 
-def _same_tiers(where: str, app: Mapping[str, Any]) -> Iterator[Finding]:
+def _same_live(where: str, app: Mapping[str, Any]) -> Iterator[Finding]:
     configs = {
         str(one.get("name")): one.get("user_config") or {}
         for one in app.get("deployments") or ()
     }
-    tiers = configs.get("Gateway", {}).get("cost_tiers")
-    if tiers is not None and configs.get("Ledger", {"cost_tiers": tiers}) != {
-        "cost_tiers": tiers
-    }:
-        what = "user_config.cost_tiers must be the Gateway's"
-        yield Finding(f"{where} Ledger", what)
+    for setting in ("cost_tiers", "artifacts"):
+        stated = configs.get("Gateway", {}).get(setting)
+        of_ledger = configs.get("Ledger", {setting: stated})
+        if stated is not None and of_ledger.get(setting) != stated:
+            what = f"user_config.{setting} must be the Gateway's"
+            yield Finding(f"{where} Ledger", what)
 
 
 def _placeable(

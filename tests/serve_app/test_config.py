@@ -178,3 +178,14 @@ def test_a_database_s_address_may_stand_in_the_environment():
     assert config.address({"WHERE": "sqlite:///a"}) == "sqlite:///a"
     with pytest.raises(ValueError, match="WHERE is not set"):
         config.address({})
+
+
+def test_with_a_database_user_config_sets_no_rollout(tmp_path):
+    made = gateway(
+        artifacts={"a": "/a"},
+        database={"url": "sqlite:///x"},
+        usage={"journal": str(tmp_path)},
+    )
+
+    with pytest.raises(ValueError, match="with a database the admin API sets it"):
+        made.apply({"rollout": {"active": "a"}})
