@@ -18,7 +18,7 @@ from artifacts.manifest import Manifest
 from artifacts.store import ENCODER, load, load_manifest
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
-from deployments.backends.sse import gathered
+from deployments.backends.sse import GATHER_S, gathered
 from deployments.handles import RemoteEmbedder
 from deployments.protocol import (
     Answer,
@@ -31,6 +31,7 @@ from deployments.protocol import (
     Settlement,
 )
 from deployments.routing.batched_encoder import BatchedEncoder
+from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.embedder import Embedder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
@@ -45,8 +46,6 @@ from deployments.telemetry.traced import (
     traced_router,
 )
 
-# How long answer bytes gather before they cross a handle, after the first ones.
-_GATHER_S = 0.025
 _NO_TRACES = TelemetryConfig()
 
 
@@ -96,9 +95,12 @@ class RouterReplica:
         self,
         embedder: DeploymentHandle,
         artifact: str,
+        config: RouterConfig,
         telemetry: TelemetryConfig = _NO_TRACES,
     ) -> None:
-        self._router = Router(RemoteEmbedder(embedder), load(directory_of(artifact)))
+        metrics = EmbedderMetrics(Tally(RayExport()))
+        cached = CachedEmbedder(RemoteEmbedder(embedder), config, metrics)
+        self._router = Router(cached, load(directory_of(artifact)))
         self._asked = traced_router(self._router, telemetry)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
@@ -122,12 +124,21 @@ class RouterReplica:
 
 
 class BackendReplica:
-    """A backend whose streams cross the handle in gathered frames."""
+    """A backend whose streams cross the handle in gathered frames.
+
+    `gathers`: its frames are gathered already.
+    """
 
     def __init__(
-        self, backend: Backend, name: str = "", telemetry: TelemetryConfig = _NO_TRACES
+        self,
+        backend: Backend,
+        name: str,
+        telemetry: TelemetryConfig = _NO_TRACES,
+        *,
+        gathers: bool = False,
     ) -> None:
         self._backend = traced_backend(backend, name, telemetry)
+        self._gathers = gathers
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer."""
@@ -137,6 +148,11 @@ class BackendReplica:
         self, request: BackendRequest
     ) -> AsyncIterator[bytes | Settlement]:
         """Frames of events, then the settlement."""
+        if self._gathers:
+            async with aclosing(self._backend.stream(request)) as items:  # type: ignore[type-var]
+                async for item in items:
+                    yield item
+            return
         settled: list[Settlement] = []
 
         async def events() -> AsyncIterator[bytes]:
@@ -146,7 +162,7 @@ class BackendReplica:
                 else:
                     yield item
 
-        async with aclosing(gathered(events(), _GATHER_S)) as frames:  # type: ignore[type-var]
+        async with aclosing(gathered(events(), GATHER_S)) as frames:  # type: ignore[type-var]
             async for frame in frames:
                 yield frame
         yield settled[0]
@@ -164,8 +180,10 @@ class OpenRouterReplica(BackendReplica):
     def __init__(
         self, config: UpstreamConfig, telemetry: TelemetryConfig = _NO_TRACES
     ) -> None:
-        backend = OpenRouterBackend(config, config.api_key())
-        super().__init__(backend, "OpenRouterBackend", telemetry)
+        backend = OpenRouterBackend.configured(config)
+        super().__init__(
+            backend, "OpenRouterBackend", telemetry, gathers=backend.gathers
+        )
 
 
 class SimulatorReplica(BackendReplica):

@@ -3,11 +3,14 @@
 `serve_app.app:build_app` is the `import_path` of the Serve configuration.
 """
 
+from functools import partial
 from typing import Any
 
 from ray import serve
 from ray.serve import Application
 
+from deployments.backends.openrouter import OpenRouterBackend
+from deployments.backends.simulator import SimulatorBackend
 from deployments.backends.vllm_deployment import build_vllm_backend
 from deployments.catalog import ModelSpec
 from deployments.limits.ledger_replica import LedgerReplica
@@ -21,7 +24,7 @@ from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.vllm_embedder import build_vllm_embedder, encoder_of
 from deployments.telemetry.config import TelemetryConfig
 from serve_app.config import VLLM, AppConfig, artifact_location
-from serve_app.gateway_replica import GatewayReplica
+from serve_app.gateway_replica import GatewayReplica, Hosted
 
 # Of asyncio work that mostly waits; Serve's own default of 5 would queue streams.
 _MAX_ONGOING = 512
@@ -42,19 +45,32 @@ _RESOURCES = {"num_cpus": 0.1}
 
 
 def build_app(config: AppConfig) -> Application:
-    """The graph Gateway → Router → Embedder, Gateway → backends and Embedder."""
+    """The graph Gateway → Router → Embedder, Gateway → backends and Embedder.
+
+    What `placement` puts into the Gateway is handed to it as something to make there.
+    """
     # Not fetched here: each replica needs it on its own node.
     artifact = artifact_location(config.artifact)
     embedder = _embedder(artifact, config.embedder, config.telemetry)
-    router = _deployment(RouterReplica, "Router").bind(
-        embedder, artifact, config.telemetry
-    )
-    backends = {name: _backend(name, config) for name in sorted(config.backend_names)}
     gateway = serve.ingress()(GatewayReplica)
-    ledger = _ledger(config)
     return _deployment(gateway, "Gateway").bind(
-        config, router, backends, embedder, ledger
+        config,
+        _router(config, embedder, artifact),
+        {name: _backend(name, config) for name in sorted(config.backend_names)},
+        embedder,
+        _ledger(config),
     )
+
+
+def _router(
+    config: AppConfig, embedder: Application, artifact: str
+) -> Application | Hosted:
+    if config.placement.router == "gateway":
+        return partial(
+            RouterReplica, embedder, artifact, config.router, config.telemetry
+        )
+    router = _deployment(RouterReplica, "Router")
+    return router.bind(embedder, artifact, config.router, config.telemetry)
 
 
 def _embedder(
@@ -83,18 +99,24 @@ def _ledger(config: AppConfig) -> Application | None:
     )
 
 
-def _backend(name: str, config: AppConfig) -> Application:
-    if name == "simulator":
-        deployment = _deployment(SimulatorReplica, "SimulatorBackend")
-        return deployment.bind(config.backends.simulator, config.telemetry)
+def _backend(name: str, config: AppConfig) -> Application | Hosted:
+    telemetry = config.telemetry
     if name.startswith(VLLM):
-        spec = config.catalog.by_id()[name.removeprefix(VLLM)]
-        return _local_model(spec, config.telemetry)
-    suffix = "" if name == "openrouter" else f":{name}"
-    deployment = _deployment(OpenRouterReplica, "OpenRouterBackend", suffix)
+        return _local_model(config.catalog.by_id()[name.removeprefix(VLLM)], telemetry)
+    hosted = config.placement.openrouter == "gateway"
+    if name == "simulator":
+        simulator = config.backends.simulator
+        if hosted:
+            return partial(SimulatorBackend, simulator)
+        deployment = _deployment(SimulatorReplica, "SimulatorBackend")
+        return deployment.bind(simulator, telemetry)
     upstream = config.upstream(name)
     assert upstream is not None, f"no backend is called {name}"
-    return deployment.bind(upstream, config.telemetry)
+    if hosted:
+        return partial(OpenRouterBackend.configured, upstream)
+    suffix = "" if name == "openrouter" else f":{name}"
+    deployment = _deployment(OpenRouterReplica, "OpenRouterBackend", suffix)
+    return deployment.bind(upstream, telemetry)
 
 
 def _local_model(spec: ModelSpec, telemetry: TelemetryConfig) -> Application:

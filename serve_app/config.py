@@ -17,6 +17,7 @@ from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.protocol import Surface
 from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
+from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.telemetry.config import TelemetryConfig
 from deployments.tenancy import CostTier as CostTier
@@ -158,6 +159,31 @@ class Backends(_Frozen):
         return frozenset({*_BACKENDS, *self.upstreams})
 
 
+Where = Literal["deployment", "gateway"]
+
+
+class Placement(_Frozen):
+    """What runs in the Gateway's process instead of a deployment of its own.
+
+    There it costs no hop, but has no replicas and no resources of its own, and must not
+    be listed under the YAML's `deployments`. For both at once: `placement: gateway`.
+    """
+
+    router: Where = Field(default="deployment", description="the Router")
+    openrouter: Where = Field(
+        default="deployment",
+        description="OpenRouter, other upstreams and the simulator, whose keys the "
+        "Gateway's environment then holds. Local models stay deployments",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"router": given, "openrouter": given}
+        return given
+
+
 class UsageConfig(_Frozen):
     """Where usage records go."""
 
@@ -227,6 +253,8 @@ class AppConfig(LiveSettings):
     )
     backends: Backends = Backends()
     embedder: EmbedderConfig = EmbedderConfig()
+    router: RouterConfig = RouterConfig()
+    placement: Placement = Placement()
     limits: GatewayLimits = GatewayLimits()
     retries: RetryPolicy = RetryPolicy()
     breaker: BreakerConfig = BreakerConfig()

@@ -13,7 +13,6 @@ from deployments.errors import ServingError
 from deployments.limits.ledger_protocol import BudgetState
 from deployments.protocol import ArtifactRef, RouteQuery, RouterLike, decided
 from deployments.rollout import Rollout
-from deployments.routing.coalescing import Coalescer
 from deployments.store.snapshot import Snapshot
 from serve_app.access.admission import Admission, Ticket
 from serve_app.access.holdings import Holdings
@@ -52,9 +51,6 @@ class Gateway:
         self._directory = Directory(config)
         self._changing = threading.Lock()
         self._configured = frozenset(tenant.id for tenant in config.tenants)
-        self._route = Coalescer[RouteQuery, RoutingDecision | ServingError](
-            self._route_batch, concurrency=config.limits.route_concurrency
-        )
         self.limits = config.limits
         self.breakers = Breakers(config.breaker)
         self._sink = sink
@@ -167,16 +163,16 @@ class Gateway:
         return self._config.backend_of(spec)
 
     def _port(self, model: str) -> BackendPort:
-        return self._backends[self.backend_of(self._directory.specs[model])]
+        view = self._directory
+        port: BackendPort | None = view.kept.get(model)
+        if port is None:
+            backend = self.backend_of(view.specs[model])
+            port = view.kept[model] = self._backends[backend]
+        return port
 
     async def _decide(self, query: RouteQuery) -> RoutingDecision:
         start = time.perf_counter()
         try:
-            return decided(await self._route(query))
+            return decided((await self._router.route([query])).decisions[0])
         finally:
             self.observer.metrics.routed(time.perf_counter() - start)
-
-    async def _route_batch(
-        self, queries: Sequence[RouteQuery]
-    ) -> Sequence[RoutingDecision | ServingError]:
-        return (await self._router.route(queries)).decisions

@@ -1,6 +1,6 @@
 """What Ray runs of the Gateway."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -9,11 +9,15 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
+from deployments.hosting import HostedBackend, HostedRouter
 from deployments.limits.ledger_handle import RemoteLedger
 from deployments.local_path import local_path
+from deployments.protocol import Backend, RouterLike
+from deployments.routing.shared_router import SharedRouter
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.spans import make_tracer
 from deployments.telemetry.tally import Tally
+from deployments.telemetry.traced import traced_backend
 from deployments.usage.journal import Journal
 from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
@@ -31,6 +35,9 @@ from serve_app.observing.metrics import GatewayMetrics
 from serve_app.observing.observer import Observer
 from serve_app.observing.replica_log import replica_log
 
+# Makes what runs in this process and not in a deployment of its own.
+Hosted = Callable[[], Any]
+
 
 class GatewayReplica:
     """A Gateway on Ray handles; `user_config` holds changes to the live settings."""
@@ -38,12 +45,12 @@ class GatewayReplica:
     def __init__(
         self,
         config: AppConfig,
-        router: DeploymentHandle,
-        backends: dict[str, DeploymentHandle],
+        router: DeploymentHandle | Hosted,
+        backends: dict[str, DeploymentHandle | Hosted],
         embedder: DeploymentHandle,
         ledger: DeploymentHandle | None = None,
     ) -> None:
-        ports = {name: _port(name, handle, config) for name, handle in backends.items()}
+        ports = {name: _port(name, given, config) for name, given in backends.items()}
         directory = config.usage.journal
         journal = Journal(local_path(directory)) if directory else None
         recorder = _recorder(journal, config)
@@ -58,9 +65,8 @@ class GatewayReplica:
             log=replica_log(config.logging),
             tracer=make_tracer(config.telemetry, "Gateway", root=True),
         )
-        self._gateway = Gateway(
-            config, RemoteRouter(router), ports, recorder, holdings, observer
-        )
+        routes = _router(router, calls=config.limits.route_concurrency)
+        self._gateway = Gateway(config, routes, ports, recorder, holdings, observer)
         self._metrics.watch_breakers(self._gateway.breakers)
         self._admin = (
             Admin(
@@ -129,8 +135,20 @@ def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:
     return Recorder(journal, refuse=config.usage.when_full == "refuse")
 
 
-def _port(name: str, handle: DeploymentHandle, config: AppConfig) -> BackendPort:
-    backend = RemoteBackend(handle, name)
+def _router(given: DeploymentHandle | Hosted, *, calls: int) -> RouterLike:
+    if isinstance(given, DeploymentHandle):
+        return SharedRouter(RemoteRouter(given), calls=calls)
+    return HostedRouter(given())
+
+
+def _port(
+    name: str, given: DeploymentHandle | Hosted, config: AppConfig
+) -> BackendPort:
+    backend: Backend = (
+        RemoteBackend(given, name)
+        if isinstance(given, DeploymentHandle)
+        else HostedBackend(traced_backend(given(), name, config.telemetry), name)
+    )
     upstream = config.upstream(name)
     if upstream is None:
         return BackendPort(name, backend)

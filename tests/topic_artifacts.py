@@ -25,7 +25,9 @@ class TopicEmbedder:
     def __init__(self) -> None:
         self.embedded: list[str] = []
 
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> np.ndarray:
         self.embedded += texts
         return np.array([TOPICS[text] for text in texts], np.float32)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from deployments.backends.sse import DONE, EventSplitter, event
+from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.backends.upstream_errors import reported_error
-from deployments.errors import UpstreamError
+from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
 
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
@@ -65,18 +65,30 @@ class ChatStream:
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
+        self.failure: ServingError | None = (
+            None  # of what followed the events returned last
+        )
 
     def feed(self, chunk: bytes) -> bytes:
-        """Events to pass on; ServingError for an error event or nonsense."""
+        """Events to pass on; ServingError for an error event or nonsense.
+
+        What came before it in the same chunk is passed on first: then the error is in
+        `failure`, and raised by whatever is called next.
+        """
+        if self.failure:
+            raise self.failure
         try:
             events = self._splitter.feed(chunk)
         except ValueError as error:
             raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
         self.n_events += len(events)
-        return b"".join(map(self._passed_on, events))
+        found, self.failure = passed(events, self._passed_on)
+        return found
 
     def finish(self) -> None:
         """UpstreamError if the stream ended without saying so."""
+        if self.failure:
+            raise self.failure
         if not self.done:
             raise UpstreamError("The upstream's stream ended before it was complete.")
 

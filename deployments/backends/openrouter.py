@@ -19,6 +19,7 @@ from deployments.backends.responses_stream import (
     response_failure,
     usage_of_response,
 )
+from deployments.backends.sse import GATHER_S
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.upstream_errors import reported_error
@@ -55,6 +56,16 @@ class OpenRouterBackend:
             transport=transport,
         )
 
+    @classmethod
+    def configured(cls, config: UpstreamConfig) -> "OpenRouterBackend":
+        """With its key from the environment; KeyError names the variable."""
+        return cls(config, config.api_key())
+
+    @property
+    def gathers(self) -> bool:
+        """Whether streams come in gathered frames."""
+        return self._client.can_pause
+
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer, its `model` replaced by the public id."""
         self._check(request)
@@ -87,7 +98,11 @@ class OpenRouterBackend:
     async def stream(
         self, request: BackendRequest
     ) -> AsyncIterator[bytes | Settlement]:
-        """Events as they arrive, then the settlement."""
+        """Events as they arrive, then the settlement.
+
+        The first two go at once (OpenAI's first one holds the role and no text); later
+        ones in frames of what has gathered, if the transport can wait for that.
+        """
         self._check(request)
         follows = ResponsesStream if request.surface == "responses" else ChatStream
         answer = follows(request.model)
@@ -114,6 +129,10 @@ class OpenRouterBackend:
                 if events:
                     upstream_s = upstream_s or time.perf_counter() - asked
                     yield events
+                if answer.failure:
+                    raise answer.failure
+                if events and opened.pause and answer.n_events > 1 and not answer.done:
+                    await opened.pause(GATHER_S)
             if answer.done:
                 await _drain(chunks)
         answer.finish()

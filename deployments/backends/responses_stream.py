@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_stream import cost_of, usage_of
-from deployments.backends.sse import DONE, EventSplitter
+from deployments.backends.sse import DONE, EventSplitter, passed
 from deployments.backends.upstream_errors import error_of, reported_error
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
@@ -71,17 +71,28 @@ class ResponsesStream:
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
+        self.failure: ServingError | None = (
+            None  # of what followed the events returned last
+        )
 
     def feed(self, chunk: bytes) -> bytes:
-        """Events to pass on; ServingError for a failed answer or nonsense."""
+        """Events to pass on; ServingError for a failed answer or nonsense.
+
+        What came before it in the same chunk is passed on first, as ChatStream does.
+        """
+        if self.failure:
+            raise self.failure
         try:
             events = self._splitter.feed(chunk)
         except ValueError as error:
             raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
-        return b"".join(map(self._passed_on, events))
+        found, self.failure = passed(events, self._passed_on)
+        return found
 
     def finish(self) -> None:
         """UpstreamError if the stream ended without saying so."""
+        if self.failure:
+            raise self.failure
         if not self.done:
             raise UpstreamError("The upstream's stream ended before it was complete.")
 

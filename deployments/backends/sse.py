@@ -1,11 +1,15 @@
 """Server-sent events as bytes: cutting a stream into events, and gathering them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
+
+from deployments.errors import ServingError
 
 MAX_EVENT_BYTES = 8 * 2**20
 DONE = b"[DONE]"
+# How long the events of a stream gather before they go on, after the first ones.
+GATHER_S = 0.025
 
 
 class EventSplitter:
@@ -50,6 +54,24 @@ def _data(event: bytes) -> bytes | None:
 def event(data: bytes) -> bytes:
     """One event on the wire; `data` holds no line end (JSON without indentation)."""
     return b"data: " + data + b"\n\n"
+
+
+def passed(
+    events: Sequence[bytes], pass_on: Callable[[bytes], bytes]
+) -> tuple[bytes, ServingError | None]:
+    """What becomes of events that came together, up to the first that is an error.
+
+    The error is raised where nothing came before it; else it is to be raised next.
+    """
+    parts: list[bytes] = []
+    for data in events:
+        try:
+            parts.append(pass_on(data))
+        except ServingError as error:
+            if not any(parts):
+                raise
+            return b"".join(parts), error
+    return b"".join(parts), None
 
 
 async def gathered(

@@ -1,7 +1,7 @@
 """HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ import httpcore
 import httpx
 from h2.exceptions import H2Error
 
+from deployments.backends.aiohttp_transport import PAUSE, AiohttpTransport, proxy_of
 from deployments.backends.http2_reset import reset_streams_closed_early
 from deployments.backends.patience import too_slow
 from deployments.backends.upstream_errors import status_error
@@ -16,6 +17,17 @@ from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError, UpstreamTimeout
 
 _MAX_ANSWER_BYTES = 64 * 2**20
+_MAX_CONNECTIONS = 1000
+
+_HEADERS = {
+    "accept": "*/*",
+    # Compression would hold the tokens of a stream back, and cost us time.
+    "accept-encoding": "identity",
+    "content-type": "application/json",
+    "user-agent": "avengers-serve",
+}
+
+Pause = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +36,16 @@ class OpenStream:
 
     chunks: AsyncIterator[bytes]
     generation_id: str | None
+    pause: Pause | None  # lets more arrive; None: the transport cannot
 
 
 class UpstreamClient:
-    """Posts JSON to one base URL; what goes wrong becomes a ServingError."""
+    """Posts JSON to one base URL; what goes wrong becomes a ServingError.
+
+    It speaks to httpx's transports themselves: of what AsyncClient does (cookies,
+    redirects, authentication, a log line for each request) nothing is wanted here; a
+    redirect would carry the key to another host.
+    """
 
     def __init__(
         self,
@@ -37,24 +55,23 @@ class UpstreamClient:
         http2: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if http2:
-            reset_streams_closed_early()
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers={**headers, "content-type": "application/json"},
-            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
-            http2=http2,
-            transport=transport,
-            # A redirect would carry the key to another host.
-            follow_redirects=False,
-        )
+        self._url = httpx.URL(base_url)
+        self._urls: dict[str, httpx.URL] = {}  # joined once, not for each request
+        self._headers = {**_HEADERS, **headers}
+        self._transport = transport or _transport(self._url, http2=http2)
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether streams that are opened can be paused."""
+        return isinstance(self._transport, AiohttpTransport)
 
     async def get(
         self, path: str, params: Mapping[str, str], key: str | None, timeout_s: float
     ) -> bytes | None:
         """The answer to a GET; None if the upstream knows nothing there."""
         timeouts = Timeouts(total_s=timeout_s)
-        request = self._client.build_request("GET", path, params=dict(params))
+        url = self._url.join(path).copy_merge_params(params)
+        request = httpx.Request("GET", url, headers=self._headers)
         try:
             async with (
                 asyncio.timeout(timeout_s),
@@ -73,8 +90,7 @@ class UpstreamClient:
         traceparent: str | None = None,
     ) -> bytes:
         """The whole answer to a POST."""
-        request = self._client.build_request("POST", path, content=body)
-        _continue_trace(request, traceparent)
+        request = self._posted(path, body, traceparent)
         until = asyncio.get_running_loop().time() + timeouts.total_s
         async with self._answering(request, timeouts, key) as response:
             try:
@@ -93,17 +109,29 @@ class UpstreamClient:
         traceparent: str | None = None,
     ) -> AsyncIterator["OpenStream"]:
         """The answer as it arrives; leaving the block closes it."""
-        request = self._client.build_request("POST", path, content=body)
-        _continue_trace(request, traceparent)
+        request = self._posted(path, body, traceparent)
         async with self._answering(request, timeouts, key) as response:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
                 raise UpstreamError("The upstream did not answer with an event stream.")
-            yield OpenStream(response.aiter_bytes(), _generation_id(response))
+            yield OpenStream(
+                response.aiter_bytes(),
+                _generation_id(response),
+                response.extensions.get(PAUSE),
+            )
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
+
+    def _posted(self, path: str, body: bytes, traceparent: str | None) -> httpx.Request:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self._url.join(path)
+        request = httpx.Request("POST", url, headers=self._headers, content=body)
+        if traceparent is not None:
+            request.headers["traceparent"] = traceparent
+        return request
 
     @asynccontextmanager
     async def _answering(
@@ -117,7 +145,8 @@ class UpstreamClient:
         if key is not None:
             request.headers["authorization"] = f"Bearer {key}"
         with _translated():
-            response = await self._client.send(request, stream=True)
+            response = await self._transport.handle_async_request(request)
+            response.request = request
         try:
             with _identified(response), _translated():
                 if response.status_code != httpx.codes.OK:
@@ -127,9 +156,17 @@ class UpstreamClient:
             await response.aclose()
 
 
-def _continue_trace(request: httpx.Request, traceparent: str | None) -> None:
-    if traceparent is not None:
-        request.headers["traceparent"] = traceparent
+def _transport(url: httpx.URL, *, http2: bool) -> httpx.AsyncBaseTransport:
+    """The cheapest that does what is needed."""
+    proxy = proxy_of(url)
+    if not http2 and proxy is None:
+        return AiohttpTransport(max_connections=_MAX_CONNECTIONS)
+    if http2:
+        reset_streams_closed_early()
+    limits = httpx.Limits(
+        max_connections=_MAX_CONNECTIONS, max_keepalive_connections=100
+    )
+    return httpx.AsyncHTTPTransport(http2=http2, limits=limits, proxy=proxy)
 
 
 @contextmanager

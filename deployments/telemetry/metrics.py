@@ -25,9 +25,9 @@ class EmbedderMetrics:
         """Texts were asked for."""
         self._tally.count(EMBEDDED_TEXTS, by=n_texts)
 
-    def hit(self) -> None:
-        """The vector of one of them was in the cache."""
-        self._tally.count(CACHE_HITS)
+    def hit(self, n_texts: int = 1) -> None:
+        """The vectors of so many of them were in the cache."""
+        self._tally.count(CACHE_HITS, by=n_texts)
 
     def batch(self, n_texts: int, tokens: float) -> None:
         """Texts go to the encoder together."""

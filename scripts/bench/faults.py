@@ -20,6 +20,7 @@ from scripts.bench.upstream_graph import (
     upstream_graph,
     upstream_model,
 )
+from scripts.placing import PLACES
 
 _QUESTION = "What is 6 × 7? Explain each step."
 # Over HTTP/2 all share one connection, and a row that breaks it breaks the others.
@@ -81,10 +82,14 @@ def _results(
     ]
 
 
-def measure(protocol: str, chosen: list[Row]) -> list[Result]:
+def measure(
+    protocol: str, chosen: list[Row], placement: str = "deployment"
+) -> list[Result]:
     """These rows on one graph."""
     http2 = protocol == "HTTP/2"
-    with upstream_graph(tenants=max(1, len(chosen)), http2=http2) as graph:
+    with upstream_graph(
+        tenants=max(1, len(chosen)), http2=http2, placement=placement
+    ) as graph:
         seen = asyncio.run(_run(graph, chosen))
         until = time.monotonic() + _SETTLED_S
         while True:
@@ -97,6 +102,12 @@ def measure(protocol: str, chosen: list[Row]) -> list[Result]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Every fault, on the real graph.")
     parser.add_argument("--http", choices=("1", "2", "both"), default="both")
+    parser.add_argument(
+        "--placement",
+        choices=PLACES,
+        default="deployment",
+        help="where Router and backend run",
+    )
     parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     parser.add_argument("--markdown", type=Path, help="the rows as a page")
@@ -105,7 +116,7 @@ def main() -> None:
     found: dict[str, list[Result]] = {}
     for protocol in protocols[options.http]:
         wanted = [row for row in rows(protocol) if options.only in row.label]
-        results = found[protocol] = measure(protocol, wanted)
+        results = found[protocol] = measure(protocol, wanted, options.placement)
         print(f"\nThe upstream speaks {protocol}\n")
         show_results(results)
     every = [result for results in found.values() for result in results]

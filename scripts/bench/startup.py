@@ -5,25 +5,43 @@ import json
 import subprocess
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import httpx
 
+from scripts.bench.startup_parts import imports, parts_of
 from scripts.served import Served, served
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "What is 6 × 7?"}]}
 
 
-def first_answer(environment: dict[str, str]) -> tuple[float, float, int]:
-    """Seconds until the first routed answer, MiB of all processes, their number."""
+@dataclass(frozen=True)
+class Start:
+    """One start: seconds to the first routed answer and of its parts, in order; memory
+    and number of all processes."""
+
+    first_answer_s: float
+    parts_s: dict[str, float]
+    memory_mib: float
+    processes: int
+
+
+def first_answer(environment: dict[str, str]) -> Start:
+    """Start, ask, and stop again."""
     began = time.monotonic()
     with served(environment=environment) as graph:
+        ready = time.monotonic()
         ask(graph)
         took = time.monotonic() - began
         memory, processes = graph.memory_bytes()
-    return took, memory / 2**20, processes
+        parts = parts_of(graph.said)
+    # What is not said: the shell, the interpreter, and reading the configuration.
+    before = ready - began - sum(parts.values())
+    parts = {"before": before, **parts, "first answer": took - (ready - began)}
+    return Start(took, parts, memory / 2**20, processes)
 
 
 def ask(graph: Served) -> None:
@@ -48,6 +66,7 @@ def size_mib(directory: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Start-up and memory of the graph.")
     parser.add_argument("--cold", action="store_true", help="install from nothing too")
+    parser.add_argument("--parts", action="store_true", help="where the time goes")
     parser.add_argument("--runs", type=int, default=3, help="warm starts (median)")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
@@ -59,12 +78,18 @@ def main() -> None:
         environment = {}
         if directory is not None:
             environment["AVENGERS_VENV"] = f"{directory}/venv"
-            figures["cold_install_and_first_answer_s"] = first_answer(environment)[0]
+            cold = first_answer(environment)
+            figures["cold_install_and_first_answer_s"] = cold.first_answer_s
             figures["environment_mib"] = size_mib(Path(directory) / "venv")
         warm = [first_answer(environment) for _ in range(options.runs)]
-    figures["warm_first_answer_s"] = median(run[0] for run in warm)
-    figures["memory_pss_mib"] = median(run[1] for run in warm)
-    figures["processes"] = median(run[2] for run in warm)
+    figures["warm_first_answer_s"] = median(run.first_answer_s for run in warm)
+    figures["memory_pss_mib"] = median(run.memory_mib for run in warm)
+    figures["processes"] = median(run.processes for run in warm)
+    if options.parts:
+        for part in warm[0].parts_s:
+            name = f"part_{part.replace(' ', '_')}_s"
+            figures[name] = median(run.parts_s[part] for run in warm)
+        figures |= {f"import_{name}_s": seconds for name, seconds in imports().items()}
     for name, value in figures.items():
         print(f"{name:32} {value:10.1f}")
     if options.json:

@@ -25,10 +25,10 @@ _HEAD = (
 
 
 @contextmanager
-def upstream() -> Iterator[tuple[int, psutil.Process]]:
+def upstream(tokens: int = _TOKENS) -> Iterator[tuple[int, psutil.Process]]:
     """The upstream as fast as it can, in a process of its own; its port."""
     command = [sys.executable, "-m", "scripts.upstream", "--first-token-s", "0"]
-    pace = ["--tokens-per-s", "1e9", "--completion-tokens", f"{_TOKENS}"]
+    pace = ["--tokens-per-s", "1e9", "--completion-tokens", f"{tokens}"]
     with subprocess.Popen([*command, *pace], cwd=ROOT, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         address = run.stdout.readline().decode()

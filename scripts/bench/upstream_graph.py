@@ -14,6 +14,7 @@ import yaml
 
 from deployments.usage.journal import read_journal
 from deployments.usage.record import UsageRecord
+from scripts.placing import place
 from scripts.served import ROOT, Served, served
 from scripts.upstream.api import Upstream
 from scripts.upstream.ledger import Entry
@@ -90,6 +91,7 @@ def upstream_graph(
     http2: bool,
     settings: Settings | None = None,
     timeouts: Mapping[str, float] = TIMEOUTS,
+    placement: str = "deployment",
 ) -> Iterator[Graph]:
     """Gateway and upstream until the end of the block.
 
@@ -110,9 +112,9 @@ def upstream_graph(
         with listening(upstream, tls=tls) as url:
             config = directory / "serve.yaml"
             configured = _config(url, tenants, directory / "journal", timeouts)
-            configured["applications"][0]["args"]["backends"]["openrouter"]["http2"] = (
-                http2
-            )
+            args = configured["applications"][0]["args"]
+            args["backends"]["openrouter"]["http2"] = http2
+            place(configured, placement)
             text = yaml.safe_dump(configured)
             config.write_text(text, encoding="utf-8")
             with served("--config", str(config), environment=variables) as graph:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from deployments.catalog import ModelSpec
 from deployments.errors import Forbidden, NotFound, Unauthenticated
@@ -65,6 +66,8 @@ class Directory:
         self._keys = dict(_keys(settings, snapshot, environment))
         # Made when a key is first used: of many thousand keys few are at any time.
         self._opened: dict[str, Tenant] = {}
+        # What others derive from this view, and may forget at any time.
+        self.kept: dict[Any, Any] = {}
 
     @property
     def tenants(self) -> dict[str, TenantConfig]:

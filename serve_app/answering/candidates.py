@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from deployments.catalog import ModelSpec
 from deployments.errors import InvalidRequest
@@ -12,6 +13,8 @@ from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.needs import needed_capabilities
 from serve_app.answering.prompt_size import PromptSize, size_problem
+
+_MOST_POOLS = 1000
 
 SurfacesOf = Callable[[ModelSpec], frozenset[Surface]]
 
@@ -28,20 +31,72 @@ class Limits:
     surfaces_of: SurfacesOf
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The models that may answer requests of a kind, whatever their length, in the
+    catalog's order; why each other one may not; the limits that all of them keep."""
+
+    models: tuple[str, ...]
+    excluded: dict[str, str]
+    least_window: float
+    least_output: float
+
+    def holds(self, prompt: PromptSize, output_tokens: int | None) -> bool:
+        """Whether none of them is too small."""
+        if output_tokens is not None and output_tokens > self.least_output:
+            return False
+        return prompt.fits(self.least_window - (output_tokens or 1))
+
+
 def find_candidates(limits: Limits) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates in the catalog's order, and why each other model is none."""
     _refuse_unknown_models(limits.directory, limits.chat.request)
-    needed = needed_capabilities(limits.chat.request)
+    pool = _pool(limits)
+    prompt, output_tokens = limits.prompt, limits.chat.request.output_tokens
+    if pool.holds(prompt, output_tokens):
+        return pool.models, pool.excluded
+    specs = limits.directory.specs
+    problems = {
+        model: problem
+        for model in pool.models
+        if (problem := size_problem(specs[model], prompt, output_tokens))
+    }
+    candidates = tuple(model for model in pool.models if model not in problems)
+    return candidates, {**pool.excluded, **problems}
+
+
+def _pool(limits: Limits) -> Pool:
+    """Kept beside the directory: most requests are of few kinds, the models many."""
+    request = limits.chat.request
+    needed = needed_capabilities(request)
+    if request.routing.models is not None or request.routing.exclude:
+        return _made_pool(limits, needed)
+    kind = (limits.tenant.models, limits.tier_name, limits.chat.surface, needed)
+    pools: dict[object, Pool] = limits.directory.kept
+    pool = pools.get(kind)
+    if pool is None:
+        if len(pools) >= _MOST_POOLS:
+            pools.clear()
+        pool = pools[kind] = _made_pool(limits, needed)
+    return pool
+
+
+def _made_pool(limits: Limits, needed: frozenset[str]) -> Pool:
     excluded: dict[str, str] = {}
-    candidates = []
-    for model in limits.directory.specs:
+    fitting: list[ModelSpec] = []
+    for model, spec in limits.directory.specs.items():
         if model not in limits.tenant.models:
             continue  # to this tenant it does not exist
         if problem := _not_wanted(limits, model) or _unfit(limits, model, needed):
             excluded[model] = problem
         else:
-            candidates.append(model)
-    return tuple(candidates), excluded
+            fitting.append(spec)
+    return Pool(
+        tuple(spec.id for spec in fitting),
+        excluded,
+        min((spec.context_window or inf for spec in fitting), default=inf),
+        min((spec.max_output_tokens or inf for spec in fitting), default=inf),
+    )
 
 
 def _not_wanted(limits: Limits, model: str) -> str | None:
@@ -63,7 +118,7 @@ def _unfit(limits: Limits, model: str, needed: frozenset[str]) -> str | None:
         return f"the request needs {', '.join(lacking)}"
     if limits.chat.surface not in limits.surfaces_of(spec):
         return f"its upstream has no /v1/{limits.chat.surface}"
-    return size_problem(spec, limits.prompt, limits.chat.request.output_tokens)
+    return None
 
 
 def nothing_left(excluded: dict[str, str]) -> InvalidRequest:

@@ -28,6 +28,9 @@ class RoutingOptions(BaseModel):
     explain: bool = False
 
 
+_NO_OPTIONS = RoutingOptions()
+
+
 class Message(BaseModel):
     """One message; its content is text, a list of parts, or nothing (tool calls)."""
 
@@ -58,7 +61,8 @@ class ChatRequest(BaseModel):
     response_format: dict[str, Any] | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
-    routing: RoutingOptions = RoutingOptions()
+    # From a function: pydantic would copy a default for each request.
+    routing: RoutingOptions = Field(default_factory=lambda: _NO_OPTIONS)
 
     @property
     def include_usage(self) -> bool:

@@ -65,6 +65,7 @@ class Meter:
         self._fields: dict[str, Any] = {}
         self._owed: list[Ask] = []
         self._shadowed: Shadowed | None = None
+        self._reserved: Callable[[], float] | None = None
         self._record = UsageRecord(
             id=f"use-{uuid.uuid4().hex}",
             request_id=request_id,
@@ -103,9 +104,10 @@ class Meter:
             self._shadowed = shadowed
             self._fields |= shadowed.fields
 
-    def reserved(self, worst_usd: float) -> None:
-        """What the model that is asked next may cost at worst."""
-        self._fields["reserved_usd"] = worst_usd
+    def reserved(self, worst_usd: Callable[[], float]) -> None:
+        """What the model that is asked next may cost at worst: asked for only where the
+        real cost stays unknown."""
+        self._reserved = worst_usd
 
     def began(self, model: str, backend: str) -> None:
         """The first byte of the answer of a model is here."""
@@ -155,6 +157,8 @@ class Meter:
         if self._done:
             return
         self._done = True
+        if fields.get("cost_usd") is None and self._reserved is not None:
+            fields.setdefault("reserved_usd", self._reserved())
         self._record = replace(
             self._record,
             status=status,

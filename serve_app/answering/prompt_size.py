@@ -47,7 +47,7 @@ class PromptSize:
         counted = sum(map(count_tokens, self._texts))
         return min(self.bound, self._fixed + round(MARGIN * counted))
 
-    def fits(self, tokens: int) -> bool:
+    def fits(self, tokens: float) -> bool:
         """Whether the prompt is at most `tokens` long."""
         return self.bound <= tokens or self.tokens <= tokens
 

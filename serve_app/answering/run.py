@@ -170,13 +170,19 @@ class Run:
                     raise self.admission.over_budget(call.ticket) from None
                 raise
             spec = call.directory.specs[attempt.model]
-            worst_usd = self.admission.worst_usd(spec, call.plan.prompt, output_tokens)
-            self.meter.reserved(0.0)
-            if await self.admission.afford(call.ticket, worst_usd):
+            worst_usd = partial(
+                self.admission.worst_usd, spec, call.plan.prompt, output_tokens
+            )
+            # Without a budget nobody asks for it: counting the tokens is saved.
+            if call.ticket.budget is None or await self._afford(worst_usd()):
                 self.meter.reserved(worst_usd)
                 return attempt
             refused = True
             self.attempts.over_budget()
+
+    async def _afford(self, worst_usd: float) -> bool:
+        self.meter.reserved(_nothing)
+        return await self.admission.afford(self.call.ticket, worst_usd)
 
     def _in_time(self, timeouts: Timeouts) -> Timeouts:
         """An attempt may not take longer than what is left of the request's time."""
@@ -184,6 +190,10 @@ class Run:
         if timeouts.total_s <= left_s:
             return timeouts
         return timeouts.model_copy(update={"total_s": left_s})
+
+
+def _nothing() -> float:
+    return 0.0
 
 
 def _ask(

@@ -1,7 +1,7 @@
 """A started stream as OpenAI's server-sent events, to its very end."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
@@ -29,7 +29,7 @@ async def sse_body(
     include_usage: bool,
     surface: Surface = "chat/completions",
     routing: dict[str, Any] | None = None,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Frames as they come; then the usage event if asked for, then `[DONE]`.
 
     `routing`, if there is any, goes with the usage in an event without choices.

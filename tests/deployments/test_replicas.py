@@ -10,6 +10,7 @@ from artifacts.errors import ArtifactError
 from artifacts.location import save_at
 from artifacts.store import load
 from deployments.protocol import RouteQuery
+from deployments.routing.cached_embedder import RouterConfig
 from tests.artifacts.hand_made import altered, bundled
 
 with warnings.catch_warnings():
@@ -22,8 +23,9 @@ def replica() -> RouterReplica:
     async def remote(texts: list[str], traces: tuple[str, ...]) -> np.ndarray:
         return np.repeat(load(bundled()).centroids[:1], len(texts), axis=0)
 
-    embed = SimpleNamespace(remote=remote)
-    return RouterReplica(SimpleNamespace(embed=embed), str(bundled()))
+    handle = SimpleNamespace(embed=SimpleNamespace(remote=remote))
+    handle.options = lambda **_: handle
+    return RouterReplica(handle, str(bundled()), RouterConfig())
 
 
 async def decided_by(replica: RouterReplica) -> str:

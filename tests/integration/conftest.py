@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import openai
 import pytest
 import yaml
 
+from scripts.placing import place
 from scripts.upstream.api import Upstream
 from scripts.upstream.ledger import Entry
 from scripts.upstream.listener import listening
@@ -63,11 +65,17 @@ class Served:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`avengers serve` in a process of its own, OpenRouter played by a local server."""
-    directory = tmp_path_factory.mktemp("served")
+    with running(tmp_path_factory.mktemp("served"), "deployment") as graph:
+        yield graph
+
+
+@contextmanager
+def running(directory: Path, placement: str) -> Iterator[Served]:
+    """The graph, with Router and backends where `placement` says."""
     upstream = Upstream(Settings(answer=ANSWER))
     with listening(upstream) as url:
         config = directory / "serve.yaml"
-        text = yaml.safe_dump(_config(f"{url}/api/v1/"))
+        text = yaml.safe_dump(_config(f"{url}/api/v1/", placement))
         config.write_text(text, encoding="utf-8")
         process = _start(config, directory / "stdout.log")
         try:
@@ -80,10 +88,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             process.wait(60)
 
 
-def _config(base_url: str) -> dict[str, object]:
+def _config(base_url: str, placement: str) -> dict[str, object]:
     """The local configuration with our upstream; one model is left to the simulator."""
     config = yaml.safe_load(LOCAL_CONFIG.read_text(encoding="utf-8"))
     args = config["applications"][0]["args"]
+    place(config, placement)
     args["backends"]["openrouter"]["base_url"] = base_url
     args["backends"]["simulator"] |= {"first_token_s": 0.01, "tokens_per_s": 2000}
     args["limits"] = {

@@ -24,15 +24,20 @@ HTTP2 = [
 
 
 @cache
-def results(protocol: str) -> dict[Row, Result]:
+def results(protocol: str, placement: str = "deployment") -> dict[Row, Result]:
     """All rows of a protocol, on one graph."""
     chosen = HTTP1 if protocol == "HTTP/1.1" else HTTP2
-    return {result.row: result for result in measure(protocol, chosen)}
+    return {result.row: result for result in measure(protocol, chosen, placement)}
 
 
 @pytest.mark.parametrize("row", HTTP1, ids=lambda row: row.label)
 def test_over_http1(row):
     assert results("HTTP/1.1")[row].wrong(timed=False) == []
+
+
+@pytest.mark.parametrize("row", HTTP1, ids=lambda row: row.label)
+def test_with_router_and_backend_inside_the_gateway(row):
+    assert results("HTTP/1.1", "gateway")[row].wrong(timed=False) == []
 
 
 @pytest.mark.parametrize("row", HTTP2, ids=lambda row: row.label)

@@ -1,6 +1,7 @@
 """The gateway as clients see it: the official OpenAI client on a real graph."""
 
 import time
+from collections.abc import Iterator
 
 import httpx
 import openai
@@ -9,7 +10,13 @@ import pytest
 from artifacts.encoder import load_encoder
 from artifacts.store import ENCODER, load
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
-from tests.integration.conftest import KEY, SIMULATED, UPSTREAM_KEY, Served
+from tests.integration.conftest import (
+    KEY,
+    SIMULATED,
+    UPSTREAM_KEY,
+    Served,
+    running,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -21,6 +28,16 @@ QUESTIONS = (
     "def f(s): return s[::-1].upper()\nassert f('abc') == ??",
     "What is the remainder when 7^100 is divided by 13?",
 )
+
+
+@pytest.fixture(scope="module", params=["deployment", "gateway"])
+def served(request, tmp_path_factory) -> Iterator[Served]:
+    """The graph that all tests share, then one with all inside the Gateway."""
+    if request.param == "deployment":
+        yield request.getfixturevalue("served")
+        return
+    with running(tmp_path_factory.mktemp("placed"), request.param) as graph:
+        yield graph
 
 
 def route(served: Served, text: str, alpha: float) -> dict:

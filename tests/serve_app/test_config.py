@@ -189,3 +189,22 @@ def test_with_a_database_user_config_sets_no_rollout(tmp_path):
 
     with pytest.raises(ValueError, match="with a database the admin API sets it"):
         made.apply({"rollout": {"active": "a"}})
+
+
+@pytest.mark.parametrize(
+    ("placement", "router", "openrouter"),
+    [
+        ("gateway", "gateway", "gateway"),
+        ({"router": "gateway"}, "gateway", "deployment"),
+        ({}, "deployment", "deployment"),
+    ],
+)
+def test_one_word_places_router_and_backends(placement, router, openrouter):
+    placed = app_config(placement=placement).placement
+
+    assert (placed.router, placed.openrouter) == (router, openrouter)
+
+
+def test_a_place_that_is_none_is_refused():
+    with pytest.raises(ValidationError, match="'deployment' or 'gateway'"):
+        app_config(placement="nowhere")

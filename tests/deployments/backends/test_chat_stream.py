@@ -104,3 +104,15 @@ def test_an_error_after_the_first_event_is_raised_as_well():
 
     with pytest.raises(UpstreamError):
         stream.feed(wire(error={"message": "secret"}))
+
+
+def test_what_came_before_an_error_in_the_same_piece_is_not_lost():
+    stream = ChatStream("ours")
+    passed = stream.feed(chunk("a") + wire(error={"message": "secret"}) + chunk("b"))
+
+    assert len(events(passed)) == 1
+    assert isinstance(stream.failure, UpstreamError)
+    with pytest.raises(UpstreamError):
+        stream.feed(chunk("c"))
+    with pytest.raises(UpstreamError):
+        stream.finish()

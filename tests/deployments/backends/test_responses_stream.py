@@ -129,8 +129,11 @@ def test_a_stream_that_is_cut_is_not_complete():
 
 
 def test_done_alone_completes_nothing():
+    stream = ResponsesStream("ours")
+
+    assert stream.feed(delta("a") + b"data: [DONE]\n\n")
     with pytest.raises(UpstreamError, match="ended before it was complete"):
-        ResponsesStream("ours").feed(delta("a") + b"data: [DONE]\n\n")
+        stream.finish()
 
 
 def test_an_event_on_several_data_lines_becomes_one_line():

@@ -1,0 +1,163 @@
+"""httpx over aiohttp's HTTP/1.1, which costs a fraction of httpcore's (`scripts/bench/
+transports`): its parser is C, and its pool does not look at every idle connection for
+each request.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
+
+import aiohttp
+import httpx
+import yarl
+from aiohttp.http_exceptions import HttpProcessingError
+
+# A connection that the upstream has closed leaves the pool when the loop sees that: it
+# is let look, so that no request goes out on one that is known to be closed.
+_LOOKS = 2
+# Of a response: waits until its end or, at most, so many seconds.
+PAUSE = "avengers.pause"
+# Theirs would be added, and httpx has added its own.
+_NO_HEADERS_OF_ITS_OWN = ("user-agent", "accept", "accept-encoding", "content-type")
+
+
+def proxy_of(url: httpx.URL) -> str | None:
+    """The proxy that the environment names for an address, if any."""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return None if proxy is None or proxy_bypass(url.host) else proxy
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """One pool of connections; nothing of a response is kept for the next request."""
+
+    def __init__(self, *, max_connections: int) -> None:
+        self._max_connections = max_connections
+        self._session: aiohttp.ClientSession | None = None
+        self._watched: WeakSet[asyncio.Future[None]] = WeakSet()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The response whose headers have arrived."""
+        session = self._session or self._open(request.url)
+        for _ in range(_LOOKS):
+            await asyncio.sleep(0)
+        with _translated():
+            response = await session.request(
+                request.method,
+                yarl.URL(str(request.url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=request.content or None,
+                allow_redirects=False,
+                timeout=_timeout(request.extensions.get("timeout", {})),
+            )
+        content = _Content(response, self._watched)
+        return httpx.Response(
+            response.status,
+            headers=list(response.raw_headers),
+            stream=content,
+            extensions={"http_version": b"HTTP/1.1", PAUSE: content.pause},
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self, url: httpx.URL) -> aiohttp.ClientSession:
+        """Made late: it belongs to the loop that runs."""
+        tls: ssl.SSLContext | bool = True
+        if url.scheme == "https":
+            tls = httpx.create_ssl_context()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=tls),
+            cookie_jar=aiohttp.DummyCookieJar(),  # tenants share the connections
+            skip_auto_headers=_NO_HEADERS_OF_ITS_OWN,
+            auto_decompress=False,  # httpx does it
+        )
+        return self._session
+
+
+class _Content(httpx.AsyncByteStream):
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        watched: "WeakSet[asyncio.Future[None]]",
+    ) -> None:
+        self._response = response
+        # Of framing that makes no sense aiohttp tells the connection only.
+        connection = response.connection
+        protocol = None if connection is None else connection.protocol
+        self._closed = None if protocol is None else protocol.closed
+        if self._closed is not None:
+            self._closed.add_done_callback(self._connection_closed)
+            if self._closed not in watched:
+                watched.add(self._closed)
+                self._closed.add_done_callback(_seen)
+
+    def _connection_closed(self, _: object) -> None:
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("not HTTP"))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        content = self._response.content
+        with _translated():
+            try:
+                while part := await content.readany():
+                    yield part
+            except (aiohttp.ClientError, HttpProcessingError) as error:
+                # What arrived before it broke; aiohttp would tell of the error alone.
+                content.set_exception(None)  # type: ignore[arg-type]
+                if part := content.read_nowait():
+                    yield part
+                raise error from None
+
+    async def pause(self, seconds: float) -> None:
+        """Let what arrives gather; what ends the response is told by the next read."""
+        with suppress(TimeoutError, aiohttp.ClientError, HttpProcessingError):
+            async with asyncio.timeout(seconds):
+                await self._response.content.wait_eof()
+
+    async def aclose(self) -> None:
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._connection_closed)
+        # A connection with the rest of an answer on it is not used again.
+        if self._response.content.is_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+def _seen(closed: "asyncio.Future[None]") -> None:
+    """That an idle connection broke is no news, nor an error that nobody heard of."""
+    if not closed.cancelled():
+        closed.exception()
+
+
+def _timeout(seconds: Mapping[str, Any]) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=None,
+        connect=seconds.get("pool"),
+        sock_connect=seconds.get("connect"),
+        sock_read=seconds.get("read"),
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """aiohttp's errors in httpx's words."""
+    try:
+        yield
+    except (aiohttp.ServerTimeoutError, TimeoutError) as error:
+        raise httpx.ReadTimeout(type(error).__name__) from None
+    except aiohttp.ClientConnectorError as error:
+        raise httpx.ConnectError(type(error).__name__) from None
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        raise httpx.UnsupportedProtocol(type(error).__name__) from None
+    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        # The connection broke, or what came on it is not HTTP.
+        raise httpx.RemoteProtocolError(type(error).__name__) from None

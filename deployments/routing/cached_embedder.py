@@ -1,0 +1,77 @@
+"""An Embedder elsewhere, with the vectors that it made kept here.
+
+A text that is known needs no call; those that are not go to the Embedder together.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.protocol import EmbedderLike
+from deployments.routing.coalescing import Coalescer
+from deployments.routing.vectors import Vector, Vectors
+from deployments.telemetry.metrics import EmbedderMetrics
+
+
+class RouterConfig(BaseModel):
+    """What one Router keeps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cache_size: int = Field(
+        default=10_000,
+        ge=0,
+        description="texts whose vectors are kept beside the Router; "
+        "4 bytes × the encoder's dimension each",
+    )
+    embed_concurrency: int = Field(
+        default=4,
+        ge=1,
+        description="calls to the Embedder in flight; texts that come meanwhile share "
+        "the next one. At least its replicas divided by the Routers",
+    )
+
+
+class CachedEmbedder:
+    """Answers for one Embedder, so for one encoder."""
+
+    def __init__(
+        self,
+        embedder: EmbedderLike,
+        config: RouterConfig,
+        metrics: EmbedderMetrics | None = None,
+    ) -> None:
+        self._embedder = embedder
+        self._metrics = metrics or EmbedderMetrics()
+        self._waiting: list[str] = []  # traces of the next call
+        # What is missing of one batch of queries arrives in one turn.
+        ask = Coalescer[str, Vector](
+            self._ask, concurrency=config.embed_concurrency, same_turn=True
+        )
+        self.vectors = Vectors(ask, config.cache_size, on_hits=self._hit)
+
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts.
+
+        Where nothing is missing, no span waits for the Embedder.
+        """
+        if not texts:
+            return await self._embedder.embed(texts)
+        self._waiting.extend(traces)
+        try:
+            return np.stack(await self.vectors.of(texts))
+        finally:
+            self._waiting = [each for each in self._waiting if each not in traces]
+
+    async def _ask(self, texts: Sequence[str]) -> Sequence[Vector]:
+        traces, self._waiting = self._waiting, []
+        return list(await self._embedder.embed(texts, traces))
+
+    def _hit(self, n_texts: int) -> None:
+        # The Embedder counts those that it is asked for.
+        self._metrics.asked(n_texts)
+        self._metrics.hit(n_texts)

@@ -1,0 +1,198 @@
+"""httpx over aiohttp, against real sockets: what is told of an answer that breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import orjson
+import pytest
+
+from deployments.backends.aiohttp_transport import PAUSE, AiohttpTransport, proxy_of
+
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-one: 1\r\nx-one: 2\r\n\r\n"
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Serve = Callable[[Handler], Awaitable[str]]
+
+
+def framed(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Starts a server of one handler and returns its address."""
+    servers: list[asyncio.Server] = []
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def start(handler: Handler) -> str:
+        async def handle(reader, writer):
+            handlers.add(asyncio.current_task())
+            await handler(reader, writer)
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        servers.append(server)
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+
+    yield start
+    for server in servers:
+        server.close()
+    await asyncio.gather(*handlers, return_exceptions=True)
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    made = AiohttpTransport(max_connections=10)
+    yield made
+    await made.aclose()
+
+
+def post(url: str) -> httpx.Request:
+    return httpx.Request("POST", url, headers={"x-a": "b"}, content=b"question")
+
+
+def answering(*pieces: bytes, stays: bool = False) -> Handler:
+    """Sends pieces, each in its own packet, then hangs up."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        await reader.readuntil(b"question")
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        if stays:
+            await reader.read()
+        writer.close()
+
+    return handler
+
+
+async def test_a_request_and_its_response_pass_whole(serve, transport):
+    seen: list[bytes] = []
+
+    async def handler(reader, writer):
+        seen.append(await reader.readuntil(b"question"))
+        writer.write(HEAD + framed(b"one") + framed(b"two") + b"0\r\n\r\n")
+        writer.close()
+
+    response = await transport.handle_async_request(post(await serve(handler)))
+
+    assert await response.aread() == b"onetwo"
+    assert response.headers.get_list("x-one") == ["1", "2"]
+    head = seen[0].lower()
+    assert (head.count(b"content-length: 8"), head.count(b"x-a: b")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "end", [b"", b"no such size\r\n\r\n"], ids=["hangs up", "nonsense"]
+)
+async def test_what_arrived_before_a_break_comes_first(serve, transport, end):
+    url = await serve(answering(HEAD + framed(b"one"), framed(b"two") + end))
+    response = await transport.handle_async_request(post(url))
+    await asyncio.sleep(0.1)  # both pieces and the break are here
+
+    received: list[bytes] = []
+
+    async def read() -> None:
+        async for part in response.aiter_bytes():
+            received.append(part)  # noqa: PERF401  (it must be kept when it breaks)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await read()
+    await response.aclose()
+    assert b"".join(received) == b"onetwo"
+
+
+async def test_pieces_that_arrive_during_a_pause_are_one(serve, transport):
+    pieces = [HEAD + framed(b"a"), framed(b"b"), framed(b"c")]
+    url = await serve(answering(*pieces, stays=True))
+    response = await transport.handle_async_request(post(url))
+    parts = response.aiter_bytes()
+    first = await anext(parts)
+    await response.extensions[PAUSE](0.2)
+
+    assert (first, await anext(parts)) == (b"a", b"bc")
+    await response.aclose()
+
+
+async def test_a_pause_is_over_when_the_response_is(serve, transport):
+    url = await serve(answering(HEAD + framed(b"a"), framed(b"b") + b"0\r\n\r\n"))
+    response = await transport.handle_async_request(post(url))
+    async with asyncio.timeout(30):
+        await response.extensions[PAUSE](3600)
+
+    assert await response.aread() == b"ab"
+
+
+async def test_leaving_early_closes_the_connection(serve, transport):
+    left = asyncio.Event()
+
+    async def handler(reader, writer):
+        await reader.readuntil(b"question")
+        writer.write(HEAD + framed(b"a"))
+        await reader.read()
+        left.set()
+        writer.close()
+
+    response = await transport.handle_async_request(post(await serve(handler)))
+    await response.aclose()
+
+    async with asyncio.timeout(30):
+        await left.wait()
+
+
+async def test_nothing_is_sent_on_a_connection_that_was_closed(serve, transport):
+    url = await serve(answering(HEAD + framed(orjson.dumps(1)) + b"0\r\n\r\n"))
+
+    for _ in range(5):
+        response = await transport.handle_async_request(post(url))
+        assert await response.aread() == b"1"
+        await response.aclose()
+        await asyncio.sleep(0.05)
+
+
+async def test_cookies_are_not_kept(serve, transport):
+    asked: list[bytes] = []
+
+    async def handler(reader, writer):
+        asked.append(await reader.readuntil(b"question"))
+        writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    url = await serve(handler)
+    for _ in range(2):
+        await (await transport.handle_async_request(post(url))).aclose()
+
+    assert b"cookie" not in asked[1].lower()
+
+
+async def test_nobody_there_and_nobody_answering(serve, transport):
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
+    slow = post(await serve(silent))
+    slow.extensions["timeout"] = {"read": 0.05}
+
+    with pytest.raises(httpx.ReadTimeout):
+        await transport.handle_async_request(slow)
+    with pytest.raises(httpx.ConnectError):
+        await transport.handle_async_request(post("http://127.0.0.1:1/v1"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, None),
+        ({"https_proxy": "http://p:3128"}, "http://p:3128"),
+        ({"all_proxy": "http://a:1"}, "http://a:1"),
+        ({"https_proxy": "http://p:3128", "no_proxy": "upstream.test"}, None),
+    ],
+)
+def test_the_environment_s_proxy(monkeypatch, variables, proxy):
+    for name in ("https_proxy", "all_proxy", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_of(httpx.URL("https://upstream.test/v1/")) == proxy

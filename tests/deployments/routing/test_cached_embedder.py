@@ -1,0 +1,58 @@
+"""An Embedder is asked only for what is not known here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
+
+
+class Lengths:
+    """An Embedder whose vectors tell the length of the text."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.traces: list[str] = []
+
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> np.ndarray:
+        self.calls.append(list(texts))
+        self.traces += traces
+        rows = [[len(text), 1] for text in texts]
+        return np.array(rows, np.float32).reshape(-1, 2)
+
+
+async def test_a_known_text_needs_no_call():
+    embedder = Lengths()
+    cached = CachedEmbedder(embedder, RouterConfig())
+    await cached.embed(["a", "bb"])
+    rows = await cached.embed(["bb", "a", "bb"])
+
+    assert rows.tolist() == [[2, 1], [1, 1], [2, 1]]
+    assert embedder.calls == [["a", "bb"]]
+
+
+async def test_nothing_has_the_shape_of_the_embedder_s_rows():
+    cached = CachedEmbedder(Lengths(), RouterConfig())
+
+    assert (await cached.embed([])).shape == (0, 2)
+
+
+async def test_without_room_every_text_is_asked_for():
+    embedder = Lengths()
+    cached = CachedEmbedder(embedder, RouterConfig(cache_size=0))
+    await cached.embed(["a"])
+    await cached.embed(["a"])
+
+    assert embedder.calls == [["a"], ["a"]]
+
+
+async def test_only_a_text_that_is_missing_has_a_span_at_the_embedder():
+    embedder = Lengths()
+    cached = CachedEmbedder(embedder, RouterConfig())
+    await cached.embed(["a"], ["first"])
+    await cached.embed(["a"], ["known"])
+    await cached.embed(["b"], ["second"])
+
+    assert embedder.traces == ["first", "second"]

@@ -1,0 +1,57 @@
+"""Queries of several requests share a call to the Router."""
+
+import asyncio
+from collections.abc import Sequence
+
+from deployments.errors import RoutingUnavailable
+from deployments.protocol import Explanation, RouteQuery, Routes, RouteTimings
+from deployments.routing.shared_router import SharedRouter
+from tests.fakes import decision
+
+
+class SlowRouter:
+    """Decides once it is let; a query "none" cannot be decided."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.open = asyncio.Event()
+
+    async def route(self, queries: Sequence[RouteQuery]) -> Routes:
+        self.batches.append([query.text for query in queries])
+        await self.open.wait()
+        outcomes = [
+            RoutingUnavailable("no") if query.text == "none" else decision(query)
+            for query in queries
+        ]
+        return Routes(tuple(outcomes), RouteTimings(1.0, 2.0))
+
+    async def explain(self, query: RouteQuery) -> Explanation:
+        return Explanation(decision(query), (), RouteTimings(0.0, 0.0))
+
+
+def query(text: str, alpha: float = 0.5) -> RouteQuery:
+    return RouteQuery(text, alpha)
+
+
+async def test_what_arrives_meanwhile_shares_the_next_call():
+    slow = SlowRouter()
+    router = SharedRouter(slow, calls=2)
+    alphas = (0.1, 0.2, 0.3, 0.4, 0.5)
+    asking = [asyncio.ensure_future(router.route([query("q", a)])) for a in alphas]
+    await asyncio.sleep(0.01)
+    slow.open.set()
+    routes = await asyncio.gather(*asking)
+
+    assert [len(batch) for batch in slow.batches] == [1, 1, 3]
+    assert [each.decisions[0].alpha for each in routes] == list(alphas)
+    assert routes[0].timings == RouteTimings(1.0, 2.0)
+
+
+async def test_an_error_is_that_of_its_query_only():
+    slow = SlowRouter()
+    slow.open.set()
+    routes = await SharedRouter(slow).route([query("none"), query("some")])
+
+    none, some = routes.decisions
+    assert isinstance(none, RoutingUnavailable)
+    assert some.ranking == ("small", "large")

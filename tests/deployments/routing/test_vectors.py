@@ -1,0 +1,63 @@
+"""Vectors are made once, kept and counted."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from deployments.routing.vectors import Vector, Vectors
+
+
+class Maker:
+    """Makes a vector of the text's length; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, text: str) -> Vector:
+        self.asked.append(text)
+        await asyncio.sleep(0)
+        if text == "bad":
+            raise ValueError("bad")
+        return np.array([len(text)], np.float32)
+
+
+async def test_a_known_text_is_a_hit_and_an_unknown_one_a_miss():
+    make = Maker()
+    vectors = Vectors(make, 10)
+    await vectors.of(["a", "bb"])
+    found = await vectors.of(["bb", "ccc", "a"])
+
+    assert [vector[0] for vector in found] == [2, 3, 1]
+    assert (vectors.hits, vectors.misses) == (2, 3)
+
+
+async def test_what_is_under_way_is_made_once():
+    make = Maker()
+    vectors = Vectors(make, 10)
+    await asyncio.gather(vectors.of(["a"]), vectors.of(["a", "a"]))
+
+    assert make.asked == ["a"]
+    assert (vectors.hits, vectors.misses) == (2, 1)
+
+
+async def test_the_least_recently_used_goes_first_and_no_more_are_kept():
+    make = Maker()
+    vectors = Vectors(make, 2)
+    for text in "abac":
+        await vectors.of([text])
+    await vectors.of(["a"])
+    await vectors.of(["b"])
+
+    assert make.asked == ["a", "b", "c", "b"]
+
+
+async def test_a_failure_is_told_and_not_kept():
+    make = Maker()
+    vectors = Vectors(make, 10)
+    with pytest.raises(ValueError, match="bad"):
+        await vectors.of(["bad"])
+    with pytest.raises(ValueError, match="bad"):
+        await vectors.of(["bad"])
+
+    assert make.asked == ["bad", "bad"]
