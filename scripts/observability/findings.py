@@ -16,10 +16,7 @@ from scripts.observability.queries import (
 )
 
 # What no run on one machine tells, and who does.
-ELSEWHERE = {
-    "kuberay_service_condition_ready": "the KubeRay operator",
-    "ray_avengers_shadow_decisions_total": "a Router with a shadow artifact",
-}
+ELSEWHERE = {"kuberay_service_condition_ready": "the KubeRay operator"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The real graph with budgets, faults and a model without price, traces on."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,20 +9,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 import yaml
 
+from artifacts.extend import remove_models
+from artifacts.store import load, save
 from scripts.observability.otlp import Receiver, receiving
-from scripts.served import ROOT, Served, served
+from scripts.served import ADMIN_KEY, ROOT, Served, served
 from scripts.upstream.api import Upstream
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
 from serve_app.access.tenants import key_sha256
+from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 BROKEN = "llama-3.1-8b-instruct"  # its upstream always fails
 SOUND = "gemma-2-9b-it"
 SLOW = "mistral-large-2407"
 DEAR = "claude-3-5-sonnet-20241022"
 UNKNOWN = "unmeasured"  # the artifact does not know it, and nobody its price
+FAVOURITE = "gpt-4o-mini-2024-07-18"  # of the bundled artifact, for most questions
+_SHADOW = "shadow"
+_TAKEN_S = 3.0  # replicas take what an admin changes within a second or so
 # A process tells the node's agent what it counted this often; 10,000 by default.
 _REPORT_MS = "1000"
 
@@ -75,6 +83,8 @@ def observed_graph() -> Iterator[Graph]:
         receiving() as (receiver, endpoint),
     ):
         directory = Path(name)
+        bundled = load(artifact_directory(BUNDLED_ARTIFACT))
+        save(remove_models(bundled, [FAVOURITE]), directory / _SHADOW)
         config = directory / "serve.yaml"
         text = yaml.safe_dump(_config(directory, url, endpoint))
         config.write_text(text, encoding="utf-8")
@@ -83,7 +93,20 @@ def observed_graph() -> Iterator[Graph]:
             "RAY_metrics_report_interval_ms": _REPORT_MS,
         }
         with served("--config", str(config), environment=environment) as graph:
+            _set_shadow(graph)
             yield Graph(graph, receiver)
+
+
+def _set_shadow(graph: Served) -> None:
+    """An artifact decides beside the other, which may not choose its favourite."""
+    response = httpx.put(
+        f"{graph.url}/admin/v1/rollout/shadow",
+        json={"artifact": _SHADOW, "percent": 100},
+        headers={"authorization": f"Bearer {ADMIN_KEY}"},
+        timeout=60,
+    )
+    response.raise_for_status()
+    time.sleep(_TAKEN_S)
 
 
 def _upstream() -> Settings:
@@ -115,6 +138,7 @@ def _config(directory: Path, upstream: str, endpoint: str) -> Any:
     args["catalog"]["models"].append(
         {"id": UNKNOWN, "upstream_model": "x/unmeasured", "backend": "simulator"}
     )
+    args["artifacts"] = {_SHADOW: str(directory / _SHADOW)}
     args["database"] = {"url": f"sqlite:///{directory / 'avengers.db'}"}
     args["usage"] = {"journal": str(directory / "journal")}
     # The machine may be slow; nothing here is about routing that takes long.

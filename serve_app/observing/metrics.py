@@ -60,6 +60,8 @@ class GatewayMetrics:
             self.tally.observe(SIMILARITY, decision.similarities[0])
         if decision.out_of_distribution:
             self.tally.count(OUT_OF_DISTRIBUTION)
+        if decision.shadow is not None:
+            self.shadow(agreed=decision.shadow.agrees)
 
     def shadow(self, *, agreed: bool) -> None:
         """A shadow artifact has decided, too."""

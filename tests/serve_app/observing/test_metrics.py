@@ -1,13 +1,19 @@
 """What a request leaves in the metrics, asked for over HTTP."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
+from artifacts.policy import Shadow
+from deployments.backends.breaker import BreakerConfig, Breakers
 from deployments.errors import RoutingUnavailable, UpstreamError
+from deployments.protocol import RouteQuery
+from serve_app.health import Health
 from serve_app.http.api import build_api
 from serve_app.observing.metrics import GatewayMetrics
 from serve_app.observing.observer import Observer
-from tests.fakes import FixedRouter, ScriptedBackend, gateway
+from tests.fakes import FixedRouter, ScriptedBackend, decision, gateway
 from tests.kept_metrics import Kept, kept
 
 CHAT = {"messages": [{"role": "user", "content": "tell me a secret"}]}
@@ -134,3 +140,36 @@ async def test_savings_against_the_reference_model(prices, name, usd):
 
     saved = told.counted[f"avengers_{name}_usd_total"]
     assert saved == {("t",): pytest.approx(usd)}
+
+
+async def test_breakers_of_models_and_the_way_of_usage_records_are_told():
+    tally, told = kept()
+    metrics = GatewayMetrics(tally)
+    breakers = Breakers(BreakerConfig(failures=1))
+    breakers.of("small").failed()
+    breakers.of("small TENANTS_KEY").failed()
+    breakers.of("large").succeeded()
+    metrics.watch_breakers(breakers)
+    metrics.watch_health(lambda: Health(False, 7, "the disk is full"))
+    tally.start()
+    tally.stop()
+
+    assert told.gauges["avengers_breaker_state"] == {("small",): 2.0, ("large",): 0.0}
+    assert told.gauges["avengers_usage_records_pending"] == {(): 7.0}
+    assert told.gauges["avengers_ledger_reachable"] == {(): 0.0}
+    assert told.gauges["avengers_usage_journal_writable"] == {(): 0.0}
+
+
+async def test_similarity_strange_queries_and_shadows():
+    tally, told = kept()
+    query = RouteQuery("a text", 0.5, ("small",))
+    shadow = Shadow("0" * 64, "large", 0.001, agrees=False)
+    decided = replace(
+        decision(query), similarities=(0.4,), out_of_distribution=True, shadow=shadow
+    )
+    GatewayMetrics(tally).decided("small", "economy", "routed", decided)
+    tally.flush()
+
+    assert told.observed["avengers_nearest_similarity"] == [0.4]
+    assert told.counted["avengers_out_of_distribution_total"] == {(): 1.0}
+    assert told.counted["avengers_shadow_decisions_total"] == {("false",): 1.0}
