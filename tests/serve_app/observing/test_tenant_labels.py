@@ -3,7 +3,6 @@
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import TenantConfig
 from serve_app.access.tenants import Directory
-from serve_app.config import LiveSettings
 from serve_app.observing.tenant_labels import TenantLabels
 from tests.fakes import app_config
 
@@ -11,7 +10,7 @@ from tests.fakes import app_config
 def directory(*stored: str) -> Directory:
     tenants = tuple(TenantConfig(id=name, alpha=0.5) for name in stored)
     snapshot = Snapshot(version=1, tenants=tenants, cost_tiers={})
-    return Directory(LiveSettings(**app_config().live), {}, snapshot)
+    return Directory(app_config(), snapshot=snapshot)
 
 
 def test_the_configuration_s_tenants_come_first_then_the_store_s_by_id():
