@@ -9,14 +9,40 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 
 from deployments.telemetry.families import OVERHEAD, REQUESTS
+from deployments.usage.record import UsageRecord
+from serve_app.observing.metrics import GatewayMetrics
+from serve_app.observing.request_log import RequestLog, file_handler
 
 _REPORT_S = 1.0
 _LABELS = ("tenant", "model", "tier", "200")
+_RECORD = UsageRecord(
+    id="use-1",
+    request_id="req-1",
+    at=0.0,
+    tenant="tenant",
+    key_id="0123456789ab",
+    cost_tier="tier",
+    alpha=0.5,
+    surface="chat/completions",
+    stream=True,
+    requested_model="auto",
+    status="answered",
+    latency_s=2.0,
+    model="model",
+    backend="openrouter",
+    first_byte_s=0.5,
+    prompt_tokens=100,
+    completion_tokens=50,
+    cost_usd=0.001,
+    cost_source="upstream",
+)
 _SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
     "RAY_AUTH_MODE": "token",
@@ -30,16 +56,32 @@ def counted(events: int) -> dict[str, float]:
     from deployments.telemetry.ray_export import RayExport
     from deployments.telemetry.tally import Tally
 
-    async def measure() -> dict[str, float]:
+    async def measure(directory: Path) -> dict[str, float]:
         export, tally = RayExport(), Tally(RayExport())
+        metrics = GatewayMetrics(tally)
+        log = RequestLog(file_handler(directory, "bench"))
+        tenant: Any = SimpleNamespace(id="tenant", key_id="0123456789ab")
+        plan = SimpleNamespace(tenant=tenant)
+        call: Any = SimpleNamespace(plan=plan, request_id="req-1")
+
+        def request() -> None:
+            metrics.routed(0.004)
+            metrics.decided("model", "tier", "routed", None)
+            metrics.ended(_RECORD, "tenant", 200, ())
+            metrics.overhead(0.008)
+            metrics.saved("tenant", 0.001)
+
         ways: dict[str, Callable[[], None]] = {
             "counter, tallied": lambda: tally.count(REQUESTS, _LABELS),
             "counter, Ray's own": lambda: export.count(REQUESTS, _LABELS, 1.0),
             "histogram": lambda: tally.observe(OVERHEAD, 0.004),
+            "metrics of a stream": request,
+            "its line in the log": lambda: log.ended(call, _RECORD, 200, None),
         }
         return {name: _seconds(way, events) for name, way in ways.items()}
 
-    return asyncio.run(measure())
+    with TemporaryDirectory() as name:
+        return asyncio.run(measure(Path(name)))
 
 
 def _seconds(way: Callable[[], None], events: int) -> float:
