@@ -29,6 +29,7 @@ from scripts.scaling.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.traffic import Traffic
 
 ROUTE_TIMEOUT_S = 1.0  # GatewayLimits.route_timeout_s: then the default model answers
+DECIDE_S = 2  # Serve looks at every replica for it: thousands of them, all day long
 _POINTS = 8
 
 
@@ -104,7 +105,7 @@ class Fluid:
             self.gpu_nodes.step(now)
         for part in self.parts.values():
             part.fleet.step(now)
-            if part.scaler:
+            if part.scaler and now % DECIDE_S == 0:
                 part.scaler.run_replicas(part.fleet.running)
                 part.fleet.aim(part.scaler.decide(), now)
 
