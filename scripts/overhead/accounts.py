@@ -13,6 +13,8 @@ _REPLICA = re.compile(r"ray::ServeReplica:[^:]*:([\w:.\-]+)")
 _PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
 RAY = "Ray's own"
 HAPROXY = "HAProxy"
+# Its servers and agents, its driver, and the driver's watchdog.
+_STARTED_FOR_RAY = ("/ray/", "avengers serve", "serve_app.launching")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def group(pid: int) -> str:
         return replica[1]
     if "haproxy" in text.partition(" ")[0]:
         return HAPROXY
-    ray = text.startswith("ray::") or "/ray/" in text or "avengers serve" in text
+    ray = text.startswith("ray::") or any(part in text for part in _STARTED_FOR_RAY)
     return RAY if ray or not text else Path(text.partition(" ")[0]).name
 
 
