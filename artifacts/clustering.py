@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,9 @@ class KMeans:
 
     def fit(self, vectors: Vectors) -> Clustering:
         """Cluster all rows; ValueError if there are fewer rows than clusters."""
+        # Here, as in all that fits: a Router only looks up what lies nearest.
+        import faiss
+
         n, dimension = vectors.shape
         if n < self.n_clusters:
             raise ValueError(f"{n} queries cannot make {self.n_clusters} clusters")
@@ -57,12 +59,16 @@ class KMeans:
 
 def _has_gpu() -> bool:
     """FAISS' CPU build has this function too, and says 0."""
+    import faiss
+
     return bool(faiss.get_num_gpus() > 0)
 
 
 def _nearest_mean(
     rows: Vectors, means: Vectors
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    import faiss
+
     index: faiss.Index = faiss.IndexFlatL2(means.shape[1])
     if _has_gpu():
         index = faiss.index_cpu_to_all_gpus(index)

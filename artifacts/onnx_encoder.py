@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from tokenizers import Tokenizer
@@ -38,6 +38,9 @@ class OnnxEncoder:
             raise ArtifactError(directory, what)
         file = str(directory / "tokenizer.json")
         self._window = TokenWindow(plain(Tokenizer.from_file(file)), spec.max_tokens)
+        # Here: whoever reads artifacts only needs no runtime.
+        import onnxruntime as ort
+
         self._session = ort.InferenceSession(
             directory / "model.onnx",
             _session_options(threads),
@@ -105,7 +108,9 @@ def read_spec(directory: Path) -> EncoderSpec:
         raise ArtifactError(path, f"{where}: {first['msg']}") from error
 
 
-def _session_options(threads: int) -> ort.SessionOptions:
+def _session_options(threads: int) -> Any:
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

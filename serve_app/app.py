@@ -13,7 +13,6 @@ from deployments.backends.openrouter import OpenRouterBackend
 from deployments.backends.simulator import SimulatorBackend
 from deployments.backends.vllm_deployment import build_vllm_backend
 from deployments.catalog import ModelSpec
-from deployments.limits.ledger_replica import LedgerReplica
 from deployments.replicas import (
     EmbedderReplica,
     OpenRouterReplica,
@@ -88,6 +87,9 @@ def _embedder(
 def _ledger(config: AppConfig) -> Application | None:
     if config.database is None:
         return None
+    # Late: without a database nobody waits for SQLAlchemy.
+    from deployments.limits.ledger_replica import LedgerReplica
+
     database = config.database
     return _deployment(LedgerReplica, "Ledger").bind(
         database.address(),

@@ -10,9 +10,9 @@ from artifacts.location import BUNDLED_ARTIFACT as BUNDLED_ARTIFACT
 from artifacts.location import artifact_directory as artifact_directory
 from artifacts.location import artifact_location as artifact_location
 from deployments.backends.breaker import BreakerConfig
-from deployments.backends.openrouter import OpenRouterConfig, UpstreamConfig
 from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.simulator import SimulatorConfig
+from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.protocol import Surface

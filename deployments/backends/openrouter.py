@@ -19,14 +19,15 @@ from deployments.backends.responses_stream import (
     response_failure,
     usage_of_response,
 )
+from deployments.backends.settling import settle
 from deployments.backends.sse import GATHER_S
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.upstream_errors import reported_error
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
-from deployments.protocol import Answer, BackendRequest, Settlement, Usage
+from deployments.protocol import Answer, BackendRequest, Settlement
 
-__all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig", "settle"]
+__all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig"]
 
 _DRAIN_S = 0.05
 _GENERATION_TIMEOUT_S = 5.0
@@ -183,23 +184,6 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(_DRAIN_S):
             async for _ in chunks:
                 pass
-
-
-def settle(
-    request: BackendRequest,
-    usage: Usage | None,
-    cost_usd: float | None,
-    provider: str | None,
-) -> Settlement:
-    """The upstream's own figure wins; else the price table; else unknown."""
-    if cost_usd is not None:
-        return Settlement(usage, cost_usd, "upstream", provider)
-    if usage is not None:
-        cost_usd = request.price.cost_usd(
-            usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0
-        )
-    source = "unknown" if cost_usd is None else "price_table"
-    return Settlement(usage, cost_usd, source, provider)  # type: ignore[arg-type]
 
 
 def _answer_object(body: bytes, request: BackendRequest) -> dict[str, Any]:

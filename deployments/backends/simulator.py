@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.backends.openrouter import settle
+from deployments.backends.settling import settle
 from deployments.backends.sse import event
 from deployments.errors import InvalidRequest, UpstreamError
 from deployments.protocol import Answer, BackendRequest, Settlement, Surface, Usage

@@ -6,9 +6,8 @@ An upstream's own message is never repeated: it may quote the prompt or the key.
 import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from deployments.errors import (
     InvalidRequest,
@@ -19,6 +18,9 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 
+if TYPE_CHECKING:  # the simulator and vLLM need no HTTP client
+    import httpx
+
 _REFUSALS = {
     401: "upstream_authentication",
     402: "upstream_insufficient_credits",
@@ -27,7 +29,7 @@ _REFUSALS = {
 }
 
 
-def status_error(response: httpx.Response) -> ServingError:
+def status_error(response: "httpx.Response") -> ServingError:
     """The error that a status other than 200 stands for."""
     error = error_of(response.status_code)
     error.retry_after_s = retry_after_s(response.headers.get("retry-after"))
@@ -41,7 +43,7 @@ def error_of(status: int) -> ServingError:
             f"The upstream refused the request (status {status}).",
             code="upstream_refused",
         )
-    if status == httpx.codes.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         what = "The upstream's rate limit is reached."
         return RateLimited(what, code="upstream_rate_limit")
     if status in {408, 504, 524}:

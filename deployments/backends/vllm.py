@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import orjson
 
 from deployments.backends.chat_stream import ChatStream, usage_of
-from deployments.backends.openrouter import settle
 from deployments.backends.patience import Patience
+from deployments.backends.settling import settle
 from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     InvalidRequest,
