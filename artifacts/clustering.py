@@ -109,9 +109,8 @@ def _nearest(
     n = min(n, similarity.shape[1])
     part = np.argpartition(-similarity, n - 1, axis=1)[:, :n]
     part.sort(axis=1)
-    values = np.take_along_axis(similarity, part, axis=1)
+    # As take_along_axis, which takes as long as all else here for a single row.
+    rows = np.arange(len(part))[:, None]
+    values = similarity[rows, part]
     order = np.argsort(-values, axis=1, kind="stable")
-    return (
-        np.take_along_axis(part, order, axis=1),
-        np.take_along_axis(values, order, axis=1),
-    )
+    return part[rows, order], values[rows, order]
