@@ -156,6 +156,10 @@ class OpenRouterBackend:
         )
         return None if found is None else settlement_of_generation(found)
 
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
     def _check(self, request: BackendRequest) -> None:
         if request.surface not in self._config.surfaces:
             what = f"The upstream of {request.model!r} has no /v1/{request.surface}."

@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from deployments.backends.aiohttp_transport import PAUSE, AiohttpTransport, proxy_of
+from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
+from deployments.protocol import BackendRequest, Settlement
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-one: 1\r\nx-one: 2\r\n\r\n"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -196,3 +198,20 @@ def test_the_environment_s_proxy(monkeypatch, variables, proxy):
         monkeypatch.setenv(name, value)
 
     assert proxy_of(httpx.URL("https://upstream.test/v1/")) == proxy
+
+
+async def test_a_stream_of_the_backend_comes_in_few_frames(serve):
+    event = b'data: {"model":"theirs","choices":[{"delta":{"content":"a"}}]}\n\n'
+    head = HEAD.replace(b"x-one: 1", b"content-type: text/event-stream")
+    pieces = [head + framed(event), *[framed(event)] * 30]
+    url = await serve(answering(*pieces, framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"))
+    backend = OpenRouterBackend(UpstreamConfig(base_url=url.removesuffix("/v1")), None)
+    request = BackendRequest("r", "ours", "theirs", b"question")
+    *frames, settled = [item async for item in backend.stream(request)]
+
+    assert backend.gathers
+    assert isinstance(settled, Settlement)
+    assert b"".join(frames).count(b'"model":"ours"') == 31
+    assert frames[0].count(b"data: ") == 1  # at once
+    assert len(frames) < 31
+    await backend.close()

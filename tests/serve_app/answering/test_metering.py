@@ -301,3 +301,19 @@ async def test_what_a_shadow_would_have_cost_may_be_unknown():
     assert (unpriced.shadow_agrees, unpriced.shadow_cost_usd) == (False, None)
     assert of_a_fallback.model == "large"
     assert (of_a_fallback.shadow_agrees, of_a_fallback.shadow_cost_usd) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("cost_usd", "reserved_usd", "times"), [(0.25, 0.0, 0), (None, 4.0, 1)]
+)
+async def test_the_worst_case_is_reckoned_only_where_the_cost_stays_unknown(
+    cost_usd, reserved_usd, times
+):
+    asked = []
+    records = Records()
+    call = call_of(gateway())
+    meter = metering.Meter(records, call.plan, call.chat, "req-1")
+    meter.reserved(lambda: asked.append(1) or 4.0)
+    meter.answered(replace(SETTLEMENT, cost_usd=cost_usd), (), None)
+
+    assert (records[0].reserved_usd, len(asked)) == (reserved_usd, times)
