@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.observability.findings import Finding, findings
-from scripts.observability.graph import Graph, observed_graph
+from scripts.observability.graph import REPORT_S, Graph, observed_graph
 from scripts.observability.load import CLIENT_SPAN, SECRET, TRACE_ID, Load
 from scripts.observability.otlp import ReceivedSpan
 from scripts.observability.prometheus import NotInstalled, Prometheus, scraping
@@ -19,8 +19,8 @@ from scripts.observability.queries import rule_groups
 from scripts.observability.trace import problems, tree
 
 _WAVES = 2
-_PAUSE_S = 4.0  # a report to the agent and a scrape lie in between
-_PATIENCE_S = 30.0
+_PAUSE_S = 2.0 * REPORT_S  # a report to the agent and a scrape lie in between
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,12 @@ UNKNOWN = "unmeasured"  # the artifact does not know it, and nobody its price
 FAVOURITE = "gpt-4o-mini-2024-07-18"  # of the bundled artifact, for most questions
 _SHADOW = "shadow"
 _TAKEN_S = 3.0  # replicas take what an admin changes within a second or so
-# A process tells the node's agent what it counted this often; 10,000 by default.
-_REPORT_MS = "1000"
+# A process tells the node's agent this often what it counted; by default 10. A gauge
+# that is not set for twice as long is forgotten, so it cannot be much more often.
+REPORT_S = 4
 
 _REFERENCES = {
-    "acme": {"max_budget": 0.05, "reference_model": DEAR},
+    "acme": {"max_budget": 1.0, "reference_model": DEAR},
     "poor": {"max_budget": 1e-7},
     "proud": {"reference_model": SOUND},
 }
@@ -90,7 +91,7 @@ def observed_graph() -> Iterator[Graph]:
         config.write_text(text, encoding="utf-8")
         environment = {
             "OPENROUTER_API_KEY": "up-operator",
-            "RAY_metrics_report_interval_ms": _REPORT_MS,
+            "RAY_metrics_report_interval_ms": str(REPORT_S * 1000),
         }
         with served("--config", str(config), environment=environment) as graph:
             _set_shadow(graph)
