@@ -20,7 +20,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from artifacts.store import ENCODER, load_manifest
 from scripts.bench.chips import peak_flops
 from scripts.bench.embedder_engines import ENGINES, ONNX, Model, missing, started
 from scripts.bench.embedder_load import MIXED, Ruler, Speed, advice, measure
@@ -121,6 +120,9 @@ def _device() -> tuple[str, str]:
 
 def _model(options: argparse.Namespace, device: str, scratch: Path) -> Model:
     if options.artifact:
+        # Late: it wants FAISS, and a GPU machine for random weights has none perhaps.
+        from artifacts.store import ENCODER, load_manifest
+
         bundled = ROOT / "artifacts" / "default"
         directory = bundled if options.artifact == "default" else Path(options.artifact)
         spec = load_manifest(directory).encoder

@@ -13,7 +13,6 @@ from artifacts.token_window import TokenIds, plain
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.embedder import TextEncoder, Vector
 from deployments.routing.pooled_encoder import PooledEncoder
-from deployments.routing.vllm_embedder import engine_arguments
 
 ENGINES = ("sentence-transformers", "vllm")
 ONNX = "ONNX Runtime"
@@ -57,6 +56,8 @@ async def _vllm(model: Model, budget: int) -> AsyncIterator[PooledEncoder]:
     from transformers import AutoTokenizer
     from vllm import AsyncEngineArgs, PoolingParams
     from vllm.v1.engine.async_llm import AsyncLLM
+
+    from deployments.routing.vllm_embedder import engine_arguments
 
     arguments: dict[str, Any] = {
         "model": str(model.directory),
