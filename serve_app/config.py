@@ -1,22 +1,21 @@
 """The configuration of the application: what stands under `args` in the Serve YAML."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from artifacts.location import BUNDLED_ARTIFACT as BUNDLED_ARTIFACT
 from artifacts.location import artifact_directory as artifact_directory
 from artifacts.location import artifact_location as artifact_location
 from deployments.backends.breaker import BreakerConfig
 from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
-from deployments.backends.simulator import SimulatorConfig
-from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
+from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
 from deployments.protocol import Surface
-from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
+from deployments.rollout import Rollout
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.telemetry.config import TelemetryConfig
@@ -25,82 +24,16 @@ from deployments.tenancy import KeyConfig as KeyConfig
 from deployments.tenancy import TenantConfig as TenantConfig
 from serve_app.answering.attempts import RetryPolicy
 from serve_app.answering.conversation_memory import ConversationConfig
+from serve_app.backends_config import VLLM as VLLM
+from serve_app.backends_config import Backends as Backends
+from serve_app.backends_config import Placement as Placement
+from serve_app.live_settings import LiveSettings as LiveSettings
+from serve_app.live_settings import refuse_unknown
 from serve_app.observing.config import LoggingConfig, MetricsConfig
-
-_BACKENDS = ("openrouter", "simulator", "vllm")
-VLLM = "vllm:"  # before the public id: each local model is a backend of its own
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LiveSettings(_Frozen):
-    """What may change while serving, without restarting a replica.
-
-    It stands under `args`, or under the Gateway's `user_config`, whose changes reach
-    the replicas that run.
-    """
-
-    catalog: ModelCatalog
-    cost_tiers: dict[str, CostTier]
-    tenants: tuple[TenantConfig, ...]
-    default_model: str = Field(description="answers when routing fails")
-    hosts: dict[str, str] = Field(
-        default={},
-        description="host name (lower case, no port) → the cost tier of its URLs",
-    )
-    artifacts: dict[ArtifactName, str] = Field(
-        default={},
-        max_length=MOST_ARTIFACTS,
-        description="further artifacts, name → directory or address, for the encoder "
-        "that runs; `default` is the one under `artifact`",
-    )
-    rollout: Rollout = Field(
-        default=Rollout(),
-        description="which artifact decides; with a database the admin API says so",
-    )
-
-    @field_validator("artifacts")
-    @classmethod
-    def _located(cls, artifacts: dict[str, str]) -> dict[str, str]:
-        if DEFAULT in artifacts:
-            raise ValueError(f"{DEFAULT!r} is what stands under artifact")
-        return {name: artifact_location(where) for name, where in artifacts.items()}
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> "LiveSettings":
-        if not self.catalog.models:  # an AppConfig's that has no live settings
-            return self
-        known = set(self.catalog.ids)
-        _refuse_unknown("hosts", set(self.hosts.values()), set(self.cost_tiers))
-        _refuse_unknown("default_model", {self.default_model}, known)
-        for name, tier in self.cost_tiers.items():
-            _refuse_unknown(f"cost_tiers.{name}.models", tier.models or set(), known)
-        artifacts = {None, DEFAULT, *self.artifacts}
-        named = {self.rollout.active}
-        named |= {p.artifact for p in (self.rollout.canary, self.rollout.shadow) if p}
-        _refuse_unknown("rollout", named, artifacts)
-        seen = set()
-        for tenant in self.tenants:
-            where = f"tenants.{tenant.id}"
-            if tenant.id in seen:
-                raise ValueError(f"{where}: listed twice")
-            seen.add(tenant.id)
-            _refuse_unknown(f"{where}.models", tenant.models or set(), known)
-            if tenant.default_model:
-                _refuse_unknown(f"{where}.default_model", {tenant.default_model}, known)
-            tiers = set(self.cost_tiers)
-            _refuse_unknown(f"{where}.cost_tier", tenant.named_tiers, tiers)
-            _refuse_unknown(f"{where}.artifact", {tenant.artifact}, artifacts)
-        return self
-
-
-def _refuse_unknown(
-    where: str, names: Collection[str | None], known: Collection[str | None]
-) -> None:
-    for name in sorted(str(name) for name in set(names).difference(known)):
-        raise ValueError(f"{where}: {name!r} is not defined")
 
 
 class GatewayLimits(_Frozen):
@@ -124,64 +57,6 @@ class GatewayLimits(_Frozen):
     request_timeout_s: float = Field(
         default=900.0, gt=0, description="no further model is tried after this"
     )
-
-
-class Backends(_Frozen):
-    """Where answers come from."""
-
-    openrouter: OpenRouterConfig = OpenRouterConfig()
-    upstreams: dict[str, UpstreamConfig] = Field(
-        default={}, description="other upstreams that speak OpenAI's HTTP, by name"
-    )
-    simulator: SimulatorConfig = SimulatorConfig()
-    without_key: Literal["refuse", "simulate"] = Field(
-        default="refuse",
-        description="what becomes of openrouter models while its key is not set",
-    )
-    deploy: frozenset[str] = Field(
-        default=frozenset(),
-        description="deployed in any case: the backends of a catalog that stands under "
-        "the Gateway's user_config",
-    )
-
-    @model_validator(mode="after")
-    def _names_are_free(self) -> "Backends":
-        for name in self.upstreams:
-            if name in _BACKENDS or not name.replace("-", "_").isidentifier():
-                raise ValueError(f"upstreams: {name!r} cannot be a backend's name")
-        # A local model's deployment needs its settings, which stand in the catalog.
-        _refuse_unknown("deploy", self.deploy, set(self.names) - {"vllm"})
-        return self
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What a model's `backend` may be."""
-        return frozenset({*_BACKENDS, *self.upstreams})
-
-
-Where = Literal["deployment", "gateway"]
-
-
-class Placement(_Frozen):
-    """What runs in the Gateway's process instead of a deployment of its own.
-
-    There it costs no hop, but has no replicas and no resources of its own, and must not
-    be listed under the YAML's `deployments`. For both at once: `placement: gateway`.
-    """
-
-    router: Where = Field(default="deployment", description="the Router")
-    openrouter: Where = Field(
-        default="deployment",
-        description="OpenRouter, other upstreams and the simulator, whose keys the "
-        "Gateway's environment then holds. Local models stay deployments",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_word(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            return {"router": given, "openrouter": given}
-        return given
 
 
 class UsageConfig(_Frozen):
@@ -244,7 +119,7 @@ class AppConfig(LiveSettings):
     """
 
     catalog: ModelCatalog = ModelCatalog.model_construct(models=())
-    cost_tiers: dict[str, CostTier] = {}
+    cost_tiers: dict[str, CostTier] = Field(default={})
     tenants: tuple[TenantConfig, ...] = ()
     default_model: str = ""
     artifact: str = Field(
@@ -290,9 +165,9 @@ class AppConfig(LiveSettings):
     def _backends_exist(self) -> "AppConfig":
         known = set(self.backends.names)
         for spec in self.catalog.models:
-            _refuse_unknown(f"catalog.models.{spec.id}.backend", {spec.backend}, known)
+            refuse_unknown(f"catalog.models.{spec.id}.backend", {spec.backend}, known)
         for tenant in self.tenants:
-            _refuse_unknown(f"tenants.{tenant.id}.byok", set(tenant.byok), known)
+            refuse_unknown(f"tenants.{tenant.id}.byok", set(tenant.byok), known)
         return self
 
     @property
