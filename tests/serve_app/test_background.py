@@ -68,7 +68,7 @@ async def test_tenants_of_the_store_are_known_soon_after_a_change(world):
     async with world.background.running():
         await world.ledger.put_tenant(tenant("new"))
         async with asyncio.timeout(20):
-            while world.gateway.accounts_version == 0:  # noqa: ASYNC110
+            while "new" not in world.gateway.directory.tenants:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     snapshot = world.gateway.directory.snapshot
