@@ -11,10 +11,15 @@
 import fcntl
 import os
 import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _RECORDS = re.compile(r"usage-([\w-]+)(?:\.(\d+))?\.jsonl")
 _LOCK = re.compile(r"usage-([\w-]+)\.lock")
+# Nobody takes that long from making a lock to giving it its name.
+_UNFINISHED_S = 3600.0
 
 
 def records_path(directory: Path, replica: str, number: int) -> Path:
@@ -74,6 +79,17 @@ def lock_own(directory: Path, replica: str) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def drop_unfinished(directory: Path, clock: Callable[[], float] = time.time) -> None:
+    """Delete locks whose writers were killed before they gave them their names.
+
+    They hold no record, and no other replica can know of them.
+    """
+    for path in directory.glob(".usage-*.lock"):
+        with suppress(FileNotFoundError):
+            if clock() - path.stat().st_mtime > _UNFINISHED_S:
+                path.unlink()
 
 
 def lock_orphan(directory: Path, replica: str) -> int | None:

@@ -15,7 +15,11 @@ from deployments.errors import ServingError
 from deployments.usage.backlog import Backlog
 from deployments.usage.delivery import PATIENCE_S, Receiver, deliver
 from deployments.usage.journal import Journal
-from deployments.usage.journal_files import lock_orphan, replicas
+from deployments.usage.journal_files import (
+    drop_unfinished,
+    lock_orphan,
+    replicas,
+)
 
 _BATCH = 1000
 _INTERVAL_S = 0.5
@@ -108,6 +112,7 @@ class Shipper:
             pass
         now = asyncio.get_running_loop().time()
         if now >= self._look_at:
+            await asyncio.to_thread(drop_unfinished, self._directory)
             found = await asyncio.to_thread(replicas, self._directory)
             known = {self._journal.replica, *self._orphans}
             await self._take_over(name for name in found if name not in known)

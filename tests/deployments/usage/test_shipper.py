@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from deployments.store.usage_query import Spend, UsageQuery
 from deployments.store.usage_store import UsageStore
 from deployments.usage import shipper as module
 from deployments.usage.journal import Journal
-from deployments.usage.journal_files import lock_orphan, replicas
+from deployments.usage.journal_files import drop_unfinished, lock_orphan, replicas
 from deployments.usage.record import UsageRecord
 from deployments.usage.shipper import Shipper
 from scripts.bench.usage_kills import run
@@ -247,9 +248,20 @@ async def test_files_that_were_shipped_are_deleted_on_the_way(folder, books):
             journal.append(record(f"use-{number}"))
         assert len(list(folder.glob("*.jsonl"))) > 3
         await until(lambda: shipper.pending == 0)
-        assert list(folder.glob("*.jsonl")) == [journal.path]
+        await until(lambda: list(folder.glob("*.jsonl")) == [journal.path])
 
     assert len(await books.ids()) == 100
+
+
+def test_a_lock_that_never_got_its_name_goes_when_it_is_old(folder):
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / ".usage-r.lock"
+    unfinished.touch()
+
+    drop_unfinished(folder)
+    assert unfinished.exists()
+    drop_unfinished(folder, clock=lambda: time.time() + 3601)
+    assert not unfinished.exists()
 
 
 async def test_of_two_only_one_takes_over(folder):
