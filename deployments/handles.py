@@ -63,6 +63,7 @@ class RemoteEmbedder:
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle.options(**_PICKLED)
+        self._embed = self._handle.embed  # each look-up makes another handle
 
     async def embed(
         self, texts: Sequence[str], traces: Sequence[str] = ()
@@ -70,7 +71,7 @@ class RemoteEmbedder:
         """Unit rows (n, d), in the order of the texts."""
         vectors: NDArray[np.float32]
         with translated("embedder", RoutingUnavailable):
-            vectors = await self._handle.embed.remote(list(texts), tuple(traces))
+            vectors = await self._embed.remote(list(texts), tuple(traces))
             return vectors
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
@@ -92,11 +93,12 @@ class RemoteRouter:
 
     def __init__(self, handle: DeploymentHandle) -> None:
         self._handle = handle.options(**_PICKLED)
+        self._route = self._handle.route  # each look-up makes another handle
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision for each query."""
         with translated("router", RoutingUnavailable):
-            routes: Routes = await self._handle.route.remote(list(queries))
+            routes: Routes = await self._route.remote(list(queries))
             return routes
 
     async def explain(self, query: RouteQuery) -> Explanation:
