@@ -104,12 +104,12 @@ SHADOW_DECISIONS = Family(
     ("agreed",),
 )
 EMBEDDED_TEXTS = Family(
-    "avengers_embed_texts_total", "counter", "Texts that the Embedder was asked for."
+    "avengers_embed_texts_total", "counter", "Texts whose vector was asked for."
 )
 CACHE_HITS = Family(
     "avengers_embed_cache_hits_total",
     "counter",
-    "Texts whose vector was in the Embedder's cache.",
+    "Texts whose vector was kept, beside the Router or in the Embedder.",
 )
 BATCH_SIZE = Family(
     "avengers_embed_batch_size",
