@@ -30,9 +30,10 @@ UNKNOWN = "unmeasured"  # the artifact does not know it, and nobody its price
 FAVOURITE = "gpt-4o-mini-2024-07-18"  # of the bundled artifact, for most questions
 _SHADOW = "shadow"
 _TAKEN_S = 3.0  # replicas take what an admin changes within a second or so
-# A process tells the node's agent this often what it counted; by default 10. A gauge
-# that is not set for twice as long is forgotten, so it cannot be much more often.
-REPORT_S = 4
+# A process tells the node's agent this often what it counted; by default 10. What was
+# not told for twice as long is forgotten, and gauges (ours, Serve's) are set every 5 s:
+# so it cannot be more often.
+REPORT_S = 6
 
 _REFERENCES = {
     "acme": {"max_budget": 1.0, "reference_model": DEAR},
