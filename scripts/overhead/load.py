@@ -214,6 +214,8 @@ def main() -> None:
     sys.stdin.readline()
     seen = uvloop.run(generator.run())
     sys.stdout.buffer.write(orjson.dumps(asdict(seen)) + b"\n")
+    # Not left to the end of the interpreter, which may come without it.
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
