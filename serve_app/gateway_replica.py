@@ -58,16 +58,16 @@ class GatewayReplica:
         self._ledger = remote
         admin_key = AdminKey.named(config.auth.admin_key_env)
         holdings = Holdings(journal.replica, remote) if journal and remote else None
-        self._metrics = GatewayMetrics(Tally(RayExport()))
+        metrics = GatewayMetrics(Tally(RayExport()))
         observer = Observer(
-            self._metrics,
+            metrics,
             max_tenants=config.metrics.max_tenants,
             log=replica_log(config.logging),
             tracer=make_tracer(config.telemetry, "Gateway", root=True),
         )
         routes = _router(router, calls=config.limits.route_concurrency)
         self._gateway = Gateway(config, routes, ports, recorder, holdings, observer)
-        self._metrics.watch_breakers(self._gateway.breakers)
+        metrics.watch_breakers(self._gateway.breakers)
         self._admin = (
             Admin(
                 remote,
@@ -84,7 +84,7 @@ class GatewayReplica:
             else None
         )
         if self._background:
-            self._metrics.watch_health(self._background.health)
+            metrics.watch_health(self._background.health)
         self._embeddings = Embeddings(
             RemoteEmbedder(embedder), timeout_s=config.limits.request_timeout_s
         )
@@ -119,14 +119,14 @@ class GatewayReplica:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        self._metrics.tally.start()
+        self._gateway.observer.start()
         try:
             async with (
                 self._background.running() if self._background else nullcontext()
             ):
                 yield
         finally:
-            self._metrics.tally.stop()
+            self._gateway.observer.stop()
 
 
 def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:

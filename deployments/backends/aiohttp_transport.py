@@ -5,8 +5,8 @@ each request.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
@@ -39,21 +39,24 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         self._watched: WeakSet[asyncio.Future[None]] = WeakSet()
+        self._url: tuple[httpx.URL, yarl.URL] | None = None  # the last one
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The response whose headers have arrived."""
         session = self._session or self._open(request.url)
         for _ in range(_LOOKS):
             await asyncio.sleep(0)
-        with _translated():
+        try:
             response = await session.request(
                 request.method,
-                yarl.URL(str(request.url), encoded=True),
+                self._yarl(request.url),
                 headers=request.headers.multi_items(),
                 data=request.content or None,
                 allow_redirects=False,
                 timeout=_timeout(request.extensions.get("timeout", {})),
             )
+        except _FAILURES as error:
+            raise _translated(error) from None
         content = _Content(response, self._watched)
         return httpx.Response(
             response.status,
@@ -66,6 +69,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+    def _yarl(self, url: httpx.URL) -> yarl.URL:
+        """Requests one after the other mostly have the same."""
+        if self._url is None or self._url[0] is not url:
+            self._url = url, yarl.URL(str(url), encoded=True)
+        return self._url[1]
 
     def _open(self, url: httpx.URL) -> aiohttp.ClientSession:
         """Made late: it belongs to the loop that runs."""
@@ -105,16 +114,17 @@ class _Content(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._response.content
-        with _translated():
-            try:
-                while part := await content.readany():
-                    yield part
-            except (aiohttp.ClientError, HttpProcessingError) as error:
-                # What arrived before it broke; aiohttp would tell of the error alone.
-                content.set_exception(None)  # type: ignore[arg-type]
-                if part := content.read_nowait():
-                    yield part
-                raise error from None
+        try:
+            while part := await content.readany():
+                yield part
+        except (aiohttp.ClientError, HttpProcessingError) as error:
+            # What arrived before it broke; aiohttp would tell of the error alone.
+            content.set_exception(None)  # type: ignore[arg-type]
+            if part := content.read_nowait():
+                yield part
+            raise _translated(error) from None
+        except _FAILURES as error:
+            raise _translated(error) from None
 
     async def pause(self, seconds: float) -> None:
         """Let what arrives gather; what ends the response is told by the next read."""
@@ -147,17 +157,17 @@ def _timeout(seconds: Mapping[str, Any]) -> aiohttp.ClientTimeout:
     )
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+_FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError)
+
+
+def _translated(error: Exception) -> httpx.HTTPError:
     """aiohttp's errors in httpx's words."""
-    try:
-        yield
-    except (aiohttp.ServerTimeoutError, TimeoutError) as error:
-        raise httpx.ReadTimeout(type(error).__name__) from None
-    except aiohttp.ClientConnectorError as error:
-        raise httpx.ConnectError(type(error).__name__) from None
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise httpx.UnsupportedProtocol(type(error).__name__) from None
-    except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-        # The connection broke, or what came on it is not HTTP.
-        raise httpx.RemoteProtocolError(type(error).__name__) from None
+    said = type(error).__name__
+    if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
+        return httpx.ReadTimeout(said)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return httpx.ConnectError(said)
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return httpx.UnsupportedProtocol(said)
+    # The connection broke, or what came on it is not HTTP.
+    return httpx.RemoteProtocolError(said)

@@ -1,8 +1,8 @@
 """HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpcore
@@ -26,6 +26,10 @@ _HEADERS = {
     "content-type": "application/json",
     "user-agent": "avengers-serve",
 }
+
+# Some escape httpx while a body is read: h2's own errors, those of the socket, and
+# httpcore's for an answer that a GOAWAY disowns.
+_FAILURES = (httpx.HTTPError, httpcore.ConnectionNotAvailable, H2Error, OSError)
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -57,7 +61,7 @@ class UpstreamClient:
     ) -> None:
         self._url = httpx.URL(base_url)
         self._urls: dict[str, httpx.URL] = {}  # joined once, not for each request
-        self._headers = {**_HEADERS, **headers}
+        self._headers = httpx.Headers({**_HEADERS, **headers})
         self._transport = transport or _transport(self._url, http2=http2)
 
     @property
@@ -115,7 +119,7 @@ class UpstreamClient:
             if not kind.startswith("text/event-stream"):
                 raise UpstreamError("The upstream did not answer with an event stream.")
             yield OpenStream(
-                response.aiter_bytes(),
+                _body(response),
                 _generation_id(response),
                 response.extensions.get(PAUSE),
             )
@@ -138,20 +142,27 @@ class UpstreamClient:
         self, request: httpx.Request, timeouts: Timeouts, key: str | None
     ) -> AsyncIterator[httpx.Response]:
         # Waiting for bytes is timed where events are known: see Patience.
-        limits = httpx.Timeout(
-            timeouts.total_s, connect=timeouts.connect_s, pool=timeouts.connect_s
-        )
-        request.extensions["timeout"] = limits.as_dict()
+        total_s, connect_s = timeouts.total_s, timeouts.connect_s
+        limits = {"connect": connect_s, "pool": connect_s}
+        request.extensions["timeout"] = {**limits, "read": total_s, "write": total_s}
         if key is not None:
             request.headers["authorization"] = f"Bearer {key}"
-        with _translated():
-            response = await self._transport.handle_async_request(request)
-            response.request = request
         try:
-            with _identified(response), _translated():
-                if response.status_code != httpx.codes.OK:
-                    raise status_error(response)
-                yield response
+            response = await self._transport.handle_async_request(request)
+        except _FAILURES as error:
+            raise _translated(error) from None
+        try:
+            if response.status_code != httpx.codes.OK:
+                raise status_error(response)
+            yield response
+        # Whatever fails from here on may have been charged: say under which id.
+        except ServingError as error:
+            error.generation_id = _generation_id(response)
+            raise
+        except _FAILURES as error:
+            failure = _translated(error)
+            failure.generation_id = _generation_id(response)
+            raise failure from None
         finally:
             await response.aclose()
 
@@ -169,33 +180,11 @@ def _transport(url: httpx.URL, *, http2: bool) -> httpx.AsyncBaseTransport:
     return httpx.AsyncHTTPTransport(http2=http2, limits=limits, proxy=proxy)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise UpstreamTimeout("The upstream did not answer in time.") from None
-    # These escape httpx while a body is read: h2's own errors, those of the socket, and
-    # httpcore's for an answer that a GOAWAY disowns.
-    except (
-        httpx.HTTPError,
-        httpcore.ConnectionNotAvailable,
-        H2Error,
-        OSError,
-    ) as error:
-        kind = type(error).__name__
-        what = f"The connection to the upstream failed ({kind})."
-        raise UpstreamError(what) from None
-
-
-@contextmanager
-def _identified(response: httpx.Response) -> Iterator[None]:
-    """Whatever fails from here on may have been charged: say under which id."""
-    try:
-        yield
-    except ServingError as error:
-        error.generation_id = _generation_id(response)
-        raise
+def _translated(error: Exception) -> ServingError:
+    if isinstance(error, httpx.TimeoutException):
+        return UpstreamTimeout("The upstream did not answer in time.")
+    kind = type(error).__name__
+    return UpstreamError(f"The connection to the upstream failed ({kind}).")
 
 
 def _generation_id(response: httpx.Response) -> str | None:
@@ -204,10 +193,20 @@ def _generation_id(response: httpx.Response) -> str | None:
     return value
 
 
+def _body(response: httpx.Response) -> AsyncIterator[bytes]:
+    """What arrives, as it arrives; httpx's own way, with its decoders, takes several
+    times as long and is for those who compress though it was not asked for."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    return aiter(stream)
+
+
 async def _bounded(response: httpx.Response) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in response.aiter_bytes():
+    async for part in _body(response):
         size += len(part)
         if size > _MAX_ANSWER_BYTES:
             raise UpstreamError("The upstream's answer is too large.")

@@ -1,6 +1,6 @@
 """Usage records: what each request used and cost. They hold no prompt and no answer."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
@@ -59,7 +59,7 @@ class UsageRecord:
 
     def to_json(self) -> bytes:
         """One line without its line end."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def from_json(cls, line: bytes) -> "UsageRecord":

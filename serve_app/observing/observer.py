@@ -41,6 +41,16 @@ class Observer:
         self.log = log
         self._tracer = tracer
 
+    def start(self) -> None:
+        """Begin to tell what gauges are, in the running loop."""
+        self.metrics.tally.start()
+
+    def stop(self) -> None:
+        """Hand on what was counted, and write what was logged."""
+        self.metrics.tally.stop()
+        if self.log is not None:
+            self.log.flush()
+
     def begin(
         self, request_id: str, route: str = "", traceparent: str | None = None
     ) -> "RequestWatch":

@@ -34,6 +34,7 @@ async def lines(body=None, *, prompts=False, tracer=None, **headers) -> list[dic
         await client.post(
             "/v1/chat/completions", json=CHAT | (body or {}), headers=told
         )
+    log.flush()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
