@@ -23,6 +23,7 @@ from deployments.protocol import (
     ArtifactRef,
     BackendRequest,
     Explanation,
+    Item,
     RouteQuery,
     Routes,
     Settlement,
@@ -130,9 +131,7 @@ class RemoteBackend:
             answer: Answer = await self._complete.remote(request)
             return answer
 
-    async def stream(
-        self, request: BackendRequest
-    ) -> AsyncIterator[bytes | Settlement]:
+    async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """Frames of events, then the settlement; leaving early cancels the upstream."""
         response = self._stream.remote(request)
         finished = False

@@ -16,6 +16,7 @@ from deployments.protocol import (
     Backend,
     BackendRequest,
     Explanation,
+    Item,
     RouteQuery,
     RouterLike,
     Routes,
@@ -57,9 +58,7 @@ class HostedBackend:
         with translated(self._name, UpstreamError):
             return await self._backend.complete(request)
 
-    async def stream(
-        self, request: BackendRequest
-    ) -> AsyncIterator[bytes | Settlement]:
+    async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """Events as they come, then the settlement; leaving early cancels."""
         with translated(self._name, UpstreamError):
             async with aclosing(self._backend.stream(request)) as items:  # type: ignore[type-var]

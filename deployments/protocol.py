@@ -175,14 +175,23 @@ class Answer:
     settlement: Settlement
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last frame of a stream and its settlement: one message less to send."""
+
+    frame: bytes
+    settlement: Settlement
+
+
 class Backend(Protocol):
     """Answers requests. All methods raise ServingError."""
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer at once."""
 
-    def stream(self, request: BackendRequest) -> AsyncIterator[bytes | Settlement]:
-        """Whole SSE events, several to a frame; last, exactly one Settlement.
+    def stream(self, request: BackendRequest) -> AsyncIterator["Item"]:
+        """Whole SSE events, several to a frame; last, exactly one Settlement, alone or
+        in an Ending.
 
         `[DONE]` and the usage-only event are left to the gateway.
         """
@@ -191,6 +200,14 @@ class Backend(Protocol):
         self, request: BackendRequest, generation_id: str
     ) -> Settlement | None:
         """What an answer that broke off was charged; None if the upstream can't say."""
+
+
+Item = bytes | Settlement | Ending
+
+
+def settlement_of(end: Settlement | Ending) -> Settlement:
+    """Of the last item of a stream."""
+    return end.settlement if isinstance(end, Ending) else end
 
 
 class RouterLike(Protocol):

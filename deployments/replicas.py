@@ -16,9 +16,10 @@ from artifacts.encoder import EncoderSpec, load_encoder
 from artifacts.location import artifact_directory, directory_of
 from artifacts.manifest import Manifest
 from artifacts.store import ENCODER, load, load_manifest
+from deployments.backends.gathering import gathered_items
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
-from deployments.backends.sse import GATHER_S, gathered
+from deployments.backends.sse import GATHER_S
 from deployments.handles import RemoteEmbedder
 from deployments.protocol import (
     Answer,
@@ -26,6 +27,7 @@ from deployments.protocol import (
     Backend,
     BackendRequest,
     Explanation,
+    Item,
     RouteQuery,
     Routes,
     Settlement,
@@ -144,28 +146,14 @@ class BackendReplica:
         """The whole answer."""
         return await self._backend.complete(request)
 
-    async def stream(
-        self, request: BackendRequest
-    ) -> AsyncIterator[bytes | Settlement]:
+    async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """Frames of events, then the settlement."""
-        if self._gathers:
-            async with aclosing(self._backend.stream(request)) as items:  # type: ignore[type-var]
-                async for item in items:
-                    yield item
-            return
-        settled: list[Settlement] = []
-
-        async def events() -> AsyncIterator[bytes]:
-            async for item in self._backend.stream(request):
-                if isinstance(item, Settlement):
-                    settled.append(item)
-                else:
-                    yield item
-
-        async with aclosing(gathered(events(), GATHER_S)) as frames:  # type: ignore[type-var]
+        items = self._backend.stream(request)
+        if not self._gathers:
+            items = gathered_items(items, GATHER_S)
+        async with aclosing(items) as frames:  # type: ignore[type-var]
             async for frame in frames:
                 yield frame
-        yield settled[0]
 
     async def settle(
         self, request: BackendRequest, generation_id: str

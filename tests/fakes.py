@@ -13,7 +13,9 @@ from deployments.protocol import (
     Answer,
     ArtifactRef,
     BackendRequest,
+    Ending,
     Explanation,
+    Item,
     RouteQuery,
     Routes,
     RouteTimings,
@@ -172,3 +174,11 @@ def gateway(
     ports = {"fake": port}
     router = router or FixedRouter()
     return Gateway(app_config(**config), router, ports, sink, observer=observer)
+
+
+async def parts_of(items: AsyncIterator[Item]) -> tuple[list[bytes], Settlement]:
+    """The frames of a backend's stream, and its settlement."""
+    *frames, last = [item async for item in items]
+    if isinstance(last, Ending):
+        return [*frames, last.frame], last.settlement
+    return frames, last

@@ -25,7 +25,7 @@ from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.upstream_errors import reported_error
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
-from deployments.protocol import Answer, BackendRequest, Settlement
+from deployments.protocol import Answer, BackendRequest, Ending, Item, Settlement
 
 __all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig"]
 
@@ -96,10 +96,8 @@ class OpenRouterBackend:
         )
         return Answer(orjson.dumps(data), settlement)
 
-    async def stream(
-        self, request: BackendRequest
-    ) -> AsyncIterator[bytes | Settlement]:
-        """Events as they arrive, then the settlement.
+    async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
+        """Events as they arrive, the last of them with the settlement.
 
         The first two go at once (OpenAI's first one holds the role and no text); later
         ones in frames of what has gathered, if the transport can wait for that.
@@ -108,7 +106,7 @@ class OpenRouterBackend:
         follows = ResponsesStream if request.surface == "responses" else ChatStream
         answer = follows(request.model)
         patience = Patience(request.timeouts)
-        asked, upstream_s = time.perf_counter(), None
+        asked, upstream_s, events = time.perf_counter(), None, b""
         opening = self._client.open_stream(
             request.surface,
             request.body,
@@ -129,6 +127,7 @@ class OpenRouterBackend:
                 patience.saw(answer.n_events)
                 if events:
                     upstream_s = upstream_s or time.perf_counter() - asked
+                if events and not answer.done:
                     yield events
                 if answer.failure:
                     raise answer.failure
@@ -138,9 +137,10 @@ class OpenRouterBackend:
                 await _drain(chunks)
         answer.finish()
         settled = settle(request, answer.usage, answer.cost_usd, answer.provider)
-        yield replace(
+        settled = replace(
             settled, generation_id=opened.generation_id, upstream_s=upstream_s
         )
+        yield Ending(events, settled) if events else settled
 
     async def settle(
         self, request: BackendRequest, generation_id: str

@@ -16,10 +16,10 @@ from vllm.entrypoints.serve.exception_handling import (  # type: ignore[import-n
 )
 from vllm.exceptions import VLLMError  # type: ignore[import-not-found]
 
-from deployments.backends.sse import gathered
+from deployments.backends.gathering import gathered_items
 from deployments.backends.vllm import VLLMBackend, refusal
 from deployments.errors import InvalidRequest
-from deployments.protocol import Answer, BackendRequest, Settlement, Surface
+from deployments.protocol import Answer, BackendRequest, Item, Settlement, Surface
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.traced import traced_backend
 
@@ -42,24 +42,12 @@ class VLLMReplica(LLMServer):  # type: ignore[misc]
         """The whole answer."""
         return await self._backend.complete(request)
 
-    async def stream(
-        self, request: BackendRequest
-    ) -> AsyncIterator[bytes | Settlement]:
+    async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """Frames of events, the first at once; then the settlement."""
-        settled: list[Settlement] = []
-
-        async def events() -> AsyncIterator[bytes]:
-            async with aclosing(self._backend.stream(request)) as items:  # type: ignore[type-var]
-                async for item in items:
-                    if isinstance(item, Settlement):
-                        settled.append(item)
-                    else:
-                        yield item
-
-        async with aclosing(gathered(events(), self._gather_s)) as frames:  # type: ignore[type-var]
+        items = gathered_items(self._backend.stream(request), self._gather_s)
+        async with aclosing(items) as frames:  # type: ignore[type-var]
             async for frame in frames:
                 yield frame
-        yield settled[0]
 
     async def settle(
         self, request: BackendRequest, generation_id: str

@@ -23,10 +23,12 @@ from deployments.protocol import (
     BackendRequest,
     EmbedderLike,
     Explanation,
+    Item,
     RouteQuery,
     RouterLike,
     Routes,
     Settlement,
+    settlement_of,
 )
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.gen_ai import answered, asked, embedded
@@ -54,9 +56,7 @@ class TracedBackend:
             span.set(answered(answer.settlement))
             return answer
 
-    async def stream(
-        self, request: BackendRequest
-    ) -> AsyncIterator[bytes | Settlement]:
+    async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """See Backend."""
         span = self._start(request)
         told = request
@@ -65,8 +65,8 @@ class TracedBackend:
         with _ended([span]):
             async with aclosing(self._backend.stream(told)) as items:  # type: ignore[type-var]
                 async for item in items:
-                    if span is not None and isinstance(item, Settlement):
-                        span.set(answered(item))
+                    if span is not None and not isinstance(item, bytes):
+                        span.set(answered(settlement_of(item)))
                     yield item
 
     async def settle(

@@ -15,7 +15,7 @@ from deployments.backends.breaker import Breakers
 from deployments.backends.patience import Patience
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import Answer, BackendRequest, Settlement
+from deployments.protocol import Answer, BackendRequest, Ending, Item, Settlement
 from serve_app.access.admission import Admission
 from serve_app.answering.attempts import Attempts, Bounds, Failure, RetryPolicy
 from serve_app.answering.choosing import Cause, Chooser
@@ -213,13 +213,16 @@ async def _followed(
 
 
 async def _paced(
-    first: bytes | Settlement, frames: Frames, patience: Patience, port: BackendPort
+    first: Item, frames: AsyncIterator[Item], patience: Patience, port: BackendPort
 ) -> Frames:
     """All items; UpstreamError if the backend is stuck or leaves out the settlement."""
     seen = 1
     item = first
     async with aclosing(frames):  # type: ignore[type-var]
         while True:
+            if isinstance(item, Ending):
+                yield item.frame
+                item = item.settlement
             yield item
             if isinstance(item, Settlement):
                 return

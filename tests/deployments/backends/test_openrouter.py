@@ -20,7 +20,8 @@ from deployments.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from deployments.protocol import BackendRequest, Settlement, Usage
+from deployments.protocol import BackendRequest, Ending, Settlement, Usage
+from tests.fakes import parts_of
 
 KEY = "sk-or-secret"
 PRICE = Price(input_usd_per_token=1, output_usd_per_token=10)
@@ -55,8 +56,8 @@ def chunk(text: str, **changes: object) -> dict[str, object]:
     return {"id": "gen", "model": "them/theirs", "choices": choices, **changes}
 
 
-async def streamed(response: httpx.Response) -> list[bytes | Settlement]:
-    return [item async for item in backend(response).stream(REQUEST)]
+async def streamed(response: httpx.Response) -> tuple[list[bytes], Settlement]:
+    return await parts_of(backend(response).stream(REQUEST))
 
 
 @pytest.mark.parametrize(
@@ -79,13 +80,22 @@ async def test_a_stream_is_renamed_and_settled():
     usage = {"choices": [], "usage": {**USAGE, "cost": 0.5}}
     spaced = chunk('say "model": "them/theirs"')
 
-    *frames, settlement = await streamed(stream(chunk("a"), spaced, usage))
+    frames, settlement = await streamed(stream(chunk("a"), spaced, usage))
 
     events = [json.loads(e[6:]) for e in b"".join(frames).split(b"\n\n") if e]
     assert [event["model"] for event in events] == ["ours", "ours"]
     said = events[1]["choices"][0]["delta"]["content"]
     assert said == 'say "model": "them/theirs"'
     assert settlement.cost_usd == 0.5
+
+
+async def test_the_last_frame_comes_with_the_settlement():
+    asked = backend(stream(chunk("a"))).stream(REQUEST)
+
+    (ending,) = [item async for item in asked]
+
+    assert isinstance(ending, Ending)
+    assert b'"ours"' in ending.frame
 
 
 @pytest.mark.parametrize(

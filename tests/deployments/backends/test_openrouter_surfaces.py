@@ -14,6 +14,7 @@ from deployments.backends.openrouter import (
 from deployments.errors import InvalidRequest, RateLimited, UpstreamError
 from deployments.protocol import BackendRequest, Settlement, Surface, Usage
 from tests.deployments.backends.test_responses_stream import USAGE, WHOLE, events
+from tests.fakes import parts_of
 
 EVENTS = {"content-type": "text/event-stream"}
 TEXT = (
@@ -79,7 +80,7 @@ async def test_a_stream_is_renamed_and_settled(surface, content, cost_usd):
     response = httpx.Response(200, content=content, headers=EVENTS)
     stream = backend(surface, response).stream(request(surface))
 
-    *frames, settlement = [item async for item in stream]
+    frames, settlement = await parts_of(stream)
 
     assert b"theirs" not in b"".join(frames).replace(rb"\"them/theirs\"", b"")
     assert b"[DONE]" not in b"".join(frames)
