@@ -1,5 +1,6 @@
 """Few frames across a handle, and nothing lost."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -33,6 +34,7 @@ async def test_leaving_early_closes_the_stream():
         try:
             while True:
                 yield b"a"
+                await asyncio.sleep(0)
         finally:
             left.append(True)
 
