@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.candidates import Candidates
 from artifacts.clustering import Vectors, nearest
+from artifacts.dataset import Matrix
 from artifacts.errors import EncoderMismatch
 from artifacts.familiarity import ARRAYS as FAMILIARITY
 from artifacts.familiarity import Familiarity
@@ -20,7 +22,6 @@ from artifacts.policy import (
     RoutingDecision,
     Scores,
     check_alpha,
-    columns_of,
     rank,
 )
 from artifacts.profiles import TABLES, ClusterProfiles
@@ -56,7 +57,7 @@ class RoutingArtifact:
     @cached_property
     def column_of(self) -> dict[str, int]:
         """The profiles' column of each model."""
-        return {model: column for column, model in enumerate(self.models)}
+        return self._candidates.column_of
 
     @property
     def artifact_id(self) -> str:
@@ -79,7 +80,7 @@ class RoutingArtifact:
     ) -> tuple[Scores, NDArray[np.intp]]:
         """Scores (b, c) for unit rows, and the models' columns that they are for."""
         check_alpha(alpha)
-        columns = self._columns(candidates)
+        columns = self._candidates.columns(candidates)
         neighbours = self.neighbours(vectors)
         policy = self.manifest.policy
         scores = policy.score(self.profiles, neighbours, alpha, columns)
@@ -99,7 +100,7 @@ class RoutingArtifact:
         ValueError: α outside [0, 1], unknown candidate, or none.
         """
         check_alpha(alpha)
-        columns = self._columns(candidates)
+        columns = self._candidates.columns(candidates)
         neighbours = self.neighbours(vector[None, :])
         policy = self.manifest.policy
         clusters = neighbours.clusters[0]
@@ -107,26 +108,26 @@ class RoutingArtifact:
         strange = similarities[0] < self._least_similarity
         if strange:
             scores = self._global_scores(alpha, columns)
-            imputed = self.global_profile.imputed[columns]
+            imputed = self.global_profile.imputed.take(columns)
         else:
             scores = policy.score(self.profiles, neighbours, alpha, columns)
-            imputed = (self.profiles.count[clusters[:, None], columns] == 0).any(axis=0)
+            imputed = self.profiles.unmeasured(clusters, columns)
         order = rank(scores)[0]
         models = self.models
         familiarity = self.profiles.familiarity
         sd = scores.accuracy_sd
         return RoutingDecision(
-            ranking=tuple(models[column] for column in columns[order]),
-            scores=tuple(scores.score[0, order].tolist()),
-            expected_accuracy=tuple(scores.accuracy[0, order].tolist()),
-            expected_cost_usd=tuple(scores.cost_usd[0, order].tolist()),
-            imputed=tuple(imputed[order].tolist()),
+            ranking=tuple([models[column] for column in columns.take(order).tolist()]),
+            scores=_in_order(scores.score, order),
+            expected_accuracy=_in_order(scores.accuracy, order),
+            expected_cost_usd=_in_order(scores.cost_usd, order),
+            imputed=tuple(imputed.take(order).tolist()),
             clusters=tuple(clusters.tolist()),
             similarities=similarities,
             alpha=alpha,
             policy=policy.kind,
             artifact_id=self.artifact_id,
-            accuracy_sd=None if sd is None else tuple(sd[0, order].tolist()),
+            accuracy_sd=None if sd is None else _in_order(sd, order),
             out_of_distribution=strange,
             similarity_percentile=familiarity.percentile(similarities[0])
             if familiarity
@@ -151,10 +152,14 @@ class RoutingArtifact:
             familiarity.similarity(quantile) if familiarity and quantile else -math.inf
         )
 
-    def _columns(self, candidates: Sequence[str] | None) -> NDArray[np.intp]:
-        if candidates is None:
-            return np.arange(len(self.manifest.models), dtype=np.intp)
-        return columns_of(self.column_of, candidates)
+    @cached_property
+    def _candidates(self) -> Candidates:
+        return Candidates(self.models)
+
+
+def _in_order(values: Matrix, order: NDArray[np.intp]) -> tuple[float, ...]:
+    """The single row of `values` (1, c), sorted."""
+    return tuple(values.take(order).tolist())
 
 
 def arrays_of(

@@ -98,14 +98,14 @@ class CalibratedPolicy(BaseModel):
         if smoother is None:
             raise ValueError("the profiles lack what the calibrated policy learns")
         all_accuracy, expected = self._expect(smoother, neighbours)
-        accuracy = all_accuracy[:, candidates]
-        cost_usd = expected.cost_usd[:, candidates]
+        accuracy = all_accuracy.take(candidates, axis=1)
+        cost_usd = expected.cost_usd.take(candidates, axis=1)
         share = smoother.accuracy_share(alpha)
         return Scores(
             share * accuracy - ((1 - share) / smoother.cost_unit_usd) * cost_usd,
             accuracy,
             cost_usd,
-            np.sqrt(expected.variance[:, candidates]),
+            np.sqrt(expected.variance.take(candidates, axis=1)),
         )
 
     def score_per_usd(
@@ -128,8 +128,8 @@ class CalibratedPolicy(BaseModel):
         expected = smoother.expect(neighbours.vectors)
         distance = neighbours.similarity[:, :1] - neighbours.similarity
         weight = np.exp(-self.beta * distance.astype(np.float64))
-        weight *= self.cluster_share / weight.sum(axis=1, keepdims=True)
-        near = smoother.cell_accuracy[neighbours.clusters]  # (b, p, m)
+        weight *= self.cluster_share / np.add.reduce(weight, axis=1, keepdims=True)
+        near = smoother.cell_accuracy.take(neighbours.clusters, axis=0)  # (b, p, m)
         clustered = (weight[:, None, :] @ near)[:, 0]
         accuracy = (1 - self.cluster_share) * expected.accuracy + clustered
         return np.minimum(np.maximum(accuracy, 0.0), 1.0), expected

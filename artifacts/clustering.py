@@ -1,6 +1,7 @@
 """Seeded k-means over unit vectors, and which clusters lie nearest to a vector."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,12 +106,18 @@ def nearest(
 def _nearest(
     vectors: Vectors, centroids: Vectors, n: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    similarity = vectors @ centroids.T
+    similarity = vectors.dot(centroids.T)
     n = min(n, similarity.shape[1])
-    part = np.argpartition(-similarity, n - 1, axis=1)[:, :n]
+    part = (-similarity).argpartition(n - 1, axis=1)[:, :n]
     part.sort(axis=1)
-    # As take_along_axis, which takes as long as all else here for a single row.
-    rows = np.arange(len(part))[:, None]
-    values = similarity[rows, part]
-    order = np.argsort(-values, axis=1, kind="stable")
-    return part[rows, order], values[rows, order]
+    values = _pick(similarity, part)
+    order = (-values).argsort(axis=1, kind="stable")
+    return _pick(part, order), _pick(values, order)
+
+
+def _pick(rows: NDArray[Any], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """Of each of `rows` (b, w) what stands in its `columns` (b, n)."""
+    # For a single row, take_along_axis takes longer than all else in `nearest`.
+    if len(rows) == 1:
+        return rows.take(columns)
+    return np.take_along_axis(rows, columns, axis=1)

@@ -57,7 +57,7 @@ class GlobalProfile:
         cost_usd = self.cost_usd[None, candidates]
         smoother = profiles.smoother
         if policy.kind == "paper" or smoother is None:
-            x = performance_efficiency(accuracy, cost_usd, alpha)
+            x = performance_efficiency(np.stack([accuracy, cost_usd], axis=1), alpha)
             return Scores(x, accuracy, cost_usd)
         share = smoother.accuracy_share(alpha)
         worth = share * accuracy - ((1 - share) / smoother.cost_unit_usd) * cost_usd

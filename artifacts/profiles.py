@@ -1,6 +1,7 @@
 """What each model scores and costs on the queries of each cluster."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ _HALF_ANSWER = 0.5
 _BLOCK_CELLS = 2**24  # clusters × rows that are summed at a time (128 MiB)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ClusterProfiles:
     """k clusters × m models; nan where nothing was measured.
 
@@ -50,7 +51,7 @@ class ClusterProfiles:
         """Number of clusters, number of models."""
         return self.count.shape[0], self.count.shape[1]
 
-    @property
+    @cached_property
     def imputed(self) -> NDArray[np.bool_]:
         """Cells without any evidence, whose values come from the prior."""
         return np.asarray(self.count == 0)
@@ -67,24 +68,16 @@ class ClusterProfiles:
 
     def cells(
         self, clusters: NDArray[np.intp], columns: NDArray[np.intp]
-    ) -> tuple[Matrix, Matrix]:
-        """Filled accuracy and cost in some cells; the indices broadcast.
+    ) -> Matrix:
+        """Filled accuracy and cost of some models in clusters (…); (…, 2, c)."""
+        return self._filled.take(clusters, axis=0).take(columns, axis=-1)
 
-        Touches nothing but those cells: a decision must not pay for the whole table.
-        """
-        imputed = self.count[clusters, columns] == 0
-        return (
-            np.where(
-                imputed,
-                self.prior_accuracy[clusters, columns],
-                self.accuracy[clusters, columns],
-            ),
-            np.where(
-                imputed,
-                self.prior_cost_usd[clusters, columns],
-                self.cost_usd[clusters, columns],
-            ),
-        )
+    def unmeasured(
+        self, clusters: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Which of some models have no evidence in one of the clusters (p,); (c,)."""
+        cells = self.imputed.take(clusters, axis=0).take(columns, axis=1)
+        return np.asarray(np.logical_or.reduce(cells))
 
     def shrunk_accuracy(self, strength: float) -> Matrix:
         """(n · accuracy + strength · prior) / (n + strength) of each cell."""
@@ -93,11 +86,19 @@ class ClusterProfiles:
 
     def filled_accuracy(self) -> Matrix:
         """`accuracy`, and the prior where nothing was measured."""
-        return np.where(self.imputed, self.prior_accuracy, self.accuracy)
+        return self._filled[:, 0]
 
     def filled_cost_usd(self) -> Matrix:
         """`cost_usd`, and the prior where nothing was measured."""
-        return np.where(self.imputed, self.prior_cost_usd, self.cost_usd)
+        return self._filled[:, 1]
+
+    @cached_property
+    def _filled(self) -> Matrix:
+        """Both tables, (k, 2, m): made once, so that a decision pays for its cells only,
+        which lie side by side."""
+        accuracy = np.where(self.imputed, self.prior_accuracy, self.accuracy)
+        cost_usd = np.where(self.imputed, self.prior_cost_usd, self.cost_usd)
+        return np.stack([accuracy, cost_usd], axis=1)
 
 
 TABLES = tuple(

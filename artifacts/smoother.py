@@ -7,6 +7,7 @@ A kernel regression on similarities to landmarks. Knows nothing of how it was fi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Expected:
     cost_usd: Matrix
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Smoother:
     """l landmarks, r directions, m models, k clusters.
 
@@ -79,14 +80,25 @@ class Smoother:
 
     def expect(self, vectors: Vectors) -> Expected:
         """Expectations for unit rows (b, d) and all models."""
-        kernel = kernel_of(vectors @ self.landmarks.T, self.sharpness)
-        z = (kernel - self.kernel_mean) @ self.basis
-        root = self.cost_root_mean + z @ self.cost_root_weight
-        root = np.maximum(root, LOWEST_COST_ROOT)
+        kernel = kernel_of(vectors.dot(self.landmarks.T), self.sharpness)
+        z = (kernel - self.kernel_mean[None]).dot(self.basis)
+        mean, weight = self._linear
+        linear = mean + z.dot(weight)
+        m = len(self.accuracy_mean)
+        root = np.maximum(linear[:, m:], LOWEST_COST_ROOT)
         return Expected(
-            self.accuracy_mean + z @ self.accuracy_weight,
-            self.variance_mean + (z * z) @ self.variance_weight,
-            root * root * self.cost_scale_usd,
+            linear[:, :m],
+            self.variance_mean[None] + (z * z).dot(self.variance_weight),
+            root * root * self.cost_scale_usd[None],
+        )
+
+    @cached_property
+    def _linear(self) -> tuple[Matrix, Matrix]:
+        """Mean (1, 2 m) and weight (r, 2 m) of accuracies, then of roots of costs: what
+        is linear in z, as one product."""
+        return (
+            np.concatenate([self.accuracy_mean, self.cost_root_mean])[None],
+            np.concatenate([self.accuracy_weight, self.cost_root_weight], axis=1),
         )
 
     def accuracy_share(self, alpha: float) -> float:

@@ -107,9 +107,10 @@ class _NeighbourRouter:
         train, profiles = self.training.dataset, self.training.profiles
         accuracy = _mean_of_known(train.score[rows], profiles.prior_accuracy)
         cost_usd = _mean_of_known(train.cost_usd[rows], profiles.prior_cost_usd)
+        cells = np.stack([accuracy, cost_usd], axis=1)
         choices = []
         for alpha in alphas.tolist():
-            x = performance_efficiency(accuracy, cost_usd, alpha)
+            x = performance_efficiency(cells, alpha)
             choices.append(rank(Scores(x, accuracy, cost_usd))[:, 0])
         return np.stack(choices)
 
