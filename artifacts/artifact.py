@@ -66,11 +66,10 @@ class RoutingArtifact:
 
     def neighbours(self, vectors: Vectors) -> Neighbours:
         """The clusters nearest to each unit row of `vectors` (b, d)."""
-        if vectors.shape[1] != self.centroids.shape[1]:
-            expected = f"{self.manifest.encoder.id} ({self.centroids.shape[1]} values)"
-            what = (
-                f"vectors of {vectors.shape[1]} values; the artifact is for {expected}"
-            )
+        given, own = vectors.shape[1], self.centroids.shape[1]
+        if given != own:
+            expected = f"{self.manifest.encoder.id} ({own} values)"
+            what = f"vectors of {given} values; the artifact is for {expected}"
             raise EncoderMismatch(what)
         n = self.manifest.policy.n_nearest_clusters
         return Neighbours(*nearest(vectors, self.centroids, n), vectors)
@@ -113,11 +112,10 @@ class RoutingArtifact:
             scores = policy.score(self.profiles, neighbours, alpha, columns)
             imputed = self.profiles.unmeasured(clusters, columns)
         order = rank(scores)[0]
-        models = self.models
+        names, sd = self.models, scores.accuracy_sd
         familiarity = self.profiles.familiarity
-        sd = scores.accuracy_sd
         return RoutingDecision(
-            ranking=tuple([models[column] for column in columns.take(order).tolist()]),
+            ranking=tuple([names[column] for column in columns.take(order).tolist()]),
             scores=_in_order(scores.score, order),
             expected_accuracy=_in_order(scores.accuracy, order),
             expected_cost_usd=_in_order(scores.cost_usd, order),
@@ -158,7 +156,7 @@ class RoutingArtifact:
 
 
 def _in_order(values: Matrix, order: NDArray[np.intp]) -> tuple[float, ...]:
-    """The single row of `values` (1, c), sorted."""
+    """The single row of `values` (1, c), best model first."""
     return tuple(values.take(order).tolist())
 
 

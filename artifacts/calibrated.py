@@ -97,15 +97,18 @@ class CalibratedPolicy(BaseModel):
         smoother = profiles.smoother
         if smoother is None:
             raise ValueError("the profiles lack what the calibrated policy learns")
-        all_accuracy, expected = self._expect(smoother, neighbours)
-        accuracy = all_accuracy.take(candidates, axis=1)
-        cost_usd = expected.cost_usd.take(candidates, axis=1)
+        accuracy, expected = self._expect(smoother, neighbours)
+        cost_usd, variance = expected.cost_usd, expected.variance
+        if len(candidates) < cost_usd.shape[1]:  # else all, in their order
+            accuracy = accuracy.take(candidates, axis=1)
+            cost_usd = cost_usd.take(candidates, axis=1)
+            variance = variance.take(candidates, axis=1)
         share = smoother.accuracy_share(alpha)
         return Scores(
             share * accuracy - ((1 - share) / smoother.cost_unit_usd) * cost_usd,
             accuracy,
             cost_usd,
-            np.sqrt(expected.variance.take(candidates, axis=1)),
+            np.sqrt(variance),
         )
 
     def score_per_usd(
@@ -130,6 +133,6 @@ class CalibratedPolicy(BaseModel):
         weight = np.exp(-self.beta * distance.astype(np.float64))
         weight *= self.cluster_share / np.add.reduce(weight, axis=1, keepdims=True)
         near = smoother.cell_accuracy.take(neighbours.clusters, axis=0)  # (b, p, m)
-        clustered = (weight[:, None, :] @ near)[:, 0]
+        clustered = np.vecmat(weight, near)
         accuracy = (1 - self.cluster_share) * expected.accuracy + clustered
         return np.minimum(np.maximum(accuracy, 0.0), 1.0), expected

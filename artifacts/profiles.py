@@ -66,9 +66,7 @@ class ClusterProfiles:
         size = known.cluster_size if known else self.count.max(axis=1)
         return np.asarray(size / size.sum())
 
-    def cells(
-        self, clusters: NDArray[np.intp], columns: NDArray[np.intp]
-    ) -> Matrix:
+    def cells(self, clusters: NDArray[np.intp], columns: NDArray[np.intp]) -> Matrix:
         """Filled accuracy and cost of some models in clusters (…); (…, 2, c)."""
         return self._filled.take(clusters, axis=0).take(columns, axis=-1)
 
@@ -94,8 +92,8 @@ class ClusterProfiles:
 
     @cached_property
     def _filled(self) -> Matrix:
-        """Both tables, (k, 2, m): made once, so that a decision pays for its cells only,
-        which lie side by side."""
+        """Accuracies and costs, (k, 2, m): made once, so that a decision pays for its
+        own cells only. Those of a cluster lie side by side."""
         accuracy = np.where(self.imputed, self.prior_accuracy, self.accuracy)
         cost_usd = np.where(self.imputed, self.prior_cost_usd, self.cost_usd)
         return np.stack([accuracy, cost_usd], axis=1)

@@ -79,7 +79,11 @@ class Smoother:
             raise ValueError("cost_unit_usd: must be positive")
 
     def expect(self, vectors: Vectors) -> Expected:
-        """Expectations for unit rows (b, d) and all models."""
+        """Expectations for unit rows (b, d) and all models.
+
+        Written for one row as for many (`policy.py` says what that means): models'
+        parameters are rows (1, m), since adding a missing axis costs more than adding.
+        """
         kernel = kernel_of(vectors.dot(self.landmarks.T), self.sharpness)
         z = (kernel - self.kernel_mean[None]).dot(self.basis)
         mean, weight = self._linear
@@ -93,6 +97,11 @@ class Smoother:
         )
 
     @cached_property
+    def _knots(self) -> list[float]:
+        # Of a list, one number is read several times faster than of an array.
+        return list(map(float, self.trade_off))
+
+    @cached_property
     def _linear(self) -> tuple[Matrix, Matrix]:
         """Mean (1, 2 m) and weight (r, 2 m) of accuracies, then of roots of costs: what
         is linear in z, as one product."""
@@ -103,9 +112,10 @@ class Smoother:
 
     def accuracy_share(self, alpha: float) -> float:
         """τ(α) in [0, 1], the weight of accuracy; never falls, τ(0) = 0, τ(1) = 1."""
-        last = len(self.trade_off) - 1
+        knots = self._knots
+        last = len(knots) - 1
         knot = min(int(alpha * last), last - 1)
-        low, high = float(self.trade_off[knot]), float(self.trade_off[knot + 1])
+        low, high = knots[knot], knots[knot + 1]
         part = alpha * last - knot
         # Both terms: at part = 1 the sum is exactly `high`.
         return (1 - part) * low + part * high

@@ -148,15 +148,15 @@ def _views(
     artifact: RoutingArtifact, decision: RoutingDecision
 ) -> tuple[ClusterView, ...]:
     columns = np.array([artifact.models.index(model) for model in decision.ranking])
-    clusters = np.array(decision.clusters)[:, None]
-    accuracy, cost_usd = artifact.profiles.cells(clusters, columns)
-    count = artifact.profiles.count[clusters, columns]
+    clusters = np.array(decision.clusters)
+    cells = artifact.profiles.cells(clusters, columns)
+    count = artifact.profiles.count[clusters[:, None], columns]
     return tuple(
         ClusterView(
             cluster=decision.clusters[row],
             similarity=decision.similarities[row],
-            accuracy=tuple(accuracy[row].tolist()),
-            cost_usd=tuple(cost_usd[row].tolist()),
+            accuracy=tuple(cells[row, 0].tolist()),
+            cost_usd=tuple(cells[row, 1].tolist()),
             count=tuple(count[row].tolist()),
         )
         for row in range(len(decision.clusters))

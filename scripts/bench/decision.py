@@ -177,7 +177,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, prog="scripts/bench/decision")
-    parser.add_argument("--models", type=int, nargs="+", default=[8, 30, 200])
+    parser.add_argument("--models", type=int, nargs="+", default=[8, 10, 30, 200])
     parser.add_argument("--clusters", type=int, nargs="+", default=[60, 1024, 10000])
     parser.add_argument("--dimension", type=int, default=384, help="of the vectors")
     parser.add_argument("--decisions", type=int, default=2000, help="for each line")

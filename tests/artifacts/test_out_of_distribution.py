@@ -68,11 +68,10 @@ def test_a_batch_with_strange_queries_is_decided_as_each_alone(policy, alpha):
 def test_alpha_means_under_the_global_profile_what_it_means_elsewhere():
     paper, calibrated = (fitted(policy) for policy in POLICIES)
     accuracy, cost_usd = np.array([[0.5, 0.5, 0.25]]), np.array([[0.01, 0.01, 0.001]])
+    cells = np.stack([accuracy, cost_usd], axis=1)
 
     scores, _ = paper.score(STRANGE[None], 0.3)
-    np.testing.assert_allclose(
-        scores.score, performance_efficiency(accuracy, cost_usd, 0.3)
-    )
+    np.testing.assert_allclose(scores.score, performance_efficiency(cells, 0.3))
 
     scores, _ = calibrated.score(STRANGE[None], 0.3)
     smoother = calibrated.profiles.smoother

@@ -105,7 +105,8 @@ def test_equal_values_scale_to_the_flat_value():
     same = np.array([[3.0, 3.0]])
 
     assert min_max(same, flat=1.0).tolist() == [[1, 1]]
-    assert performance_efficiency(same, same, 0.3).tolist() == [[1, 1]]
+    both = np.stack([same, same], axis=1)
+    assert performance_efficiency(both, 0.3).tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])

@@ -83,10 +83,21 @@ def test_cells_are_those_of_the_filled_tables():
         [[1, NAN], [1, NAN], [1, 0], [1, 0]], [[1, NAN]] * 2 + [[1, 4]] * 2
     )
 
-    accuracy, cost = result.cells(np.array([[1], [0]]), np.array([1]))
+    cells = result.cells(np.array([1, 0]), np.array([1]))
 
-    assert accuracy.tolist() == result.filled_accuracy()[[1, 0], 1:].tolist()
-    assert cost.tolist() == result.filled_cost_usd()[[1, 0], 1:].tolist()
+    assert cells[:, 0].tolist() == result.filled_accuracy()[[1, 0], 1:].tolist()
+    assert cells[:, 1].tolist() == result.filled_cost_usd()[[1, 0], 1:].tolist()
+
+
+def test_a_model_is_unmeasured_where_one_of_the_clusters_lacks_evidence():
+    result = profiles(
+        [[1, NAN], [1, NAN], [1, 0], [1, 0]], [[1, NAN]] * 2 + [[1, 4]] * 2
+    )
+
+    both, second = np.array([0, 1]), np.array([1])
+    assert result.unmeasured(both, np.array([0, 1])).tolist() == [False, True]
+    assert result.unmeasured(both, np.array([1])).tolist() == [True]
+    assert result.unmeasured(second, np.array([0, 1])).tolist() == [False, False]
 
 
 def test_rows_are_summed_in_blocks(monkeypatch):
