@@ -1,9 +1,9 @@
 """The decision: which model is worth its price for a query, under α.
 
 Pure numpy; the same functions serve live requests (one row) and evaluation (many).
-With one row, time goes into numpy's steps, not into arithmetic. So here and in what a
-decision calls: few steps; `take`, `dot` and a ufunc's `reduce` instead of indexing with
-arrays, `@` and the methods that wrap it, which do the same in two to five times as long.
+With one row, the time goes into numpy's calls, not into arithmetic. So here and in what
+a decision calls: few calls; `take`, `dot` and a ufunc's `reduce` rather than indexing
+with arrays, `@` and methods like `mean`, which take up to five times as long.
 
 α is in [0, 1]: 1 = best answers whatever they cost, 0 = cheapest.
 """

@@ -74,8 +74,15 @@ class ClusterProfiles:
         self, clusters: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.bool_]:
         """Which of some models have no evidence in one of the clusters (p,); (c,)."""
+        if self._with_gaps.isdisjoint(clusters.tolist()):
+            return np.zeros(len(columns), dtype=np.bool_)
         cells = self.imputed.take(clusters, axis=0).take(columns, axis=1)
         return np.asarray(np.logical_or.reduce(cells))
+
+    @cached_property
+    def _with_gaps(self) -> frozenset[int]:
+        """Clusters that lack evidence on some model; none where all answered all."""
+        return frozenset(np.flatnonzero(self.imputed.any(axis=1)).tolist())
 
     def shrunk_accuracy(self, strength: float) -> Matrix:
         """(n · accuracy + strength · prior) / (n + strength) of each cell."""

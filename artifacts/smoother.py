@@ -79,36 +79,40 @@ class Smoother:
             raise ValueError("cost_unit_usd: must be positive")
 
     def expect(self, vectors: Vectors) -> Expected:
-        """Expectations for unit rows (b, d) and all models.
-
-        Written for one row as for many (`policy.py` says what that means): models'
-        parameters are rows (1, m), since adding a missing axis costs more than adding.
-        """
+        """Expectations for unit rows (b, d) and all models."""
+        kernel_mean, linear_mean, variance_mean, cost_scale_usd = self._rows
         kernel = kernel_of(vectors.dot(self.landmarks.T), self.sharpness)
-        z = (kernel - self.kernel_mean[None]).dot(self.basis)
-        mean, weight = self._linear
-        linear = mean + z.dot(weight)
+        z = (kernel - kernel_mean).dot(self.basis)
+        linear = linear_mean + z.dot(self._linear_weight)
         m = len(self.accuracy_mean)
         root = np.maximum(linear[:, m:], LOWEST_COST_ROOT)
         return Expected(
             linear[:, :m],
-            self.variance_mean[None] + (z * z).dot(self.variance_weight),
-            root * root * self.cost_scale_usd[None],
+            variance_mean + (z * z).dot(self.variance_weight),
+            root * root * cost_scale_usd,
+        )
+
+    @cached_property
+    def _linear_weight(self) -> Matrix:
+        """Of accuracies, then of roots of costs: both linear in z, so one product."""
+        return np.concatenate([self.accuracy_weight, self.cost_root_weight], axis=1)
+
+    @cached_property
+    def _rows(self) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        """What `expect` adds or multiplies, each (1, …): of one row's time, numpy takes
+        more to add a missing axis than to add."""
+        linear_mean = np.concatenate([self.accuracy_mean, self.cost_root_mean])
+        return (
+            self.kernel_mean[None],
+            linear_mean[None],
+            self.variance_mean[None],
+            self.cost_scale_usd[None],
         )
 
     @cached_property
     def _knots(self) -> list[float]:
         # Of a list, one number is read several times faster than of an array.
         return list(map(float, self.trade_off))
-
-    @cached_property
-    def _linear(self) -> tuple[Matrix, Matrix]:
-        """Mean (1, 2 m) and weight (r, 2 m) of accuracies, then of roots of costs: what
-        is linear in z, as one product."""
-        return (
-            np.concatenate([self.accuracy_mean, self.cost_root_mean])[None],
-            np.concatenate([self.accuracy_weight, self.cost_root_weight], axis=1),
-        )
 
     def accuracy_share(self, alpha: float) -> float:
         """τ(α) in [0, 1], the weight of accuracy; never falls, τ(0) = 0, τ(1) = 1."""
