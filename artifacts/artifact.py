@@ -55,9 +55,14 @@ class RoutingArtifact:
         return tuple(entry.model for entry in self.manifest.models)
 
     @cached_property
+    def candidates(self) -> Candidates:
+        """Which of `models` a decision is among."""
+        return Candidates(self.models)
+
+    @property
     def column_of(self) -> dict[str, int]:
         """The profiles' column of each model."""
-        return self._candidates.column_of
+        return self.candidates.column_of
 
     @property
     def artifact_id(self) -> str:
@@ -79,7 +84,7 @@ class RoutingArtifact:
     ) -> tuple[Scores, NDArray[np.intp]]:
         """Scores (b, c) for unit rows, and the models' columns that they are for."""
         check_alpha(alpha)
-        columns = self._candidates.columns(candidates)
+        columns = self.candidates.columns(candidates)
         neighbours = self.neighbours(vectors)
         policy = self.manifest.policy
         scores = policy.score(self.profiles, neighbours, alpha, columns)
@@ -99,7 +104,7 @@ class RoutingArtifact:
         ValueError: α outside [0, 1], unknown candidate, or none.
         """
         check_alpha(alpha)
-        columns = self._candidates.columns(candidates)
+        columns = self.candidates.columns(candidates)
         neighbours = self.neighbours(vector[None, :])
         policy = self.manifest.policy
         clusters = neighbours.clusters[0]
@@ -149,10 +154,6 @@ class RoutingArtifact:
         return (
             familiarity.similarity(quantile) if familiarity and quantile else -math.inf
         )
-
-    @cached_property
-    def _candidates(self) -> Candidates:
-        return Candidates(self.models)
 
 
 def _in_order(values: Matrix, order: NDArray[np.intp]) -> tuple[float, ...]:

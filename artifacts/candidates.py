@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 # Candidates come from catalogs and tenants, so they are few and come again; a client
 # that makes up another selection for each request must not fill the memory.
-_MAX_KNOWN = 256
+_MAX_SEEN = 256
 
 
 class Candidates:
@@ -16,7 +16,7 @@ class Candidates:
     def __init__(self, models: Sequence[str]) -> None:
         self.column_of = {model: column for column, model in enumerate(models)}
         self._all = _fixed(range(len(models)))
-        self._known: dict[tuple[str, ...], NDArray[np.intp]] = {}
+        self._seen: dict[tuple[str, ...], NDArray[np.intp]] = {}
 
     def columns(self, candidates: Sequence[str] | None) -> NDArray[np.intp]:
         """Columns of `candidates` (all if None), ascending: the order of their names.
@@ -26,13 +26,19 @@ class Candidates:
         if candidates is None:
             return self._all
         given = tuple(candidates)
-        columns = self._known.get(given)
+        columns = self._seen.get(given)
         if columns is None:
             columns = self._find(given)
-            if len(self._known) == _MAX_KNOWN:
-                self._known.clear()
-            self._known[given] = columns
+            if len(self._seen) == _MAX_SEEN:
+                self._seen.clear()
+            self._seen[given] = columns
         return columns
+
+    def known(self, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of `given` that the artifact has."""
+        if given in self._seen:
+            return given
+        return tuple(model for model in given if model in self.column_of)
 
     def _find(self, candidates: tuple[str, ...]) -> NDArray[np.intp]:
         if not candidates:

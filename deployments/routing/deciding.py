@@ -48,7 +48,7 @@ def known_candidates(
     """
     if query.candidates is None:
         return None
-    known = tuple(model for model in query.candidates if model in artifact.column_of)
+    known = artifact.candidates.known(query.candidates)
     if not known:
         raise RoutingUnavailable("The artifact holds no records of any candidate.")
     return known

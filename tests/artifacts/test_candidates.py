@@ -26,14 +26,23 @@ def test_a_selection_seen_before_is_not_looked_up_again():
         first[0] = 0
 
 
+def test_what_an_artifact_has_not_is_left_out():
+    models = Candidates(MODELS)
+
+    assert models.known(("d", "z", "b")) == ("d", "b")
+    models.columns(("d", "b"))
+    assert models.known(("d", "z", "b")) == ("d", "b")
+    assert models.known(("d", "b")) == ("d", "b")
+
+
 def test_selections_beyond_what_is_remembered_are_found_all_the_same(monkeypatch):
-    monkeypatch.setattr(candidates, "_MAX_KNOWN", 2)
+    monkeypatch.setattr(candidates, "_MAX_SEEN", 2)
     models = Candidates(MODELS)
 
     for _ in range(2):
         found = [models.columns((model,)).tolist() for model in MODELS]
         assert found == [[0], [1], [2], [3]]
-    assert len(models._known) <= 2
+    assert len(models._seen) <= 2
 
 
 @pytest.mark.parametrize(
