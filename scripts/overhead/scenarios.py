@@ -10,7 +10,6 @@ from scripts.overhead.plan import CONNECTIONS, DIRECT, base_cases
 from scripts.overhead.populations import store_models
 from scripts.overhead.sampling import Case
 from scripts.overhead.targets import Start, Target, bare, changed, direct, gateway
-from serve_app.config import AppConfig
 
 BARE = "bare proxy"
 GATEWAY = "gateway"
@@ -23,6 +22,12 @@ REPLICAS = (1, 2)
 _PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
 # Other gateways keep neither budgets nor usage when they run without a database.
 _UNKEPT = changed(args={"database": None, "usage": None, "auth": None})
+# Ours, as one would start them.
+OURS: Mapping[str, Start] = {
+    GATEWAY: gateway(),
+    PLACED: gateway(_PLACED),
+    UNKEPT: gateway(_UNKEPT),
+}
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,7 @@ class Scenario:
 
 def base(variants: Mapping[str, Any]) -> Scenario:
     """Every gateway under every load. `variants` of ours: changes by name."""
-    targets: dict[str, Start] = {DIRECT: direct, BARE: bare, GATEWAY: gateway()}
-    if "placement" in AppConfig.model_fields:
-        targets[PLACED] = gateway(_PLACED)
-    targets[UNKEPT] = gateway(_UNKEPT)
+    targets: dict[str, Start] = {DIRECT: direct, BARE: bare, **OURS}
     targets |= {name: gateway(change) for name, change in variants.items()}
     return Scenario(targets | PEERS, lambda target: base_cases(streams=target.streams))
 

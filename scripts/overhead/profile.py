@@ -1,0 +1,127 @@
+"""See scripts/bench/profile."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from scripts.overhead.accounts import group, tree
+from scripts.overhead.layers import layers
+from scripts.overhead.running import end_when_told
+from scripts.overhead.sampling import Case, Sample, take
+from scripts.overhead.scenarios import GATEWAY, OURS, PLACED
+from scripts.overhead.targets import Target, origin
+from scripts.served import ROOT
+
+_REPLICAS = ("Gateway", "Router", "OpenRouterBackend")
+_RATE = 200  # samples a second: more would slow down what is looked at
+_WARM_S = 4.0
+_CASES = (
+    Case("plain requests", 16),
+    Case("50-chunk streams", 16, stream=True),
+)
+_HEAD = """# Where a routed request's processor time goes
+
+Written by `scripts/bench/profile --docs`; do not edit.
+
+Milliseconds of processor time per answer, 16 at a time: of each process, measured as
+`scripts/bench/overhead` does, and within a replica by layer, as py-spy sees it (samples
+of the thread that runs Python; each counts for the innermost layer in its stack).
+"""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A load on a target; `shares` of each replica's layers, the greatest first."""
+
+    target: str
+    case: str
+    sample: Sample
+    shares: dict[str, dict[str, float]]
+
+    def lines(self) -> Iterator[tuple[str, str, str]]:
+        """Process, layer, CPU-ms."""
+        spent = self.sample.cpu_ms
+        for name in sorted(spent, key=lambda each: -spent[each]):
+            yield name, "", f"{spent[name]:.2f}"
+            for layer, share in self.shares.get(name, {}).items():
+                if share >= 0.01:
+                    yield "", layer, f"{share * spent[name]:.2f}"
+
+
+def main() -> None:
+    """Profiles all, prints tables."""
+    end_when_told()
+    options = _options()
+    parts = [_HEAD]
+    for name in (GATEWAY, PLACED):
+        with origin() as port, OURS[name](port) as target:
+            for case in _CASES:
+                found = profile(name, port, target, case, options.seconds)
+                print(table := _table(found))
+                parts.append(table)
+    if options.docs:
+        path = options.docs / "overhead-profile.md"
+        path.write_text("\n".join(parts), encoding="utf-8")
+
+
+def profile(
+    name: str, port: int, target: Target, case: Case, seconds: float
+) -> Profile:
+    """One load, first without py-spy, then with it."""
+    take(port, target, case, _WARM_S)
+    sample = take(port, target, case, seconds)
+    with TemporaryDirectory() as directory:
+        with _watched(target, Path(directory), seconds):
+            take(port, target, case, seconds + 1)
+        files = sorted(Path(directory).iterdir())
+        shares = {file.name: layers(file.read_text().splitlines()) for file in files}
+    return Profile(name, case.name, sample, shares)
+
+
+@contextmanager
+def _watched(target: Target, directory: Path, seconds: float) -> Iterator[None]:
+    """py-spy on each replica; it writes to a file of the deployment's name."""
+    assert target.pid is not None
+    found = {group(pid): pid for pid in tree([target.pid])}
+    spies = []
+    for name in _REPLICAS:
+        if name in found:
+            command = [Path(sys.executable).with_name("py-spy"), "record", "--gil"]
+            command += ["-p", str(found[name]), "-r", str(_RATE), "-f", "raw"]
+            command += ["-d", f"{seconds:.0f}", "-o", directory / name]
+            quiet = subprocess.DEVNULL
+            spies.append(subprocess.Popen(command, cwd=ROOT, stdout=quiet))
+    yield
+    for spy in spies:
+        if spy.wait() != 0:
+            raise SystemExit("py-spy failed: it may need the right to trace processes")
+
+
+def _table(found: Profile) -> str:
+    sample = found.sample
+    lines = [
+        f"## {found.target[0].upper()}{found.target[1:]}: {found.case}\n",
+        f"{sample.rate:.0f} answers/s; {sample.cpu_total_ms:.2f} CPU-ms each.\n",
+        "| process | layer | CPU-ms |",
+        "|---|---|---|",
+        *(f"| {' | '.join(line)} |" for line in found.lines()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench/profile")
+    parser.add_argument("--seconds", type=float, default=8.0)
+    docs = ROOT / "docs"
+    parser.add_argument("--docs", type=Path, nargs="?", const=docs, metavar="DIRECTORY")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
