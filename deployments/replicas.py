@@ -73,6 +73,7 @@ class EmbedderReplica:
         self._embedder = traced_embedder(embedder, spec.id, telemetry)
         self._spec = spec
         self._tokens = EncoderTokens(spec, encoder.tokenizer)
+        self._load = batched.load
 
     async def embed(
         self, texts: Sequence[str], traces: Sequence[str] = ()
@@ -88,6 +89,10 @@ class EmbedderReplica:
     async def spec(self) -> EncoderSpec:
         """Which encoder it is."""
         return self._spec
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """For Serve, which asks by this name: see `token_policy`."""
+        return self._load.told()
 
 
 class RouterReplica:

@@ -12,6 +12,7 @@ from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
 from artifacts.token_window import TokenIds
 from deployments.routing.coalescing import Coalescer
+from deployments.routing.encoder_load import EncoderLoad
 from deployments.telemetry.metrics import EmbedderMetrics
 
 Vector = NDArray[np.float32]
@@ -34,6 +35,7 @@ class BatchedEncoder:
     ) -> None:
         self._encoder = encoder
         self._metrics = metrics or EmbedderMetrics()
+        self.load = EncoderLoad()
         # One thread each: a batch already uses the threads that the encoder was given.
         self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
         self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
@@ -52,7 +54,8 @@ class BatchedEncoder:
 
     async def vector(self, text: str) -> Vector:
         """The unit row (d,) of one text."""
-        return await self._encode(await self._tokenise(text))
+        ids = await self._tokenise(text)
+        return await self.load.through(len(ids), self._encode(ids))
 
     async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds]:
         loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
+from deployments.routing.encoder_load import EncoderLoad
 
 Vector = NDArray[np.float32]
 
@@ -31,6 +32,7 @@ class PooledEncoder:
         self._spec = spec
         self._window = TokenWindow(tokenizer, spec.max_tokens)
         self._pool = pool
+        self.load = EncoderLoad()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
 
     @property
@@ -43,7 +45,7 @@ class PooledEncoder:
         loop = asyncio.get_running_loop()
         read = self._spec.prompt + text
         ids = await loop.run_in_executor(self._thread, self._window.ids, read)
-        pooled = await self._pool(ids)
+        pooled = await self.load.through(len(ids), self._pool(ids))
         if pooled.shape != (self._spec.dimension,):
             what = f"dimension is {pooled.size}, not {self._spec.dimension}"
             raise EncoderMismatch(f"{self._spec.id}: {what}")

@@ -54,6 +54,7 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
         pooled = PooledEncoder(encoder, tokenizer, self._pooled)
         self._spec = encoder
         self._tokens = EncoderTokens(encoder, tokenizer)
+        self._load = pooled.load
         # A union of requests for texts and for chats: this tells which it is.
         self._request = TypeAdapter(EmbeddingRequest)
         metrics = EmbedderMetrics(Tally(RayExport()))
@@ -76,6 +77,10 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
     async def spec(self) -> EncoderSpec:
         """Which encoder it is."""
         return self._spec
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """For Serve, which asks by this name: see `token_policy`."""
+        return self._load.told()
 
     async def _pooled(self, ids: TokenIds) -> Vector:
         # base64: thousands of floats as JSON would cost more than their tokens.

@@ -65,6 +65,17 @@ def virtual_clock() -> Iterator[Clock]:
 
 
 class _State(DeploymentAutoscalingState):  # type: ignore[misc]
+    reporting = 0  # so many replicas were there at the last report
+
+    def _get_aggregated_custom_metrics(self) -> dict[str, dict[ReplicaID, float]]:
+        """Serve's means of the sums, in equal shares: policies ask who is silent."""
+        found = super()._get_aggregated_custom_metrics()
+        replicas = self._running_replicas[: self.reporting]
+        return {
+            name: dict.fromkeys(replicas, sum(sums.values()) / len(replicas))
+            for name, sums in found.items()
+        }
+
     def record_autoscaling_metrics(self, *_: object, **__: object) -> None:
         """Prometheus is not there, and half of the time would go into it."""
 
@@ -120,6 +131,7 @@ class Autoscaler:
             metrics = {name: list(series) for name, series in self._samples.items()}
             report = ReplicaMetricReport(self._replicas[0], metrics, now)
             self._state.record_request_metrics_for_replica(report)
+            self._state.reporting = len(self._replicas)
 
     def decide(self) -> int:
         """How many replicas there shall be."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.autoscaler import Autoscaler
 from scripts.scaling.fleet import Fleet, Nodes
 from scripts.scaling.plan import (
@@ -25,7 +26,6 @@ from scripts.scaling.plan import (
     route_capacity,
 )
 from scripts.scaling.queueing import wait_points
-from scripts.scaling.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.traffic import Traffic
 
 ROUTE_TIMEOUT_S = 1.0  # GatewayLimits.route_timeout_s: then the default model answers

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
+from deployments.routing.token_policy import TokenPolicy
 from scripts.scaling.autoscaler import Autoscaler, Clock, virtual_clock
 from scripts.scaling.events import Events
 from scripts.scaling.fleet import Fleet, Nodes
@@ -14,7 +15,6 @@ from scripts.scaling.fluid import Course, Fluid, Part
 from scripts.scaling.leases import Metered, refused_share
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.settings import Goal, derive
-from scripts.scaling.token_policy import TokenPolicy
 from scripts.scaling.traffic import Bursts, Traffic, day
 
 _DRAIN_S = 10.0

@@ -1,5 +1,6 @@
 """What Ray runs, without Ray: a Router that is given another artifact."""
 
+import asyncio
 import warnings
 from types import SimpleNamespace
 
@@ -11,11 +12,12 @@ from artifacts.location import save_at
 from artifacts.store import load
 from deployments.protocol import RouteQuery
 from deployments.routing.cached_embedder import RouterConfig
+from deployments.routing.embedder_config import EmbedderConfig
 from tests.artifacts.hand_made import altered, bundled
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, of what it imports
-    from deployments.replicas import RouterReplica
+    from deployments.replicas import EmbedderReplica, RouterReplica
 
 
 @pytest.fixture
@@ -50,3 +52,15 @@ async def test_a_router_keeps_its_artifact_where_the_other_cannot_be_read(replic
         await replica.reconfigure({"artifact": "memory://replicas/none"})
 
     assert await decided_by(replica) == load(bundled()).artifact_id
+
+
+async def test_an_embedder_records_for_serve_what_it_encoded_not_what_it_kept():
+    embedder = EmbedderReplica(str(bundled()), EmbedderConfig())
+    told = []
+    for _ in range(2):
+        await embedder.embed(["What is 6 × 7?"])
+        await asyncio.sleep(0.6)
+        told.append(await embedder.record_autoscaling_stats())
+
+    assert told[0]["tokens_per_s"] > 0
+    assert told[1] == {"queued_tokens": 0, "tokens_per_s": 0}

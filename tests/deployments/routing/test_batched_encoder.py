@@ -91,3 +91,18 @@ async def test_batches_and_their_tokens_are_told():
 
     assert told.observed["avengers_embed_batch_size"] == [1]
     assert told.observed["avengers_embed_batch_tokens"] == [3]
+
+
+async def test_what_waits_is_counted_in_tokens_without_padding():
+    words = Words()
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    asked = [asyncio.ensure_future(batched.vector("w " * n)) for n in (3, 1, 5)]
+    while len(words.tokenised) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    while not batched.load.told()["queued_tokens"]:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+    assert batched.load.told()["queued_tokens"] == 9
+    words.gate.set()
+    await asyncio.gather(*asked)
+    assert batched.load.told()["queued_tokens"] == 0

@@ -39,3 +39,17 @@ async def test_a_model_of_another_dimension_is_refused(encoder):
     pooled = PooledEncoder(encoder.spec, encoder.tokenizer, pool)
     with pytest.raises(EncoderMismatch, match="dimension is 8, not 384"):
         await pooled.vector("text")
+
+
+async def test_the_tokens_that_the_engine_has_are_counted(encoder):
+    told = []
+
+    async def pool(ids):
+        told.append((pooled.load.told()["queued_tokens"], len(ids)))
+        return np.ones(384, np.float32)
+
+    pooled = PooledEncoder(encoder.spec, encoder.tokenizer, pool)
+    await pooled.vector("What is 6 × 7?")
+
+    assert told[0][0] == told[0][1] > 0
+    assert pooled.load.told()["queued_tokens"] == 0
