@@ -4,11 +4,12 @@ ServeDeploySchema ignores them, so a mistyped `max_ongoing_request` changes noth
 nobody is told. Here each is a finding, at every depth.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from ray.serve.config import AutoscalingConfig, RequestRouterConfig
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, RequestRouterConfig
 from ray.serve.schema import ServeDeploySchema
 
 # Fields that Serve's schema holds as a plain dict, and what reads them later.
@@ -27,6 +28,8 @@ def schema_findings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ServeDeploySchema.model_validate(config)
     except ValidationError as error:
         yield from _said(error, "")
+    except (ImportError, AttributeError) as error:  # what a name leads to
+        yield "applications", str(error)
     for app in config.get("applications") or ():
         for deployment in app.get("deployments") or ():
             for field, model in _LATER.items():
@@ -41,12 +44,25 @@ def _read_later(
 ) -> Iterator[tuple[str, str]]:
     yield from unknown_keys(model, value, where)
     try:
-        model(**value)
-    except (ValidationError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            yield from _said(error, where)
-        else:
-            yield where, str(error)
+        made = model(**value)
+    except ValidationError as error:
+        yield from _said(error, where)
+    except (ImportError, AttributeError, ValueError) as error:
+        yield where, str(error)
+    else:
+        if isinstance(made, AutoscalingConfig):
+            yield from _policy(made.policy, f"{where}.policy")
+
+
+def _policy(policy: AutoscalingPolicy, where: str) -> Iterator[tuple[str, str]]:
+    """Made as Serve's controller makes it, where it would fail after the deployment."""
+    found = policy.get_policy()
+    if not inspect.isclass(found):
+        return
+    try:
+        found(**policy.policy_kwargs)
+    except (TypeError, ValueError) as error:
+        yield where, str(error)
 
 
 def _said(error: ValidationError, where: str) -> Iterator[tuple[str, str]]:

@@ -24,9 +24,11 @@ def derived(text: str, load: Workload, goal: Goal) -> str:
         raise SystemExit("no deployment of ours has an autoscaling_config")
     settings = {name: derive(load, name, goal) for name in SCALED}
     bursts = goal.bursts
+    command = f"{COMMAND} --gpu" if load.gpu else COMMAND
+    gpu = ", a GPU for an Embedder" if load.gpu else ""
     head = (
-        f"by {COMMAND}, for {goal.least:g} to {goal.most:g} requests/s, bursts of "
-        f"{bursts.factor:g} × for {bursts.last_s:g} s, a core for each replica"
+        f"by {command}, for {goal.least:g} to {goal.most:g} requests/s, bursts of "
+        f"{bursts.factor:g} × for {bursts.last_s:g} s, a core for each replica{gpu}"
     )
     return with_settings(text, settings, head)
 

@@ -1,23 +1,19 @@
 """Puts an installation together for a simulation: settings, replicas, nodes, policy."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
+from ray.serve.config import AutoscalingConfig
 
-from deployments.routing.token_policy import TokenPolicy
 from scripts.scaling.autoscaler import Autoscaler, Clock, virtual_clock
 from scripts.scaling.events import Events
 from scripts.scaling.fleet import Fleet, Nodes
 from scripts.scaling.fluid import Course, Fluid, Part
 from scripts.scaling.leases import Metered, refused_share
 from scripts.scaling.plan import SCALED, Workload
-from scripts.scaling.settings import Goal, derive
+from scripts.scaling.settings import Goal, Settings, derive
 from scripts.scaling.traffic import Bursts, Traffic, day
-
-_DRAIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,7 @@ class Scenario:
     workload: Workload
     mean_rate: float
     bursts: Bursts
-    policy: str = "default"  # or "tokens": of the Embedder
+    policy: str = "tokens"  # of the Embedder; or "default", which counts calls
     metered: Metered | None = None
     seconds: int = 86_400
     seed: int = 0
@@ -50,21 +46,19 @@ class Scenario:
         )
 
 
-def _autoscaling(
-    scenario: Scenario, name: str, config: AutoscalingConfig
-) -> AutoscalingConfig:
-    """Serve's, with the Embedder's target or policy as the scenario has them."""
-    if name != "Embedder":
-        return config
-    changes: dict[str, Any] = config.model_dump(exclude={"policy"})
-    stretch = scenario.embedder_stretch
-    changes["target_ongoing_requests"] *= stretch
-    if scenario.policy == "tokens":
-        capacity = scenario.workload.knee * scenario.workload.tokens_per_s * stretch
-        kwargs = {"capacity": capacity, "drain_s": _DRAIN_S}
-        policy = AutoscalingPolicy(policy_function=TokenPolicy, policy_kwargs=kwargs)
-        changes["policy"] = policy
-    return AutoscalingConfig(**changes)
+def _autoscaling(scenario: Scenario, settings: Settings) -> AutoscalingConfig:
+    """Serve's, with the Embedder's policy and what it is given as the scenario has
+    them."""
+    stretch, policy = scenario.embedder_stretch, settings.policy
+    if policy is None:
+        return settings.autoscaling()
+    capacity = policy.kwargs["capacity"] * stretch
+    policy = replace(policy, kwargs=policy.kwargs | {"capacity": capacity})
+    return replace(
+        settings,
+        target_ongoing_requests=settings.target_ongoing_requests * stretch,
+        policy=policy if scenario.policy == "tokens" else None,
+    ).autoscaling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ def _parts(
     load = scenario.workload
     for name in SCALED:
         settings = derive(load, name, scenario.goal)
-        config = _autoscaling(scenario, name, settings.autoscaling())
+        config = _autoscaling(scenario, settings)
         on = pools.gpu_nodes if pools.gpu_nodes and name == "Embedder" else pools.nodes
         fleet = Fleet(on, 1.0, load.start_s(name))
         wanted = math.ceil(first_rate / load.rate(name))

@@ -6,11 +6,11 @@ are block style, as in serve_app/local.yaml.
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import yaml
 
-from scripts.scaling.settings import Settings
+from scripts.scaling.settings import Policy, Settings
 
 MARK = "# derived: "
 _WIDTH = 88
@@ -23,6 +23,7 @@ _KEYS = (
     "downscale_delay_s",
     "look_back_period_s",
 )
+_POLICY = "policy"
 _DEPLOYMENT = re.compile(r"^( *)- name: *([A-Za-z]\S*) *(#.*)?$")
 
 
@@ -79,9 +80,11 @@ def _rewritten(
     if start is None:
         return body
     end = _end(body, start + 1, indent + 2)
-    opening, kept = body[start], _others(body[start + 1 : end], indent + 2)
+    keys = {*_KEYS, _POLICY} if settings.policy else {*_KEYS}
+    opening, kept = body[start], _others(body[start + 1 : end], indent + 2, keys)
     if not re.fullmatch(rf" *{_BLOCK}: *(#.*)?", opening):
-        opening, kept = f"{' ' * indent}{_BLOCK}:", _unfolded(body[start:end], indent)
+        opening = f"{' ' * indent}{_BLOCK}:"
+        kept = _unfolded(body[start:end], indent, keys)
     new = [*_comment(head, indent), opening, *_children(settings, indent + 2), *kept]
     most = [
         *_comment(settings.why[_MOST], indent),
@@ -102,23 +105,23 @@ def _find(body: Sequence[str], indent: int, key: str) -> int | None:
     return next((at for at, line in enumerate(body) if line.startswith(wanted)), None)
 
 
-def _others(block: Sequence[str], indent: int) -> list[str]:
+def _others(block: Sequence[str], indent: int, keys: Set[str]) -> list[str]:
     """Lines of the block that belong to keys we know nothing of, and comments."""
     kept: list[str] = []
     ours = False
     for line in block:
         comment = line.lstrip().startswith("#")
         if _indent(line) == indent and line.strip() and not comment:
-            ours = line.strip().partition(":")[0] in _KEYS
+            ours = line.strip().partition(":")[0] in keys
         if comment or not ours:
             kept.append(line)
     return kept
 
 
-def _unfolded(flow: Sequence[str], indent: int) -> list[str]:
+def _unfolded(flow: Sequence[str], indent: int, keys: Set[str]) -> list[str]:
     """The same of `autoscaling_config: {…}`, a line for each key."""
     found = yaml.safe_load(textwrap.dedent("\n".join(flow)))[_BLOCK] or {}
-    others = {key: value for key, value in found.items() if key not in _KEYS}
+    others = {key: value for key, value in found.items() if key not in keys}
     text = yaml.safe_dump(others, sort_keys=False) if others else ""
     return textwrap.indent(text, " " * (indent + 2)).splitlines()
 
@@ -128,6 +131,19 @@ def _children(settings: Settings, indent: int) -> list[str]:
     for key in _KEYS:
         lines += _comment(settings.why[key], indent)
         lines.append(f"{' ' * indent}{key}: {getattr(settings, key):g}")
+    return lines + (_policy(settings.policy, indent) if settings.policy else [])
+
+
+def _policy(policy: Policy, indent: int) -> list[str]:
+    start = " " * indent
+    lines = [
+        f"{start}{_POLICY}:",
+        f"{start}  policy_function: {policy.path}",
+        f"{start}  policy_kwargs:",
+    ]
+    for key, value in policy.kwargs.items():
+        lines += _comment(policy.why[key], indent + 4)
+        lines.append(f"{start}    {key}: {value:.10g}")
     return lines
 
 

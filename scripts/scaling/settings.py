@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass, field
 
-from ray.serve.config import AutoscalingConfig
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
 from scripts.scaling.plan import RouteCall, Running, Workload, route_call
 from scripts.scaling.traffic import Bursts
 
+TOKEN_POLICY = "deployments.routing.token_policy:TokenPolicy"
 REPORT_S = 10.0  # how often handles and replicas report to the controller
 _AVAILABLE = 2  # so many of each, that one may die
 _HEADROOM = 1.25
@@ -24,6 +25,15 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """`autoscaling_config.policy`: a class by its path, and what it is made with."""
+
+    path: str
+    kwargs: dict[str, float]
+    why: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Of one deployment; `why` says how each number came about, a line for each."""
 
@@ -36,10 +46,17 @@ class Settings:
     downscale_delay_s: float
     look_back_period_s: float
     why: dict[str, str]
+    policy: Policy | None = None  # Serve's own, which counts calls
 
     def autoscaling(self) -> AutoscalingConfig:
         """Serve's own object, which checks them."""
+        policy = AutoscalingPolicy()
+        if self.policy:
+            policy = AutoscalingPolicy(
+                policy_function=self.policy.path, policy_kwargs=self.policy.kwargs
+            )
         return AutoscalingConfig(
+            policy=policy,
             min_replicas=self.min_replicas,
             max_replicas=self.max_replicas,
             target_ongoing_requests=self.target_ongoing_requests,
@@ -68,20 +85,39 @@ def derive(workload: Workload, name: str, goal: Goal) -> Settings:
     ongoing = _ongoing(workload, name, goal)
     up, down, back = _delays(workload, name, goal.bursts)
     cpu_ms = 1e3 * workload.cpu_s(name)
+    core, of_it = ("GPU", "ms") if _on_gpu(workload, name) else ("core", "CPU-ms")
+    policy = _token_policy(workload) if name == "Embedder" else None
+    unused = "; for Serve's own policy, not the one below" if policy else ""
     why = {
-        "min_replicas": f"a burst at night is {burst:g}/s, a full core takes "
+        "min_replicas": f"a burst at night is {burst:g}/s, a full {core} takes "
         f"{full:.0f}/s; never fewer than {_AVAILABLE}",
         "max_replicas": f"{_HEADROOM:g} × {goal.most:g}/s of {rate:.0f}/s each: "
-        f"{workload.knee:.0%} of a core at {cpu_ms:.2f} CPU-ms a request",
-        "target_ongoing_requests": ongoing.why_target,
+        f"{workload.knee:.0%} of a {core} at {cpu_ms:.2f} {of_it} a request",
+        "target_ongoing_requests": ongoing.why_target + unused,
         "max_ongoing_requests": ongoing.why_most,
         "upscale_delay_s": "one report more: what is over by then starts nothing",
         "downscale_delay_s": f"a burst ({goal.bursts.last_s:g} s) keeps what it has",
         "look_back_period_s": f"two reports of {REPORT_S:g} s",
     }
     return Settings(
-        name, least, most, ongoing.target, ongoing.most, up, down, back, why
+        name, least, most, ongoing.target, ongoing.most, up, down, back, why, policy
     )
+
+
+def _on_gpu(workload: Workload, name: str) -> bool:
+    return workload.gpu and name == "Embedder"
+
+
+def _token_policy(workload: Workload) -> Policy:
+    full, mean = workload.tokens_per_s, workload.lengths.mean
+    core = "GPU, which is assumed" if workload.gpu else "core"
+    why = {
+        "capacity": f"{workload.knee:.0%} of the {full:,.0f} tokens/s of a full "
+        f"{core}; {mean:.0f} tokens a text",
+        "drain_s": "what waits is to be gone by the next report",
+    }
+    kwargs = {"capacity": _round(workload.knee * full), "drain_s": REPORT_S}
+    return Policy(TOKEN_POLICY, kwargs, why)
 
 
 def _delays(

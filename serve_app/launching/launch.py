@@ -77,6 +77,8 @@ def _start(config: Mapping[str, Any], mark: str, *, dashboard: bool) -> LocalClu
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"Serve config: {where}: {first['msg']}") from error
+    except (ImportError, AttributeError) as error:  # a policy's class is nowhere
+        raise ConfigError(f"Serve config: {error}") from error
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     times.append(time.monotonic())
     context = _start_ray(mark, dashboard=dashboard)

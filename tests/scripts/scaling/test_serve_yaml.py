@@ -105,6 +105,51 @@ def test_of_the_cluster_s_configuration_only_settings_change():
     assert derived(new, LOAD, GOAL) == new
 
 
+def embedder_with(policy: str) -> str:
+    return (
+        TEXT
+        + f"""\
+      - name: Embedder
+        autoscaling_config:
+          min_replicas: 1
+{policy}          initial_replicas: 2
+"""
+    )
+
+
+def test_an_embedder_s_policy_stands_in_the_file():
+    text = derived(embedder_with(""), LOAD, GOAL)
+    config = deployments(text)["Embedder"]["autoscaling_config"]
+    policy = derive(LOAD, "Embedder", GOAL).policy
+
+    assert policy is not None
+    assert config["policy"]["policy_function"].endswith("token_policy:TokenPolicy")
+    assert config["policy"]["policy_kwargs"] == policy.kwargs
+    assert config["initial_replicas"] == 2
+    assert "tokens/s of a full core" in text
+    assert derived(text, LOAD, GOAL) == text
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "          policy: {policy_function: 'a:B', policy_kwargs: {c: 1}}\n",
+        "          policy:\n            policy_function: a:B\n",
+    ],
+)
+def test_a_policy_that_was_there_is_replaced_as_are_other_settings(policy):
+    new = derived(embedder_with(policy), LOAD, GOAL)
+
+    assert deployments(new) == deployments(derived(embedder_with(""), LOAD, GOAL))
+
+
+def test_another_deployment_keeps_a_policy_of_its_own():
+    text = TEXT.replace("max_replicas: 3}", "policy: {policy_function: 'a:B'}}")
+    config = deployments(derived(text, LOAD, GOAL))["Router"]["autoscaling_config"]
+
+    assert config["policy"] == {"policy_function": "a:B"}
+
+
 def test_a_second_run_changes_nothing():
     once = derived(TEXT, LOAD, GOAL)
 

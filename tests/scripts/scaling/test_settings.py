@@ -38,6 +38,27 @@ def test_serve_takes_the_settings_and_each_has_its_reason(name):
     assert set(settings.why) >= {"min_replicas", "target_ongoing_requests"}
 
 
+def test_only_embedders_are_scaled_by_tokens():
+    policies = {name: derive(LOAD, name, GOAL).policy for name in SCALED}
+    embedder = policies.pop("Embedder")
+
+    assert set(policies.values()) == {None}
+    assert embedder is not None
+    assert embedder.kwargs["capacity"] == pytest.approx(
+        0.7 * LOAD.tokens_per_s, rel=0.05
+    )
+    assert set(embedder.why) == set(embedder.kwargs)
+
+
+def test_a_gpu_takes_other_tokens_and_says_that_they_are_assumed():
+    slow, fast = (derive(made_workload(gpu=gpu), "Embedder", GOAL) for gpu in (0, 1))
+
+    assert slow.policy is not None
+    assert fast.policy is not None
+    assert fast.policy.kwargs["capacity"] > slow.policy.kwargs["capacity"]
+    assert "assumed" in fast.policy.why["capacity"]
+
+
 def test_a_slow_start_leaves_no_time_for_a_delay():
     slow = made_workload(gpu=True)
 
