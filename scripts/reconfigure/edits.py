@@ -71,6 +71,7 @@ def edits(directory: Path) -> list[Edit]:
             lambda config: _set(config, "Router", ray_actor_options={"num_cpus": 0.2}),
             restarts=frozenset({"Router"}),
         ),
+        Edit("a policy (Embedder.autoscaling_config)", _policy, restarts=ALL),
         Edit("args (limits)", _limits, restarts=ALL),
     ]
 
@@ -95,6 +96,11 @@ def _tenant_and_price(config: Config) -> None:
 def _bounds(config: Config) -> None:
     scaling = deployment(config, "Router")["autoscaling_config"]
     scaling |= {"min_replicas": 2, "max_replicas": 2}
+
+
+def _policy(config: Config) -> None:
+    scaling = deployment(config, "Embedder")["autoscaling_config"]
+    scaling["policy"]["policy_kwargs"]["capacity"] *= 2
 
 
 def _limits(config: Config) -> None:

@@ -51,8 +51,8 @@ def local(source: Path, *, upstream: str, directory: Path) -> Config:
 
 
 def _few(deployment: Config) -> None:
-    """The Router keeps its autoscaling, which one of the edits is about."""
-    if deployment["name"] == "Router":
+    """Two keep their autoscaling, which edits are about."""
+    if deployment["name"] in ("Router", "Embedder"):
         deployment["autoscaling_config"] |= {"min_replicas": 1, "max_replicas": 1}
         return
     del deployment["autoscaling_config"]

@@ -24,6 +24,7 @@ _KEYS = (
     "look_back_period_s",
 )
 _POLICY = "policy"
+_POLICY_EDIT = "docs/simulation.md; an edit of it restarts all replicas, as args do"
 _DEPLOYMENT = re.compile(r"^( *)- name: *([A-Za-z]\S*) *(#.*)?$")
 
 
@@ -137,6 +138,7 @@ def _children(settings: Settings, indent: int) -> list[str]:
 def _policy(policy: Policy, indent: int) -> list[str]:
     start = " " * indent
     lines = [
+        *_comment(_POLICY_EDIT, indent),
         f"{start}{_POLICY}:",
         f"{start}  policy_function: {policy.path}",
         f"{start}  policy_kwargs:",

@@ -30,7 +30,7 @@ class Policy:
 
     path: str
     kwargs: dict[str, float]
-    why: dict[str, str]
+    why: dict[str, str]  # of each argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Settings:
     downscale_delay_s: float
     look_back_period_s: float
     why: dict[str, str]
-    policy: Policy | None = None  # Serve's own, which counts calls
+    policy: Policy | None = None  # None: Serve's own, which counts calls
 
     def autoscaling(self) -> AutoscalingConfig:
         """Serve's own object, which checks them."""
