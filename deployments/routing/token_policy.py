@@ -39,7 +39,7 @@ def wanted_replicas(
 class TokenPolicy:
     """`autoscaling_config.policy`; Serve adds its factors, delays and bounds to it."""
 
-    def __init__(self, capacity: float, drain_s: float = 10.0) -> None:
+    def __init__(self, capacity: float, drain_s: float = 1.0) -> None:
         if not (capacity > 0 and drain_s > 0):
             raise ValueError("capacity and drain_s must be above 0")
         self._capacity = capacity

@@ -17,8 +17,8 @@ from scripts.scaling.traffic import Bursts
 
 _NEAR, _REPLICA = 0.25, 0.75
 _LONGER, _HALF_HOURS = (1.0, 2.5), 4
-# Of the target, so that both policies are seen with like numbers of replicas.
-_STRETCHES = {"default": (0.85, 1.0, 1.2), "tokens": (0.7, 0.85, 1.0)}
+# Of what a replica is to have, so that both policies are seen with like numbers.
+_POLICIES, _STRETCHES = ("default", "tokens"), (0.85, 1.0, 1.2)
 T = TypeVar("T")
 
 
@@ -72,8 +72,8 @@ def policies_table(load: Workload, seed: int) -> str:
     cases = [
         (tokens_factor, policy, stretch)
         for tokens_factor in _LONGER
-        for policy, stretches in _STRETCHES.items()
-        for stretch in stretches
+        for policy in _POLICIES
+        for stretch in _STRETCHES
     ]
     scenarios = [
         Scenario(

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
-from scripts.scaling.fluid import ROUTE_TIMEOUT_S, Course, Part
-from scripts.scaling.plan import SCALED, Workload
+from scripts.scaling.fluid import Course, Part
+from scripts.scaling.plan import ROUTE_TIMEOUT_S, SCALED, Workload
 from scripts.scaling.traffic import Traffic
 
 CONTROL_S = 0.5

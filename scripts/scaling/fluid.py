@@ -18,6 +18,7 @@ from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.autoscaler import Autoscaler
 from scripts.scaling.fleet import Fleet, Nodes
 from scripts.scaling.plan import (
+    ROUTE_TIMEOUT_S,
     SCALED,
     RouteCall,
     Running,
@@ -28,7 +29,6 @@ from scripts.scaling.plan import (
 from scripts.scaling.queueing import wait_points
 from scripts.scaling.traffic import Traffic
 
-ROUTE_TIMEOUT_S = 1.0  # GatewayLimits.route_timeout_s: then the default model answers
 DECIDE_S = 2  # Serve looks at every replica for it: thousands of them, all day long
 _POINTS = 8
 

@@ -11,6 +11,7 @@ from scripts.scaling.traffic import Lengths
 
 _ROUNDS, _CLOSE = 60, 1e-3
 _MOST_IN_CALL = 64.0
+ROUTE_TIMEOUT_S = 1.0  # GatewayLimits.route_timeout_s: then the default model answers
 SCALED = ("Gateway", "Router", "Embedder", "OpenRouterBackend")
 
 

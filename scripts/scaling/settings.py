@@ -5,10 +5,19 @@ from dataclasses import dataclass, field
 
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
-from scripts.scaling.plan import RouteCall, Running, Workload, route_call
+from scripts.scaling.plan import (
+    ROUTE_TIMEOUT_S,
+    RouteCall,
+    Running,
+    Workload,
+    route_call,
+)
 from scripts.scaling.traffic import Bursts
 
 TOKEN_POLICY = "deployments.routing.token_policy:TokenPolicy"
+# Of the tokens at the knee: with all of them there are fewer replicas in bursts than by
+# calls, but more decisions come late; see scripts/simulate --policies.
+_TOKENS_SHARE = 0.85
 REPORT_S = 10.0  # how often handles and replicas report to the controller
 _AVAILABLE = 2  # so many of each, that one may die
 _HEADROOM = 1.25
@@ -112,11 +121,13 @@ def _token_policy(workload: Workload) -> Policy:
     full, mean = workload.tokens_per_s, workload.lengths.mean
     core = "GPU, which is assumed" if workload.gpu else "core"
     why = {
-        "capacity": f"{workload.knee:.0%} of the {full:,.0f} tokens/s of a full "
-        f"{core}; {mean:.0f} tokens a text",
-        "drain_s": "what waits is to be gone by the next report",
+        "capacity": f"{_TOKENS_SHARE:g} × {workload.knee:.0%} of the {full:,.0f} "
+        f"tokens/s of a full {core}, {mean:.0f} tokens a text; the rest is for "
+        "tokens that are not seen yet",
+        "drain_s": "a decision that waits longer is late: limits.route_timeout_s",
     }
-    kwargs = {"capacity": _round(workload.knee * full), "drain_s": REPORT_S}
+    capacity = _round(_TOKENS_SHARE * workload.knee * full)
+    kwargs = {"capacity": capacity, "drain_s": ROUTE_TIMEOUT_S}
     return Policy(TOKEN_POLICY, kwargs, why)
 
 

@@ -45,7 +45,7 @@ def test_only_embedders_are_scaled_by_tokens():
     assert set(policies.values()) == {None}
     assert embedder is not None
     assert embedder.kwargs["capacity"] == pytest.approx(
-        0.7 * LOAD.tokens_per_s, rel=0.05
+        0.85 * 0.7 * LOAD.tokens_per_s, rel=0.05
     )
     assert set(embedder.why) == set(embedder.kwargs)
 
