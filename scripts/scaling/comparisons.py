@@ -64,7 +64,8 @@ def check_table(load: Workload, seed: int) -> tuple[str, bool]:
 
 def policies_table(load: Workload, seed: int) -> str:
     """Serve's default policy for the Embedder beside one by tokens, request by request,
-    each with its target stretched: at like replicas, who has fewer late decisions?"""
+    each with what a replica is to have stretched: at like replicas, who has fewer late
+    decisions?"""
     lines = [
         "| texts in bursts | policy | target × | Embedders, mean | routing late |",
         "|---|---|---|---|---|",

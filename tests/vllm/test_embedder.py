@@ -86,6 +86,14 @@ async def test_it_says_what_it_is_and_counts_with_its_own_tokenizer(
     assert counts == reference["lengths"][: len(SHORT)].tolist()
 
 
+async def test_it_records_its_tokens_for_serve(served, embedder):
+    await embedder.embed(["tokens " * 20])
+    told = await served.embedder().record_autoscaling_stats.remote()
+
+    assert set(told) == {"queued_tokens", "tokens_per_s"}
+    assert all(isinstance(value, float) for value in told.values())
+
+
 async def test_the_gateway_serves_and_routes_with_its_vectors(
     served, reference, tiny_artifact
 ):
