@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -213,9 +214,9 @@ def main() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     seen = uvloop.run(generator.run())
-    sys.stdout.buffer.write(orjson.dumps(asdict(seen)) + b"\n")
-    # Not left to the end of the interpreter, which may come without it.
-    sys.stdout.buffer.flush()
+    print("done", flush=True)
+    # Not through the pipe: hundreds of thousands of bytes did not always come whole.
+    Path(sys.argv[1]).write_bytes(orjson.dumps(asdict(seen)))
 
 
 if __name__ == "__main__":

@@ -91,9 +91,10 @@ def _watched(target: Target, directory: Path, seconds: float) -> Iterator[None]:
     spies = []
     for name in _REPLICAS:
         if name in found:
-            command = [Path(sys.executable).with_name("py-spy"), "record", "--gil"]
+            spy = str(Path(sys.executable).with_name("py-spy"))
+            command = [spy, "record", "--gil"]
             command += ["-p", str(found[name]), "-r", str(_RATE), "-f", "raw"]
-            command += ["-d", f"{seconds:.0f}", "-o", directory / name]
+            command += ["-d", f"{seconds:.0f}", "-o", str(directory / name)]
             quiet = subprocess.DEVNULL
             spies.append(subprocess.Popen(command, cwd=ROOT, stdout=quiet))
     yield

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import orjson
@@ -69,6 +71,10 @@ class Sample:
         return sum(self.cpu_ms.get(name, 0.0) for name in (RAY, HAPROXY))
 
 
+class LoadFailed(Exception):
+    """The load generator's own fault: nothing is known of the target."""
+
+
 @dataclass
 class Spent:
     """Processor time between two moments."""
@@ -113,25 +119,28 @@ def _tell(origin_port: int, case: Case) -> int:
 
 
 def _measure(load: Load, target: Target) -> tuple[Seen, Spent]:
-    with subprocess.Popen(
-        python("scripts.overhead.load"),
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(orjson.dumps(asdict(load)) + b"\n")
-        process.stdin.flush()
-        if process.stdout.readline() != b"ready\n":
-            raise RuntimeError("the load generator did not start")
-        with _accounted(target, process.pid) as spent:
-            process.stdin.write(b"\n")
+    with TemporaryDirectory() as directory:
+        found = Path(directory) / "seen.json"
+        with subprocess.Popen(
+            python("scripts.overhead.load", str(found)),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(orjson.dumps(asdict(load)) + b"\n")
             process.stdin.flush()
-            said = process.stdout.readline()
-    if not said:
-        raise RuntimeError("the load generator ended early")
-    return Seen(**orjson.loads(said)), spent
+            if process.stdout.readline() != b"ready\n":
+                raise LoadFailed("the load generator did not start")
+            with _accounted(target, process.pid) as spent:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                done = process.stdout.readline()
+        if done != b"done\n" or process.returncode != 0:
+            how = f"exit status {process.returncode}"
+            raise LoadFailed(f"the load generator ended early ({how})")
+        return Seen(**orjson.loads(found.read_bytes())), spent
 
 
 @contextmanager

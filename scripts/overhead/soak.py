@@ -50,6 +50,8 @@ def show(found: Soak) -> None:
         f"plain requests/s or {found.stream_capacity:.0f} streams/s: {found.answers} "
         f"answers, errors {found.errors or 'none'}"
     )
+    for why in found.lost:
+        print(f"a slice of {plan.slice_s:g} s is lost: {why}")
     print(f"{'MiB':24}{'first':>9}{'last':>9}{'per hour':>10}")
     for group in [*found.groups, None]:
         series = found.series(group)

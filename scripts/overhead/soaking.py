@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scripts.overhead.accounts import pss_mib
-from scripts.overhead.sampling import Case, Sample, take
+from scripts.overhead.sampling import Case, LoadFailed, Sample, take
 from scripts.overhead.targets import Start, Target, origin
 
 _CONNECTIONS = 64  # of the closed loop that tells the capacity
@@ -38,6 +38,7 @@ class Soak:
     seconds: list[float] = field(default_factory=list)
     memory_mib: list[dict[str, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)  # slices: why nothing is known
 
     @property
     def answers(self) -> int:
@@ -101,7 +102,12 @@ def soak(start: Start, plan: SoakPlan) -> Soak:
                 stream = len(found.samples) % _STREAMS_EVERY == _STREAMS_EVERY - 1
                 capacity = found.stream_capacity if stream else found.capacity
                 case = Case("open", rate=plan.share * capacity, stream=stream)
-                found.samples.append(take(port, target, case, min(left, plan.slice_s)))
+                try:
+                    sample = take(port, target, case, min(left, plan.slice_s))
+                except LoadFailed as error:
+                    found.lost.append(str(error))
+                else:
+                    found.samples.append(sample)
     return found
 
 
