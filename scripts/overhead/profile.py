@@ -91,8 +91,8 @@ def _watched(target: Target, directory: Path, seconds: float) -> Iterator[None]:
     spies = []
     for name in _REPLICAS:
         if name in found:
-            spy = str(Path(sys.executable).with_name("py-spy"))
-            command = [spy, "record", "--gil"]
+            program = str(Path(sys.executable).with_name("py-spy"))
+            command = [program, "record", "--gil"]
             command += ["-p", str(found[name]), "-r", str(_RATE), "-f", "raw"]
             command += ["-d", f"{seconds:.0f}", "-o", str(directory / name)]
             quiet = subprocess.DEVNULL
