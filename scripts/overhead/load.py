@@ -185,8 +185,11 @@ class Generator:
             await asyncio.sleep(until - time.perf_counter())
             self._seen.rate = self._seen.answers / self._load.seconds
 
-        clients = (client() for _ in range(self._load.connections))
-        await asyncio.gather(count(), *clients)
+        connections, began = self._load.connections, time.perf_counter()
+        await asyncio.gather(count(), *(client() for _ in range(connections)))
+        if self._seen.rate * self._load.seconds < connections:
+            # So slow that not each connection had its answer in time: all have now.
+            self._seen.rate = self._seen.answers / (time.perf_counter() - began)
         for connection in idle:
             connection.close()
 

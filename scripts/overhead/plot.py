@@ -40,9 +40,9 @@ def _panel(axis: Any, summary: Summary, column: Column) -> None:
     axis.tick_params(labelsize=7)
     for row, each in enumerate(found):
         if each is not None:
-            axis.annotate(
-                f" {each.median:,.3g}", (each.most, row), va="center", fontsize=7
-            )
+            form = ",.0f" if each.median >= 100 else ".3g"
+            text = f" {each.median:{form}}"
+            axis.annotate(text, (each.most, row), va="center", fontsize=7)
     axis.margins(x=0.25)
     axis.spines[["top", "right"]].set_visible(False)
 

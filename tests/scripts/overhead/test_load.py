@@ -45,6 +45,16 @@ async def test_a_closed_loop_is_answered_and_all_is_well(serve, stream):
     assert seen.answers == settings.answered > 0
 
 
+async def test_answers_slower_than_the_sample_have_a_rate(serve):
+    port, settings = await serve()
+    settings.delay_ms = 400  # twice as long
+
+    seen = await Generator(load(port, connections=4)).run()
+
+    assert seen.answers == 4
+    assert 0 < seen.rate <= 10
+
+
 async def test_an_open_loop_asks_at_its_rate(serve):
     port, settings = await serve()
 
