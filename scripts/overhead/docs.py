@@ -26,9 +26,9 @@ was due. Medians over rounds, least and most in brackets.
 
 Ours keeps tenants, budgets and usage in SQLite, as it does out of the box (a row *no
 database*, where there is one, does not). Other gateways run without database and
-callbacks, with one worker and no access log. LiteLLM is 1.109.1, RouteLLM 0.2.0 with its random router;
-Portkey 1.15.2, as published, answers 500 to every stream, so its program is patched in
-one place to measure them.
+callbacks, with one worker and no access log. LiteLLM is 1.109.1, RouteLLM 0.2.0 with
+its random router; Portkey 1.15.2, as published, answers 500 to every stream, so its
+program is patched in one place to measure them.
 
 What is done for it, and what bounds what is missed: [speed.md](speed.md).
 """
