@@ -10,14 +10,15 @@ import psutil
 from serve_app.launching.processes import MARK
 from serve_app.launching.watchdog import watched
 
+# It starts a process with the mark, and that one a child which has lost it.
 LAUNCHER = """
 import subprocess, sys
 from pathlib import Path
 from serve_app.launching.watchdog import watched
 
 with watched("test-mark", Path(sys.argv[1])):
-    marked = subprocess.Popen(["sleep", "3600"], env={"AVENGERS_CLUSTER": "test-mark"})
-    print(marked.pid, flush=True)
+    command = ["sh", "-c", "env -i sleep 3600 & echo $!; wait"]
+    marked = subprocess.Popen(command, env={"AVENGERS_CLUSTER": "test-mark"})
     marked.wait()
 """
 
@@ -28,12 +29,13 @@ def test_what_a_killed_launcher_started_is_ended(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LAUNCHER, str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
         assert launcher.stdout is not None
-        marked = psutil.Process(int(launcher.stdout.readline()))
+        unmarked = psutil.Process(int(launcher.stdout.readline()))
         family = psutil.Process(launcher.pid).children(recursive=True)
+        assert unmarked in family
         launcher.kill()
         launcher.stdout.close()
 
-    _, alive = psutil.wait_procs([marked, *family], timeout=60)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
     assert not directory.exists()
 
