@@ -60,13 +60,17 @@ class Family:
 
 
 def end_marked(mark: str) -> None:
+    """Ends all that can be found now."""
+    end(Family(mark))
+
+
+def end(family: Family) -> None:
     """Waits a moment for them to end by themselves, then asks, then kills."""
-    family = Family(mark)
     for number in (None, signal.SIGTERM, signal.SIGKILL):
         for pid in family.alive() if number else ():
             _send(pid, number)
-        end = time.monotonic() + _GRACE_S
-        while time.monotonic() < end:
+        until = time.monotonic() + _GRACE_S
+        while time.monotonic() < until:
             if not family.alive():
                 return
             time.sleep(_POLL_S)

@@ -4,6 +4,7 @@ It waits for the end of a pipe that only the launcher holds: the system closes i
 for a process that is killed and can clean up nothing.
 """
 
+import select
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serve_app.launching.processes import end_marked
+from serve_app.launching.processes import Family, end
+
+_LOOK_EVERY_S = 2.0
 
 
 @contextmanager
@@ -31,9 +34,12 @@ def main() -> None:
     """Wait for the launcher's end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    sys.stdin.buffer.read()
     mark, directory = sys.argv[1:]
-    end_marked(mark)
+    family = Family(mark)
+    # Whose child one was cannot be seen once its parent is gone, so it is seen before.
+    while not select.select([sys.stdin], [], [], _LOOK_EVERY_S)[0]:
+        family.alive()
+    end(family)
     shutil.rmtree(directory, ignore_errors=True)
 
 
