@@ -105,6 +105,8 @@ def _served(stack: ExitStack, directory: Path) -> Served:
     try:
         return stack.enter_context(served("--config", config, environment=own))
     except SystemExit as error:
+        if isinstance(error.code, int):  # not for us: it was told to end
+            raise
         raise NotStarted(str(error)) from None
 
 

@@ -46,6 +46,22 @@ _POLICIES: dict[PolicyName, type[PaperPolicy] | type[CalibratedPolicy]] = {
 }
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Encoder = Annotated[
+    str | None,
+    typer.Option(
+        help="Encoder directory, or qwen3-embedding-8b@REVISION (on a GPU if there is "
+        "one); default: the bundled one."
+    ),
+]
+_OodQuantile = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=0.5,
+        help="Queries less like the training queries than this share of them were are "
+        "routed by the global profile, and marked; 0: none.",
+    ),
+]
 
 
 def fit(  # noqa: PLR0913  (the options of a command)
@@ -53,13 +69,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     out: Annotated[
         str, typer.Option("--out", "-o", help="Artifact directory, or s3://, gs://, …")
     ],
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoder directory, or qwen3-embedding-8b@REVISION (on a GPU if there "
-            "is one); default: the bundled one."
-        ),
-    ] = None,
+    encoder: _Encoder = None,
     models: Annotated[
         str | None, typer.Option(help="Only these models, comma-separated.")
     ] = None,
@@ -75,15 +85,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     ] = None,
     train_fraction: Annotated[float, typer.Option(min=0.01, max=0.99)] = 0.7,
     seed: int = 0,
-    ood_quantile: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=0.5,
-            help="Queries less like the training queries than this share of them were "
-            "are routed by the global profile, and marked; 0: none.",
-        ),
-    ] = 0.01,
+    ood_quantile: _OodQuantile = 0.01,
     allow_gaps: Annotated[
         bool, typer.Option(help="Accept lines that lack some of the models.")
     ] = False,

@@ -26,7 +26,7 @@ from serve_app.launching.local_cluster import (
     last_line,
 )
 from serve_app.launching.ports import LOOPBACK, PortBlock, is_free
-from serve_app.launching.processes import MARK, end_marked
+from serve_app.launching.processes import MARK, Family, end
 from serve_app.launching.ray_settings import applied, settings
 from serve_app.launching.serve_config import ConfigError, read_config, with_address
 from serve_app.launching.watchdog import watched
@@ -58,7 +58,7 @@ def local_cluster(
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         stack.enter_context(watched(directory.name, directory))
         stack.enter_context(applied(settings(ports, directory)))
-        stack.callback(end_marked, directory.name)
+        stack.callback(end, Family(directory.name))
         stack.callback(_stop)
         yield _start(with_address(config), directory.name, dashboard=dashboard)
 
@@ -131,7 +131,7 @@ def _start_ray(mark: str, *, dashboard: bool) -> Any:
                 log.warning("Ray did not start (attempt %d): %s", attempt, error)
                 reason = str(error).splitlines()[0]
                 ray.shutdown()
-                end_marked(mark)
+                end(Family(mark))
         raise LaunchError(f"Ray did not start in {_START_ATTEMPTS} attempts: {reason}")
     finally:
         del os.environ[MARK]

@@ -59,11 +59,6 @@ class Family:
             return False
 
 
-def end_marked(mark: str) -> None:
-    """Ends all that can be found now."""
-    end(Family(mark))
-
-
 def end(family: Family) -> None:
     """Waits a moment for them to end by themselves, then asks, then kills."""
     for number in (None, signal.SIGTERM, signal.SIGKILL):

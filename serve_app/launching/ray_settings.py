@@ -33,7 +33,7 @@ _ALWAYS = (
     Setting(
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S",
         "0.5",
-        "at 0.1, Ray's default, an idle controller takes 4 % of a core",
+        "at 0.1, Ray's default, an idle controller is never idle",
     ),
     Setting("RAY_worker_niceness", "0", "at 15, Ray's default, any process starves us"),
     Setting(

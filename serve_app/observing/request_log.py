@@ -20,7 +20,7 @@ _ROTATE_BYTES = 64 * 2**20
 _KEPT_FILES = 5
 # A client may say what it likes there.
 _MAX_ID = 128
-# A handler takes some 30 µs for a record, however many lines it holds.
+# A handler takes as long for a record of many lines as for one.
 _GATHER_S = 0.1
 
 

@@ -1,5 +1,6 @@
 """One line for each request, and no prompt in it."""
 
+import asyncio
 import io
 import json
 import logging
@@ -77,6 +78,32 @@ async def test_an_id_of_a_client_s_own_is_cut():
     (line,) = await lines(**{"x-request-id": "x" * 1000})
 
     assert line["request_id"] == "x" * 128
+
+
+class Telling(io.StringIO):
+    """Tells when something is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        self.written.set()
+        return super().write(text)
+
+
+async def test_what_gathers_is_written_without_being_asked_for():
+    stream = Telling()
+    log = RequestLog(logging.StreamHandler(stream))
+    for number in range(3):
+        log.refused({"request_id": str(number)}, "overloaded", 0.0)
+    assert stream.getvalue() == ""
+
+    async with asyncio.timeout(30):
+        await stream.written.wait()
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["request_id"] for line in lines] == ["0", "1", "2"]
 
 
 def test_each_replica_has_a_file_of_its_own(tmp_path):
