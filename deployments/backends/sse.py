@@ -57,18 +57,19 @@ def event(data: bytes) -> bytes:
 
 
 def passed(
-    events: Sequence[bytes], pass_on: Callable[[bytes], bytes]
+    events: Sequence[bytes], pass_on: Callable[[bytes], bytes], preceded: bool = False
 ) -> tuple[bytes, ServingError | None]:
     """What becomes of events that came together, up to the first that is an error.
 
-    The error is raised where nothing came before it; else it is to be raised next.
+    The error is raised where nothing came before it, here or already (`preceded`);
+    else it is to be raised next.
     """
     parts: list[bytes] = []
     for data in events:
         try:
             parts.append(pass_on(data))
         except ServingError as error:
-            if not any(parts):
+            if not (preceded or any(parts)):
                 raise
             return b"".join(parts), error
     return b"".join(parts), None

@@ -1,12 +1,13 @@
 """An upstream's stream: renamed, billed, and never ended on its behalf."""
 
 import json
+import re
 
 import pytest
 
 from deployments.backends.chat_stream import ChatStream
 from deployments.backends.sse import EventSplitter
-from deployments.errors import UpstreamError
+from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
 
 USAGE = {
@@ -116,3 +117,45 @@ def test_what_came_before_an_error_in_the_same_piece_is_not_lost():
         stream.feed(chunk("c"))
     with pytest.raises(UpstreamError):
         stream.finish()
+
+
+ENDS = {
+    "done": b"data: [DONE]\n\n",
+    "usage, done": wire(choices=[], usage=USAGE) + b"data: [DONE]\n\n",
+    "usage beside text": chunk("z", usage=USAGE) + chunk("after it"),
+    "no usage yet": chunk("z", usage=None) + chunk("after it"),
+    "error": wire(error={"code": 502, "message": "secret"}) + chunk("too late"),
+    "not JSON": b"data: secret\n\n" + chunk("too late"),
+    "half an event": b'data: {"choices": []\n\ndata: "model": "x"}\n\n',
+    "two in one": b"data: {},{}\n\n",
+    "not an object": b"data: 3\n\n" + chunk("too late"),
+    "several lines": b'data: {"model": "them/theirs",\ndata: "choices": []}\n\n',
+    "a comment": b": still there\n\n" + chunk("z"),
+    "not whole": chunk("z")[:-5],
+    "nothing after done": b"data: [DONE]\n\n" + chunk("too late"),
+}
+
+
+def fed(pieces: list[bytes]) -> tuple[list[dict], ServingError | None, ChatStream]:
+    stream, passed = ChatStream("ours"), b""
+    try:
+        for piece in pieces:
+            passed += stream.feed(piece)
+        stream.finish()
+    except ServingError as error:
+        return events(passed), error, stream
+    return events(passed), None, stream
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_many_events_at_a_time_pass_as_one_by_one(end):
+    few = [chunk("a"), chunk('"model": "them/theirs"'), chunk("c")]
+    apart = re.findall(rb".+?(?:\n\n|$)", end, re.DOTALL)
+
+    passed, error, stream = fed([few[0], b"".join(few[1:]) + end])
+    each, same_error, alone = fed([*few, *apart])
+
+    assert passed == each
+    assert repr(error) == repr(same_error)
+    assert (stream.usage, stream.done) == (alone.usage, alone.done)
+    assert stream.n_events == alone.n_events or error
