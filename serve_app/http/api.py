@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingError
 from serve_app.access.tenants import Tenant
+from serve_app.answering.answered import Answered
 from serve_app.answering.chat import Chat, parse_chat
-from serve_app.answering.completion import Answered
 from serve_app.answering.planning import Plan
 from serve_app.answering.run import Call
 from serve_app.gateway import Gateway

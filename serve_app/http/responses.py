@@ -4,7 +4,7 @@ import orjson
 from starlette.responses import Response
 
 from deployments.errors import ServingError
-from serve_app.answering.completion import Answered
+from serve_app.answering.answered import Answered
 
 
 def json_response(content: object) -> Response:

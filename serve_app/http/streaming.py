@@ -12,7 +12,7 @@ from deployments.backends.responses_stream import named_event
 from deployments.backends.sse import DONE, event
 from deployments.errors import ServingError
 from deployments.protocol import Settlement, Surface
-from serve_app.answering.completion import Started
+from serve_app.answering.streamed import Started
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from deployments.errors import (
     ServingError,
     UpstreamError,
 )
+from serve_app.answering.answered import Answered
 from serve_app.answering.chat import parse_chat
-from serve_app.answering.completion import Answered
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
 from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway

@@ -7,8 +7,9 @@ import pytest
 
 from deployments.errors import UpstreamError
 from deployments.protocol import Settlement, Usage
-from serve_app.answering.completion import Answered, Started
+from serve_app.answering.answered import Answered
 from serve_app.answering.received import Received
+from serve_app.answering.streamed import Started
 from serve_app.http.streaming import sse_body, usage_object
 from tests.fakes import FIRST_EVENT, SETTLEMENT
 

@@ -1,0 +1,128 @@
+"""A stream from the first model that begins to answer, followed to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from deployments.backends.patience import Patience
+from deployments.catalog import Timeouts
+from deployments.errors import ServingError, UpstreamError
+from deployments.protocol import BackendRequest, Ending, Item, Settlement
+from serve_app.answering.answered import Answered, answered
+from serve_app.answering.received import Received
+from serve_app.answering.run import BackendPort, Run
+
+# A backend keeps its own timeouts; only one that is stuck itself needs this much more.
+GRACE_S = 5.0
+
+Frames = AsyncIterator[bytes | Settlement]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A stream whose first frame has arrived: the headers can go out."""
+
+    answered: Answered
+    frames: Frames
+    received: Received
+
+
+async def first_stream(run: Run) -> Started:
+    """Raises the last model's error if all that were tried fail."""
+    while True:
+        port, request = await run.next()
+        patience = Patience(_with_grace(request.timeouts))
+        frames = port.backend.stream(request)
+        try:
+            async with asyncio.timeout_at(patience.until):
+                first = await anext(frames)
+        except TimeoutError:
+            run.failed(port, request, stuck(port))
+        except StopAsyncIteration:
+            empty = UpstreamError("The upstream's answer is empty.")
+            run.failed(port, request, empty)
+        except ServingError as error:
+            run.failed(port, request, error)
+        else:
+            run.began(port, request)
+            received = Received()
+            items = _paced(first, frames, patience, port)
+            asked = port, request
+            followed = _followed(run, asked, received, items)
+            # From here on it ends with a record, though nobody may come to read it.
+            await anext(followed)
+            return Started(answered(run, port, request), followed, received)
+
+
+async def _followed(
+    run: Run,
+    asked: tuple[BackendPort, BackendRequest],
+    received: Received,
+    items: Frames,
+) -> Frames:
+    """A stream passed on, and its end recorded, whatever it is.
+
+    The first item is empty: a generator that was never begun cannot be closed.
+    """
+    finished = False
+    try:
+        async with aclosing(items):  # type: ignore[type-var]
+            yield b""
+            async for item in items:
+                if isinstance(item, Settlement):
+                    run.finished(*asked, item)
+                    finished = True
+                else:
+                    received.add(item)
+                yield item
+    except ServingError as error:
+        run.broke_off(*asked, received, error)
+        raise
+    except Exception:
+        run.broke_off(*asked, received, ServingError("An error of ours."))
+        raise
+    except (asyncio.CancelledError, GeneratorExit):
+        if not finished:
+            run.broke_off(*asked, received, None)
+        raise
+
+
+async def _paced(
+    first: Item, frames: AsyncIterator[Item], patience: Patience, port: BackendPort
+) -> Frames:
+    """All items; UpstreamError if the backend is stuck or leaves out the settlement."""
+    seen = 1
+    item = first
+    async with aclosing(frames):  # type: ignore[type-var]
+        while True:
+            if isinstance(item, Ending):
+                yield item.frame
+                item = item.settlement
+            yield item
+            if isinstance(item, Settlement):
+                return
+            patience.saw(seen)
+            try:
+                async with asyncio.timeout_at(patience.until):
+                    item = await anext(frames)
+            except TimeoutError:
+                raise stuck(port) from None
+            except StopAsyncIteration:
+                raise UpstreamError("The answer ended without its usage.") from None
+            seen += 1
+
+
+def _with_grace(timeouts: Timeouts) -> Timeouts:
+    more = timeouts.connect_s + GRACE_S
+    return Timeouts(
+        connect_s=timeouts.connect_s,
+        first_token_s=timeouts.first_token_s + more,
+        between_tokens_s=timeouts.between_tokens_s + more,
+        total_s=timeouts.total_s + more,
+    )
+
+
+def stuck(port: BackendPort) -> UpstreamError:
+    """The error of a backend that keeps not even its own timeouts."""
+    return UpstreamError(f"The backend {port.name} does not answer.", code="stuck")
