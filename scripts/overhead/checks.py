@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from scripts.overhead.plan import DIRECT
 from scripts.overhead.report import Report
 from scripts.overhead.sampling import Sample
 from scripts.overhead.scenarios import (
@@ -102,13 +103,22 @@ def _times_litellm(
 
 def _cold(report: Report) -> Iterator[Check]:
     summary = report.summary("cold")
-    added = summary.added(GATEWAY, "cold c=1", lambda sample: sample.p50_ms)
-    yield Check("new questions: added p50 at c = 1, ms", added, 10)
+    for target in summary.targets:
+        if target != DIRECT:
+            yield from _cold_of(report, summary, target)
+
+
+def _cold_of(report: Report, summary: Summary, target: str) -> Iterator[Check]:
+    added = summary.added(target, "cold c=1", lambda sample: sample.p50_ms)
+    yield Check(f"{target}: new questions: added p50 at c = 1, ms", added, 10)
     own = spread([own.encoder_rate for own in report.own])
-    what = "new questions: answers/s over the encoder's own texts/s"
+    what = f"{target}: new questions: answers/s over the encoder's own texts/s"
     for number in (16, 64):
-        rate = _rate(summary, GATEWAY, f"cold c={number}")
+        rate = _rate(summary, target, f"cold c={number}")
         yield Check(f"{what}, c = {number}", over(rate, own), 0.85, at_least=True)
+    own = spread([own.encoder_long_rate for own in report.own])
+    ratio = over(_rate(summary, target, "cold long c=16"), own)
+    yield Check(f"{what}, 200 tokens, c = 16", ratio, 0.85, at_least=True)
 
 
 def _growth(scenario: str, counts: tuple[int, int]) -> Callable[..., Iterator[Check]]:

@@ -34,7 +34,7 @@ class Questions:
         body = orjson.dumps(
             {
                 "model": load.model,
-                "messages": messages(number, seed=load.seed),
+                "messages": messages(number, seed=load.seed, words=load.words),
                 "stream": load.stream,
                 "max_tokens": 256,
             }

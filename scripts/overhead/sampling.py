@@ -17,7 +17,7 @@ from scripts.overhead.accounts import HAPROXY, RAY, Machine, cpu_ms, machine
 from scripts.overhead.load import Seen, quantile
 from scripts.overhead.running import python
 from scripts.overhead.targets import Target
-from scripts.overhead.wire import Load
+from scripts.overhead.wire import WORDS, Load
 from scripts.served import ROOT
 
 
@@ -32,6 +32,7 @@ class Case:
     delay_ms: float = 0.0
     chunk_gap_ms: float = 0.0
     texts: int = 100
+    words: int = WORDS
 
     def load(self, target: Target, seconds: float, seed: int) -> Load:
         return target.load(
@@ -40,6 +41,7 @@ class Case:
             rate=self.rate,
             stream=self.stream,
             texts=self.texts,
+            words=self.words,
             seed=0 if self.texts else seed,
         )
 

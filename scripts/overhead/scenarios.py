@@ -10,6 +10,7 @@ from scripts.overhead.plan import CONNECTIONS, DIRECT, base_cases
 from scripts.overhead.populations import store_models
 from scripts.overhead.sampling import Case
 from scripts.overhead.targets import Start, Target, bare, changed, direct, gateway
+from scripts.overhead.wire import MANY_WORDS
 
 BARE = "bare proxy"
 GATEWAY = "gateway"
@@ -48,7 +49,9 @@ def base(variants: Mapping[str, Any]) -> Scenario:
 def cold() -> Scenario:
     """No question is asked twice, so every one is embedded."""
     cases = [Case(f"cold c={number}", number, texts=0) for number in CONNECTIONS]
-    return Scenario({DIRECT: direct, GATEWAY: gateway()}, lambda _: cases)
+    cases.append(Case("cold long c=16", 16, texts=0, words=MANY_WORDS))
+    targets = {DIRECT: direct, GATEWAY: OURS[GATEWAY], PLACED: OURS[PLACED]}
+    return Scenario(targets, lambda _: cases)
 
 
 def tenants() -> Scenario:

@@ -85,8 +85,10 @@ COLD = (
     Column("p99", _added("cold c=1", "p99_ms")),
     Column("answers/s, c = 16", _of("cold c=16", "rate")),
     Column("c = 64", _of("cold c=64", "rate")),
+    Column("200 tokens, c = 16", _of("cold long c=16", "rate")),
     Column("CPU-ms, c = 16", _cpu("cold c=16")),
     Column("c = 64", _cpu("cold c=64")),
+    Column("200 tokens, c = 16", _cpu("cold long c=16")),
 )
 TABLES: dict[str, dict[str, tuple[Column, ...]]] = {
     "base": {

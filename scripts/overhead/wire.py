@@ -24,6 +24,10 @@ _SYSTEM = (
 )
 
 
+# Of a question: about 20 tokens, and about 200.
+WORDS, MANY_WORDS = 15, 190
+
+
 @dataclass(frozen=True)
 class Load:
     """What to ask of whom. `rate` = an open loop; else `connections` ask in turn."""
@@ -37,6 +41,7 @@ class Load:
     rate: float | None = None
     stream: bool = False
     texts: int = 100  # distinct questions; 0 = none is asked twice
+    words: int = WORDS
     seed: int = 0
     tenants: int = 0  # > 0: each asks in turn, with its own key
     must_say: str | None = None  # a header line of every right answer, lower case
@@ -52,17 +57,17 @@ def mark(number: int) -> bytes:
     return b"#%06d" % (number % 1_000_000)
 
 
-def question(number: int, *, seed: int = 0, words: int = 15) -> str:
-    """A text of about 20 tokens, the same for the same number and seed."""
+def question(number: int, *, seed: int = 0, words: int = WORDS) -> str:
+    """The same text for the same number, seed and length."""
     random = Random((seed << 32) + number)
     return (
         " ".join(random.choices(_WORDS.split(), k=words)) + f" {mark(number).decode()}"
     )
 
 
-def messages(number: int, *, seed: int = 0) -> list[dict[str, str]]:
-    """Of a body of about 500 bytes: a system prompt and a question."""
+def messages(number: int, *, seed: int = 0, words: int = WORDS) -> list[dict[str, str]]:
+    """A system prompt and a question; of 20 tokens, it is a body of about 500 bytes."""
     return [
         {"role": "system", "content": _SYSTEM},
-        {"role": "user", "content": question(number, seed=seed)},
+        {"role": "user", "content": question(number, seed=seed, words=words)},
     ]
