@@ -19,6 +19,9 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _CONNECT_S = 5.0
 _COMMAND_S = 60.0
+# In one INSERT. Drivers keep the last hundred statements prepared, and each number of
+# rows makes another: of 1,000 rows they would hold hundreds of MiB.
+_ROWS = 64
 _BEGIN = "avengers_begin"  # an execution option: how SQLite begins
 
 logger = logging.getLogger(__name__)
@@ -98,6 +101,7 @@ def _engine(url: URL, busy_timeout_s: float) -> AsyncEngine:
         "hide_parameters": True,  # no error may show whose record it was
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
+        "insertmanyvalues_page_size": _ROWS,
     }
     if is_sqlite(url):
         engine = create_async_engine(

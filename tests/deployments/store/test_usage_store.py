@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine, event
 
 from deployments.store.database import Database
 from deployments.store.errors import Refused
@@ -204,3 +205,23 @@ async def test_an_export_is_by_time_and_page_by_page(store, monkeypatch):
 
     assert await exported(store) == records
     assert await exported(store, replace(ALL, tenant="u")) == []
+
+
+async def test_batches_of_any_size_need_few_statements(store):
+    """Drivers keep what they have prepared: many large ones are hundreds of MiB."""
+    seen: set[str] = set()
+
+    def see(_connection, _cursor, statement, *_):
+        seen.add(statement)
+
+    event.listen(Engine, "before_cursor_execute", see)
+    try:
+        for size in range(1, 400, 7):
+            await store.ingest([record(f"use-{size}-{n}") for n in range(size)])
+    finally:
+        event.remove(Engine, "before_cursor_execute", see)
+
+    inserts = [each for each in seen if each.startswith("INSERT INTO usage_records")]
+    longest = max(each.count("(") for each in inserts)
+    assert len(inserts) <= 64
+    assert longest < 100
