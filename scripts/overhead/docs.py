@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.overhead.checks import Check
 from scripts.overhead.plot import draw
-from scripts.overhead.printing import said_of_machine, shares_of
+from scripts.overhead.printing import said_of_machine, said_of_parts, shares_of
 from scripts.overhead.report import Report
 from scripts.overhead.summary import Summary
 from scripts.overhead.table import TABLES, as_markdown, rows
@@ -45,13 +45,8 @@ def write_docs(report: Report, checks: list[Check], directory: Path) -> None:
         for title, columns in TABLES[scenario].items():
             parts.append(f"## {title}\n\n{as_markdown(rows(summary, columns))}\n")
         parts += _notes(summary)
-    for own in report.own[-1:]:
-        parts.append(
-            f"The encoder alone, on one thread: {own.encoder_rate:.0f} texts/s, p50 "
-            f"{own.encoder_p50_ms:.2f} ms; of 200 tokens {own.encoder_long_rate:.0f} "
-            "texts/s. One decision at 60 clusters × 10 models: "
-            f"p50 {own.decision_p50_us:.0f} µs.\n"
-        )
+    if report.own:
+        parts.append(f"{said_of_parts(report.own)}\n")
     lines = "\n".join(f"- {check}" for check in checks)
     parts.append(f"## Bounds\n\n{lines}\n")
     text = "\n".join(parts)
@@ -63,6 +58,5 @@ def _notes(summary: Summary) -> list[str]:
     for target in summary.targets:
         if errors := summary.errors(target):
             notes.append(f"Errors of {target}: {errors}.\n")
-        if shares := shares_of(summary, target):
-            notes.append(f"{shares}.\n")
+        notes += [f"{shares}.\n" for shares in shares_of(summary, target)]
     return notes
