@@ -16,7 +16,8 @@ from serve_app.answering.run import BackendPort, Run
 # A backend keeps its own timeouts; only one that is stuck itself needs this much more.
 GRACE_S = 5.0
 
-Frames = AsyncIterator[bytes | Settlement]
+# Bytes, and last the settlement, alone or with the bytes that came with the end.
+Frames = AsyncIterator[Item]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,11 @@ async def _followed(
         async with aclosing(items):  # type: ignore[type-var]
             yield b""
             async for item in items:
-                if isinstance(item, Settlement):
-                    run.finished(*asked, item)
+                if not isinstance(item, Settlement):
+                    received.add(item if isinstance(item, bytes) else item.frame)
+                if not isinstance(item, bytes):
+                    run.finished(*asked, settlement_of(item))
                     finished = True
-                else:
-                    received.add(item)
                 yield item
     except ServingError as error:
         run.broke_off(*asked, received, error)
@@ -96,11 +97,8 @@ async def _paced(
     item = first
     async with aclosing(frames):  # type: ignore[type-var]
         while True:
-            if isinstance(item, Ending):
-                yield item.frame
-                item = item.settlement
             yield item
-            if isinstance(item, Settlement):
+            if not isinstance(item, bytes):
                 return
             patience.saw(seen)
             try:
@@ -111,6 +109,11 @@ async def _paced(
             except StopAsyncIteration:
                 raise UpstreamError("The answer ended without its usage.") from None
             seen += 1
+
+
+def settlement_of(item: Settlement | Ending) -> Settlement:
+    """What the end of a stream settles."""
+    return item.settlement if isinstance(item, Ending) else item
 
 
 def _with_grace(timeouts: Timeouts) -> Timeouts:

@@ -7,6 +7,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 
+class LastPiece(bytes):
+    """Events with which a stream ends: the end of the response goes with them."""
+
+
 class EventStream(Response):
     """Starlette's StreamingResponse without its second task for each stream.
 
@@ -30,6 +34,9 @@ class EventStream(Response):
         async with aclosing(self._events) as events:
             await send({**head, "headers": self.raw_headers})
             async for event in events:
+                more = not isinstance(event, LastPiece)
                 body = {"type": "http.response.body", "body": event}
-                await send({**body, "more_body": True})
+                await send({**body, "more_body": more})
+                if not more:
+                    return
             await send({"type": "http.response.body", "body": b""})

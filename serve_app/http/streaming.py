@@ -11,8 +11,9 @@ import orjson
 from deployments.backends.responses_stream import named_event
 from deployments.backends.sse import DONE, event
 from deployments.errors import ServingError
-from deployments.protocol import Settlement, Surface
-from serve_app.answering.streamed import Started
+from deployments.protocol import Ending, Settlement, Surface
+from serve_app.answering.streamed import Started, settlement_of
+from serve_app.http.event_stream import LastPiece
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ async def sse_body(
     surface: Surface = "chat/completions",
     routing: dict[str, Any] | None = None,
 ) -> AsyncGenerator[bytes, None]:
-    """Frames as they come; then the usage event if asked for, then `[DONE]`.
+    """Frames as they come; with the last the usage event if asked for, and `[DONE]`.
 
     `routing`, if there is any, goes with the usage in an event without choices.
 
@@ -41,15 +42,17 @@ async def sse_body(
     async with aclosing(started.frames) as frames:  # type: ignore[type-var]
         try:
             async for item in frames:
-                if isinstance(item, Settlement):
-                    if surface == "responses":
-                        return
-                    last = _last_fields(item, include_usage, routing)
-                    if last:
-                        yield event(_last_chunk(started, _CHUNKS[surface], last))
-                    yield event(DONE)
-                    return
-                yield item
+                if isinstance(item, bytes):
+                    yield item
+                    continue
+                end = item.frame if isinstance(item, Ending) else b""
+                if surface != "responses":
+                    told = _last_fields(settlement_of(item), include_usage, routing)
+                    if told:
+                        end += event(_last_chunk(started, _CHUNKS[surface], told))
+                    end += event(DONE)
+                yield LastPiece(end)
+                return
         except ServingError as error:
             logger.warning("stream of %s broke off", started.answered.model)
             yield _error_event(started, error, surface)

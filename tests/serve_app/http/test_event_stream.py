@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve_app.http.event_stream import EventStream
+from serve_app.http.event_stream import EventStream, LastPiece
 
 
 class Source:
@@ -36,6 +36,29 @@ async def test_each_event_is_a_message_and_the_last_says_so():
     assert [body["body"] for body in bodies] == [b"a", b"b", b""]
     assert [body.get("more_body", False) for body in bodies] == [True, True, False]
     assert source.closed
+
+
+async def test_the_last_piece_ends_the_response():
+    sent, closed = [], []
+
+    async def events():
+        try:
+            yield b"a"
+            yield LastPiece(b"b")
+        finally:
+            closed.append(True)
+
+    async def send(message):
+        sent.append(message)
+
+    await EventStream(events(), {})({}, nothing, send)
+
+    _, *bodies = sent
+    assert [(body["body"], body["more_body"]) for body in bodies] == [
+        (b"a", True),
+        (b"b", False),
+    ]
+    assert closed
 
 
 async def test_a_client_that_cannot_be_sent_to_ends_the_source():

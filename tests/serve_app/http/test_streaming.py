@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deployments.errors import UpstreamError
-from deployments.protocol import Settlement, Usage
+from deployments.protocol import Ending, Item, Settlement, Usage
 from serve_app.answering.answered import Answered
 from serve_app.answering.received import Received
 from serve_app.answering.streamed import Started
+from serve_app.http.event_stream import LastPiece
 from serve_app.http.streaming import sse_body, usage_object
 from tests.fakes import FIRST_EVENT, SETTLEMENT
 
@@ -20,12 +21,12 @@ DONE = b"data: [DONE]\n\n"
 class Frames:
     """A source that remembers whether it was closed."""
 
-    def __init__(self, *items: bytes | Settlement | Exception) -> None:
+    def __init__(self, *items: Item | Exception) -> None:
         self._items = items
         self.received = Received()
         self.closed = False
 
-    async def read(self) -> AsyncIterator[bytes | Settlement]:
+    async def read(self) -> AsyncIterator[Item]:
         try:
             for item in self._items:
                 if isinstance(item, Exception):
@@ -47,7 +48,8 @@ async def test_without_being_asked_no_usage_is_sent():
 
 
 async def test_the_usage_event_repeats_the_head_of_the_first():
-    _, usage, done = await said(Frames(FIRST_EVENT, SETTLEMENT), include_usage=True)
+    _, last = await said(Frames(FIRST_EVENT, SETTLEMENT), include_usage=True)
+    usage, done = last.removesuffix(DONE), last[-len(DONE) :]
 
     counts = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
     assert json.loads(usage.removeprefix(b"data: ")) == {
@@ -59,6 +61,22 @@ async def test_the_usage_event_repeats_the_head_of_the_first():
         "usage": {**counts, "cost": 0.25},
     }
     assert done == DONE
+
+
+async def test_what_came_with_the_end_goes_with_it():
+    frames = Frames(FIRST_EVENT, Ending(b"data: {}\n\n", SETTLEMENT))
+
+    assert await said(frames) == [FIRST_EVENT, LastPiece(b"data: {}\n\n" + DONE)]
+
+
+async def test_a_stream_of_the_responses_api_ends_with_its_own_event():
+    frames = Frames(FIRST_EVENT, Ending(b"event: last\n\n", SETTLEMENT))
+    started = Started(ANSWERED, frames.read(), frames.received)
+    body = sse_body(started, include_usage=True, surface="responses")
+    *_, last = [part async for part in body]
+
+    assert last == b"event: last\n\n"
+    assert isinstance(last, LastPiece)
 
 
 async def test_an_error_becomes_an_event_and_nothing_is_done():
