@@ -11,6 +11,8 @@ from artifacts.policy import RoutingDecision, Shadow
 from deployments.errors import InvalidRequest, UpstreamError
 from deployments.protocol import (
     BackendRequest,
+    Ending,
+    Item,
     RouteQuery,
     Routes,
     Settlement,
@@ -187,6 +189,23 @@ async def test_a_client_that_leaves_a_stream_is_recorded_as_cancelled():
     (record,) = records
     assert (record.status, record.error) == ("cancelled", None)
     assert record.completion_tokens == 1
+
+
+async def test_a_client_that_leaves_during_the_last_frame_has_its_whole_answer():
+    class EndsAtOnce(ScriptedBackend):
+        async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
+            yield FIRST_EVENT
+            yield Ending(b"data: {}\n\n", SETTLEMENT)
+
+    records = Records()
+    made = gateway(backend=EndsAtOnce(), sink=records)
+    started = await made.completions.start_stream(call_of(made, stream=True))
+    assert await anext(started.frames) == FIRST_EVENT
+    assert await anext(started.frames) == Ending(b"data: {}\n\n", SETTLEMENT)
+    await started.frames.aclose()  # type: ignore[attr-defined]
+
+    (record,) = records
+    assert (record.status, record.cost_usd) == ("answered", SETTLEMENT.cost_usd)
 
 
 async def test_a_client_that_leaves_before_the_first_byte_is_recorded():
