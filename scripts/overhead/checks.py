@@ -10,7 +10,6 @@ from scripts.overhead.scenarios import (
     GATEWAY,
     MODELS,
     PLACED,
-    REPLICAS,
     TENANTS,
 )
 from scripts.overhead.summary import Spread, Summary, over, spread
@@ -136,12 +135,12 @@ def _growth(scenario: str, counts: tuple[int, int]) -> Callable[..., Iterator[Ch
 
 def _replicas(report: Report) -> Iterator[Check]:
     summary = report.summary("replicas")
-    one, two = summary.names
-    for number in (16, 64):
-        case = f"plain c={number} 0 ms"
-        ratio = over(_rate(summary, two, case), _rate(summary, one, case))
-        what = f"answers/s of {REPLICAS[1]} Gateways over {REPLICAS[0]}, c = {number}"
-        yield Check(what, ratio, 1 - _NOISE, at_least=True)
+    for one, two in zip(summary.names[::2], summary.names[1::2], strict=True):
+        for number in (16, 64):
+            case = f"plain c={number} 0 ms"
+            ratio = over(_rate(summary, two, case), _rate(summary, one, case))
+            what = f"answers/s of {two} over {one}, c = {number}"
+            yield Check(what, ratio, 1 - _NOISE, at_least=True)
 
 
 _BY_SCENARIO: dict[str, Callable[[Report], Iterator[Check]]] = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.overhead.merging import merged
 from scripts.overhead.peers import PEERS
 from scripts.overhead.plan import CONNECTIONS, DIRECT, base_cases
 from scripts.overhead.populations import store_models
@@ -76,16 +77,22 @@ def models(directory: Path) -> Scenario:
 
 
 def replicas() -> Scenario:
-    """One Gateway replica and two."""
-    return Scenario(
-        {
-            _counted(number, "Gateway replica"): gateway(
-                changed(deployments={"Gateway": {"num_replicas": number}})
-            )
-            for number in REPLICAS
-        },
-        _plain,
-    )
+    """One Gateway replica and two, in both placements."""
+    changes = {
+        number: changed(deployments={"Gateway": {"num_replicas": number}})
+        for number in REPLICAS
+    }
+    default = {
+        _counted(number, "Gateway replica"): gateway(change)
+        for number, change in changes.items()
+    }
+    placed = {
+        f"{_counted(number, 'Gateway replica')}, placement: gateway": gateway(
+            merged(_PLACED, change)
+        )
+        for number, change in changes.items()
+    }
+    return Scenario(default | placed, _plain)
 
 
 def _counted(number: int, what: str) -> str:
