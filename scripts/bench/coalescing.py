@@ -14,11 +14,11 @@ from statistics import median
 import aiohttp
 import psutil
 
-from scripts.bench.coalescing_app import WAYS
 from scripts.served import ROOT
 from serve_app.launching.launch import local_cluster
 from serve_app.launching.ports import PortBlock
 
+WAYS = ("plain", "serve.batch", "shared, 1 call", "shared, 2 calls")
 _KNOWN = 100
 
 

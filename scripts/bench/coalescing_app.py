@@ -13,11 +13,10 @@ from deployments.handles import RemoteRouter
 from deployments.protocol import RouteQuery
 from deployments.replicas import EmbedderReplica, RouterReplica
 from deployments.routing.cached_embedder import RouterConfig
-from deployments.routing.embedder import EmbedderConfig
+from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.shared_router import SharedRouter
 from serve_app.config import BUNDLED_ARTIFACT, artifact_location
 
-WAYS = ("plain", "serve.batch", "shared, 1 call", "shared, 2 calls")
 _RESOURCES = {"num_cpus": 0.1}
 
 
@@ -52,7 +51,7 @@ class Asker:
 
 
 def build_app(args: dict[str, str]) -> serve.Application:
-    """`way`: one of WAYS."""
+    """`way`: one of `scripts.bench.coalescing.WAYS`."""
     artifact = artifact_location(BUNDLED_ARTIFACT)
     embedder = _deployment(EmbedderReplica, "Embedder").bind(artifact, EmbedderConfig())
     kind = BatchingRouter if args["way"] == "serve.batch" else RouterReplica
