@@ -84,7 +84,7 @@ class ChatStream:
             raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
         self.n_events += len(events)
         plain = 0 if self._theirs is None or self.done else _plain(events)
-        renamed = self._renamed(events[:plain])
+        renamed = self._renamed(events[:plain]) if plain else b""
         found, self.failure = passed(events[plain:], self._passed_on, plain > 0)
         return renamed + found
 
@@ -96,11 +96,10 @@ class ChatStream:
             raise UpstreamError("The upstream's stream ended before it was complete.")
 
     def _renamed(self, events: Sequence[bytes]) -> bytes:
-        """Events that `_plain` has found: together, which is half the work."""
-        if not events:
-            return b""
+        """Events that `_plain` has found: once for all of them, not for each."""
+        assert self._theirs is not None
         together = b"\n\ndata: ".join(events)
-        return event(together.replace(self._theirs or b"", self._ours))
+        return event(together.replace(self._theirs, self._ours))
 
     def _passed_on(self, data: bytes) -> bytes:
         if data == DONE:
@@ -132,22 +131,17 @@ class ChatStream:
 
 
 def _plain(events: Sequence[bytes]) -> int:
-    """How many of the first events are JSON objects in which there is nothing to read;
-    0 also where that cannot be told of all together."""
-    ending = (DONE,) if events and events[-1] == DONE else ()
-    together = b",".join(events[: len(events) - len(ending)])
-    if b"\n" in together:
-        return 0
-    try:
-        chunks = orjson.loads(b"[" + together + b"]")
-    except orjson.JSONDecodeError:
-        return 0
-    if len(chunks) + len(ending) != len(events):
-        return 0
-    for place, chunk in enumerate(chunks):
-        if not isinstance(chunk, dict) or chunk.get("error") or chunk.get("usage"):
+    """How many of the first events are JSON objects, each on one line, with nothing in
+    them to read."""
+    for place, data in enumerate(events):
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError:  # `[DONE]`, too
             return place
-    return len(chunks)
+        ours = not isinstance(chunk, dict) or chunk.get("error") or chunk.get("usage")
+        if ours or b"\n" in data:
+            return place
+    return len(events)
 
 
 def _json_object(data: bytes) -> dict[str, Any]:
