@@ -44,6 +44,11 @@ class TokenEncoder(Encoder, Protocol):
     """The same in its two steps, so that each may have its own thread and batches."""
 
     @property
+    def runs_batches(self) -> bool:
+        """Whether texts given together cost less than one by one."""
+        ...
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """It neither pads nor truncates."""
         ...

@@ -27,6 +27,8 @@ class OnnxEncoder:
     Safe to call from several threads at once: session and tokenizer are read only.
     """
 
+    runs_batches = False
+
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
         """Raises ArtifactError when a file is missing, unreadable or altered."""
         self._spec = spec = read_spec(directory)

@@ -49,6 +49,8 @@ class SentenceTransformerEncoder:
     floating-point kernels depend on the batch's shape.
     """
 
+    runs_batches = True
+
     def __init__(
         self,
         spec: EncoderSpec,

@@ -17,13 +17,18 @@ from deployments.telemetry.metrics import EmbedderMetrics
 
 Vector = NDArray[np.float32]
 
+# Some 10 ms of MiniLM on one core, beside which a trip to its thread is little.
+_TRIP_TOKENS = 96
+
 
 class BatchedEncoder:
     """Runs an encoder off the event loop, in batches of like length.
 
     Each text is tokenised once, in a thread of its own, while a batch is encoded in
     another; texts that arrive meanwhile form the next ones. A batch is bounded by its
-    tokens, padding included: that is what it costs, not its count.
+    tokens, padding included: that is what it costs, not its count. An encoder that
+    gains nothing by batches gets a few texts at a time, and the next few stand ready:
+    in one batch all would wait for the last, and then the encoder for all of them.
     """
 
     def __init__(
@@ -43,7 +48,10 @@ class BatchedEncoder:
         self._tokenise = Coalescer[str, TokenIds](self._token_ids, same_turn=True)
         self._encode = Coalescer[TokenIds, Vector](
             self._vectors,
-            pick=partial(_like_lengths, budget=max_batch_tokens),
+            pick=partial(_like_lengths, budget=max_batch_tokens)
+            if encoder.runs_batches
+            else _in_turn,
+            concurrency=1 if encoder.runs_batches else 2,
             same_turn=True,
         )
 
@@ -71,3 +79,13 @@ class BatchedEncoder:
 
 def _like_lengths(windows: Sequence[TokenIds], budget: int) -> Sequence[int]:
     return next_batch([len(window) for window in windows], budget)
+
+
+def _in_turn(windows: Sequence[TokenIds]) -> Sequence[int]:
+    """The oldest, as many as are worth a trip to the encoder's thread."""
+    tokens = 0
+    for place, window in enumerate(windows):
+        tokens += len(window)
+        if place and tokens > _TRIP_TOKENS:
+            return range(place)
+    return range(len(windows))

@@ -71,7 +71,8 @@ class EmbedderConfig(_Frozen):
     max_batch_tokens: int = Field(
         default=4096,
         ge=1,
-        description="of one batch, padding included; with vllm at least the window",
+        description="of one batch, padding included; with vllm at least the window. "
+        "An encoder in ONNX takes no batches",
     )
     cache_size: int = Field(default=10_000, ge=0, description="texts")
     vllm: VLLMEmbedderConfig | None = Field(

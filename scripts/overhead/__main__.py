@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from scripts.overhead import scenarios
 from scripts.overhead.checks import checks
 from scripts.overhead.docs import write_docs
-from scripts.overhead.own_figures import own_figures
+from scripts.overhead.own_figures import OwnFigures, own_figures
 from scripts.overhead.plan import DIRECT, QUICK, Plan
 from scripts.overhead.printing import print_report
 from scripts.overhead.report import Report, this_machine
@@ -52,12 +53,21 @@ def run(report: Report, options: argparse.Namespace) -> None:
                 if _is_wanted(name, scenario, options.only)
             }
             print(f"scenario {scenario}")
-            report.scenarios[scenario] = measure(targets, chosen.cases, report.plan)
-            if scenario == "cold":
-                each = report.plan
-                report.own = [own_figures(each.seconds) for _ in range(each.rounds)]
+            cold = scenario == "cold"
+            own: list[OwnFigures] = []
+            report.scenarios[scenario] = measure(
+                targets,
+                chosen.cases,
+                report.plan,
+                after_round=partial(_measure_own, own, report.plan) if cold else None,
+            )
+            report.own = own or report.own
             if options.json:
                 report.write(options.json)
+
+
+def _measure_own(own: list[OwnFigures], plan: Plan) -> None:
+    own.append(own_figures(plan.seconds))
 
 
 def _wanted(options: argparse.Namespace) -> Sequence[str]:

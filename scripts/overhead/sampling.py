@@ -23,7 +23,11 @@ from scripts.served import ROOT
 
 @dataclass(frozen=True)
 class Case:
-    """A load, apart from whom it is for."""
+    """A load, apart from whom it is for.
+
+    A sample takes `least_s` or longer: what has been worked on but not answered when it
+    ends counts for nothing, which is much of a short sample of slow answers.
+    """
 
     name: str
     connections: int = 1
@@ -33,6 +37,7 @@ class Case:
     chunk_gap_ms: float = 0.0
     texts: int = 100
     words: int = WORDS
+    least_s: float = 0.0
 
     def load(self, target: Target, seconds: float, seed: int) -> Load:
         return target.load(

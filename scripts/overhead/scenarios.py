@@ -1,7 +1,7 @@
 """What is compared with what: targets and loads of each scenario."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,13 @@ def base(variants: Mapping[str, Any]) -> Scenario:
 
 def cold() -> Scenario:
     """No question is asked twice, so every one is embedded."""
-    cases = [Case(f"cold c={number}", number, texts=0) for number in CONNECTIONS]
-    cases.append(Case("cold long c=16", 16, texts=0, words=MANY_WORDS))
+    new = Case("", texts=0, least_s=4.0)
+    cases = [
+        replace(new, name=f"cold c={number}", connections=number)
+        for number in CONNECTIONS
+    ]
+    long = replace(new, name="cold long c=16", connections=16, words=MANY_WORDS)
+    cases.append(long)
     targets = {DIRECT: direct, GATEWAY: OURS[GATEWAY], PLACED: OURS[PLACED]}
     return Scenario(targets, lambda _: cases)
 

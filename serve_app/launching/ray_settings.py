@@ -35,6 +35,16 @@ _ALWAYS = (
         "0.5",
         "at 0.1, Ray's default, an idle controller is never idle",
     ),
+    Setting(
+        "RAY_task_events_report_interval_ms",
+        "0",
+        "Ray's head keeps the last 100,000 calls; here those are its health checks",
+    ),
+    Setting(
+        "RAY_num_workers_soft_limit",
+        "0",
+        "nothing here runs Ray tasks: no idle worker is kept for them",
+    ),
     Setting("RAY_worker_niceness", "0", "at 15, Ray's default, any process starves us"),
     Setting(
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",

@@ -18,7 +18,8 @@ class Words:
     spec = SPEC
     tokenizer = None
 
-    def __init__(self) -> None:
+    def __init__(self, *, runs_batches: bool = True) -> None:
+        self.runs_batches = runs_batches
         self.tokenised: list[str] = []
         self.batches: list[list[int]] = []
         self.threads: set[str] = set()
@@ -62,6 +63,30 @@ async def test_like_lengths_go_together_within_the_budget():
     await answered(words, [30, 2, 31, 2, 29], 62)
 
     assert words.batches == [[1], [30, 29], [2, 2], [31]]
+
+
+async def test_an_encoder_that_gains_nothing_by_batches_gets_a_few_texts_in_turn():
+    words = Words(runs_batches=False)
+    answers = await answered(words, [50, 46, 1, 200, 2, 3], budget=4096)
+
+    assert answers == [50, 46, 1, 200, 2, 3]
+    assert words.batches == [[1], [50, 46], [1], [200], [2, 3]]
+
+
+async def test_its_next_texts_stand_ready_while_it_works():
+    tally, told = kept()
+    words = Words(runs_batches=False)
+    batched = BatchedEncoder(
+        words, max_batch_tokens=4096, metrics=EmbedderMetrics(tally)
+    )
+    asked = [asyncio.ensure_future(batched.vector("w " * 90)) for _ in range(3)]
+    while len(told.observed.get("avengers_embed_batch_size", [])) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+    assert not words.batches
+    words.gate.set()
+    await asyncio.gather(*asked)
+    assert words.batches == [[90], [90], [90]]
 
 
 async def test_texts_of_one_call_share_a_batch():
