@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deployments.backends.patience import Patience
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import BackendRequest, Ending, Item, Settlement
+from deployments.protocol import BackendRequest, Item, Settlement, settlement_of
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.received import Received
 from serve_app.answering.run import BackendPort, Run
@@ -109,11 +109,6 @@ async def _paced(
             except StopAsyncIteration:
                 raise UpstreamError("The answer ended without its usage.") from None
             seen += 1
-
-
-def settlement_of(item: Settlement | Ending) -> Settlement:
-    """What the end of a stream settles."""
-    return item.settlement if isinstance(item, Ending) else item
 
 
 def _with_grace(timeouts: Timeouts) -> Timeouts:

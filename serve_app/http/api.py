@@ -1,38 +1,24 @@
-"""The HTTP surface: OpenAI's paths and words, and ours beside them."""
+"""The HTTP surface: OpenAI's paths, and ours beside them."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from deployments.errors import InvalidRequest, NotFound, Overloaded, ServingError
+from deployments.errors import NotFound, Overloaded
 from serve_app.access.tenants import Tenant
-from serve_app.answering.answered import Answered
-from serve_app.answering.chat import Chat, parse_chat
-from serve_app.answering.planning import Plan
-from serve_app.answering.run import Call
 from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
+from serve_app.http.answers import Answers
 from serve_app.http.embeddings import Embeddings
-from serve_app.http.event_stream import EventStream
-from serve_app.http.incoming import asked, read_body, request_id
+from serve_app.http.failures import answer_failures
+from serve_app.http.incoming import asked, read_body
 from serve_app.http.model_list import model_entry, model_list
-from serve_app.http.responses import error_response, json_response, routing_headers
-from serve_app.http.route_report import decision_report
-from serve_app.http.streaming import sse_body
-from serve_app.http.surfaces.completions import parse_completion
-from serve_app.http.surfaces.responses import parse_responses
+from serve_app.http.responses import json_response
 from serve_app.http.usage_api import UsageSource, usage_path
-from serve_app.observing.observer import RequestWatch
-
-Parse = Callable[[bytes], Chat]
 
 
 def build_api(  # noqa: PLR0913  (its collaborators)
@@ -57,13 +43,10 @@ def build_api(  # noqa: PLR0913  (its collaborators)
         redoc_url=None,
         lifespan=lambda _: background(),
     )
-    app.add_exception_handler(ServingError, _serving_error)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_exception_handler(Exception, _unforeseen)
-    paths = _Paths(gateway, embeddings, health)
+    answer_failures(app)
+    answers, paths = Answers(gateway), _Paths(gateway, embeddings, health)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
-        app.router.routes += _openai_routes(paths, prefix)
+        app.router.routes += _openai_routes(answers, paths, prefix)
     if admin is not None:
         app.include_router(admin.router())
     app.add_api_route("/v1/usage", usage_path(gateway, usage), methods=["GET"])
@@ -72,15 +55,15 @@ def build_api(  # noqa: PLR0913  (its collaborators)
     return app
 
 
-def _openai_routes(paths: "_Paths", prefix: str) -> list[Route]:
+def _openai_routes(answers: Answers, paths: "_Paths", prefix: str) -> list[Route]:
     """Starlette's own: FastAPI's injection and validation, which they do not use, would
     be a tenth of what we add to a request."""
     posts = {
-        "/chat/completions": paths.chat,
-        "/completions": paths.completions,
-        "/responses": paths.responses,
+        "/chat/completions": answers.chat,
+        "/completions": answers.completions,
+        "/responses": answers.responses,
         "/embeddings": paths.embeddings,
-        "/route": paths.route,
+        "/route": answers.route,
     }
     gets = {"/models": paths.models, "/models/{model:path}": paths.model}
     return [
@@ -91,7 +74,7 @@ def _openai_routes(paths: "_Paths", prefix: str) -> list[Route]:
 
 
 class _Paths:
-    """One method for each path."""
+    """One method for each of the others."""
 
     def __init__(
         self,
@@ -107,18 +90,6 @@ class _Paths:
     def _hosts(self) -> dict[str, str]:
         return self._gateway.directory.settings.hosts
 
-    async def chat(self, request: Request) -> Response:
-        """OpenAI's chat completions; `model` may be `auto` or `auto:<cost_tier>`."""
-        return await self._answer(request, parse_chat)
-
-    async def completions(self, request: Request) -> Response:
-        """OpenAI's text completions, where the upstream has them."""
-        return await self._answer(request, parse_completion)
-
-    async def responses(self, request: Request) -> Response:
-        """OpenAI's responses, none of them stored, where the upstream has them."""
-        return await self._answer(request, parse_responses)
-
     async def embeddings(self, request: Request) -> Response:
         """OpenAI's embeddings, by the encoder that routes."""
         tenant = self._tenant(request)
@@ -129,11 +100,6 @@ class _Paths:
         body = await read_body(request, self._gateway.limits.max_body_bytes)
         content = await self._embeddings.answer(body)
         return Response(content, media_type="application/json")
-
-    async def route(self, request: Request) -> Response:
-        """The decision for a chat completion, without the answer."""
-        plan, chat = await self._planned(request, parse_chat)
-        return json_response(await self._gateway.explain(plan, chat))
 
     async def models(self, request: Request) -> Response:
         """The models and cost tiers that this key may use."""
@@ -160,90 +126,3 @@ class _Paths:
     def _tenant(self, request: Request) -> Tenant:
         authorization = request.headers.get("authorization")
         return self._gateway.directory.authenticate(authorization)
-
-    async def _planned(
-        self, request: Request, parse: Parse, watch: RequestWatch | None = None
-    ) -> tuple[Plan, Chat]:
-        """Authenticate before anything of the body is read or judged."""
-        tenant = self._tenant(request)
-        if watch is not None:
-            watch.identified(tenant, self._gateway.directory)
-        limit = self._gateway.limits.max_body_bytes
-        chat = parse(await read_body(request, limit))
-        return self._gateway.plan(tenant, chat, asked(request, self._hosts)), chat
-
-    async def _answer(self, request: Request, parse: Parse) -> Response:
-        observer, path = self._gateway.observer, request.scope["route"].path
-        told = request.headers.get("traceparent")
-        with observer.begin(request_id(request), path, told) as watch:
-            plan, chat = await self._planned(request, parse, watch)
-            call = await self._call(plan, chat, watch)
-            if chat.request.stream:
-                return await self._stream(call)
-            return await self._whole(call)
-
-    async def _whole(self, call: Call) -> Response:
-        plan, chat = call.plan, call.chat
-        # Serve cancels the handler of a client that is gone.
-        answer, answered = await self._gateway.completions.complete(call)
-        headers = routing_headers(answered, answer.settlement.cost_usd)
-        headers |= call.ticket.headers
-        body = answer.body
-        if routing := _explained(chat, answered, plan):
-            body = orjson.dumps({**orjson.loads(body), "routing": routing})
-        return Response(body, headers=headers, media_type="application/json")
-
-    async def _call(self, plan: Plan, chat: Chat, watch: RequestWatch) -> Call:
-        ticket = await self._gateway.admit(plan, chat)
-        directory = self._gateway.directory
-        return Call(plan, chat, directory, watch.request_id, ticket, watch)
-
-    async def _stream(self, call: Call) -> Response:
-        plan, chat = call.plan, call.chat
-        started = await self._gateway.completions.start_stream(call)
-        body = sse_body(
-            started,
-            include_usage=chat.request.include_usage,
-            surface=chat.surface,
-            routing=_explained(chat, started.answered, plan),
-        )
-        return EventStream(
-            body,
-            headers={
-                **routing_headers(started.answered),
-                **call.ticket.headers,
-                "cache-control": "no-cache",
-                "x-accel-buffering": "no",  # proxies must not hold tokens back
-            },
-        )
-
-
-def _explained(chat: Chat, answered: Answered, plan: Plan) -> dict[str, Any] | None:
-    """What `routing.explain` asks for; None if it does not, or nothing was decided."""
-    if not chat.request.routing.explain or answered.decision is None:
-        return None
-    return decision_report(answered.decision, plan)
-
-
-async def _serving_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ServingError)
-    return error_response(error)
-
-
-async def _http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        message, code = f"There is no path {request.url.path!r}.", "path_not_found"
-        return error_response(NotFound(message, code=code))
-    known = InvalidRequest(f"{error.detail}.", code="method_not_allowed")
-    return error_response(known, status=error.status_code)
-
-
-async def _client_gone(_: Request, __: Exception) -> Response:
-    # Nobody reads it; the status is nginx's, for the access log.
-    return Response(status_code=499)
-
-
-async def _unforeseen(_: Request, __: Exception) -> Response:
-    # Starlette raises the exception again after this answer, so that it is logged.
-    return error_response(ServingError("An error of ours; it has been logged."))

@@ -11,8 +11,8 @@ import orjson
 from deployments.backends.responses_stream import named_event
 from deployments.backends.sse import DONE, event
 from deployments.errors import ServingError
-from deployments.protocol import Ending, Settlement, Surface
-from serve_app.answering.streamed import Started, settlement_of
+from deployments.protocol import Ending, Settlement, Surface, settlement_of
+from serve_app.answering.streamed import Started
 from serve_app.http.event_stream import LastPiece
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,41 @@
+"""What a client is told when a path raises."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from deployments.errors import InvalidRequest, NotFound, ServingError
+from serve_app.http.responses import error_response
+
+
+def answer_failures(app: FastAPI) -> None:
+    """Every error becomes OpenAI's envelope."""
+    app.add_exception_handler(ServingError, _serving_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _serving_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ServingError)
+    return error_response(error)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        message, code = f"There is no path {request.url.path!r}.", "path_not_found"
+        return error_response(NotFound(message, code=code))
+    known = InvalidRequest(f"{error.detail}.", code="method_not_allowed")
+    return error_response(known, status=error.status_code)
+
+
+async def _client_gone(_: Request, __: Exception) -> Response:
+    # Nobody reads it; the status is nginx's, for the access log.
+    return Response(status_code=499)
+
+
+async def _unforeseen(_: Request, __: Exception) -> Response:
+    # Starlette raises the exception again after this answer, so that it is logged.
+    return error_response(ServingError("An error of ours; it has been logged."))
