@@ -16,14 +16,14 @@ from scripts.overhead.wire import MANY_WORDS
 BARE = "bare proxy"
 GATEWAY = "gateway"
 PLACED = "gateway, placement: gateway"
-UNKEPT = "gateway, no database"
+UNKEPT = f"{PLACED}, no database"
 TENANTS = (1, 10_000)
 MODELS = (8, 200)
 REPLICAS = (1, 2)
 
 _PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
 # Other gateways keep neither budgets nor usage when they run without a database.
-_UNKEPT = changed(args={"database": None, "usage": None, "auth": None})
+_UNKEPT = merged(_PLACED, {"args": {"database": None, "usage": None, "auth": None}})
 # Ours, as one would start them.
 OURS: Mapping[str, Start] = {
     GATEWAY: gateway(),
