@@ -83,10 +83,14 @@ class ChatStream:
         except ValueError as error:
             raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
         self.n_events += len(events)
-        plain = 0 if self._theirs is None or self.done else _plain(events)
-        renamed = self._renamed(events[:plain]) if plain else b""
-        found, self.failure = passed(events[plain:], self._passed_on, plain > 0)
-        return renamed + found
+        before = b""
+        if self._theirs is None and events:  # the first one tells their name
+            before, events = self._passed_on(events[0]), events[1:]
+        plain = 0 if self.done else _plain(events)
+        if plain:
+            before += self._renamed(events[:plain])
+        found, self.failure = passed(events[plain:], self._passed_on, bool(before))
+        return before + found
 
     def finish(self) -> None:
         """UpstreamError if the stream ended without saying so."""

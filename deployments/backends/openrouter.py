@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -89,10 +88,8 @@ class OpenRouterBackend:
             usage_of_response(data) if responses else usage_of(data),
             cost_of(data),
             provider if isinstance(provider, str) else None,
-        )
-        generation = data.get("id") if isinstance(data.get("id"), str) else None
-        settlement = replace(
-            settlement, generation_id=generation, upstream_s=upstream_s
+            generation_id=data["id"] if isinstance(data.get("id"), str) else None,
+            upstream_s=upstream_s,
         )
         return Answer(orjson.dumps(data), settlement)
 
@@ -136,9 +133,13 @@ class OpenRouterBackend:
             if answer.done:
                 await _drain(chunks)
         answer.finish()
-        settled = settle(request, answer.usage, answer.cost_usd, answer.provider)
-        settled = replace(
-            settled, generation_id=opened.generation_id, upstream_s=upstream_s
+        settled = settle(
+            request,
+            answer.usage,
+            answer.cost_usd,
+            answer.provider,
+            generation_id=opened.generation_id,
+            upstream_s=upstream_s,
         )
         yield Ending(events, settled) if events else settled
 

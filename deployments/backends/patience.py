@@ -1,8 +1,7 @@
 """Timing a stream by its events, not by its bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from deployments.catalog import Timeouts
 from deployments.errors import UpstreamTimeout
@@ -30,16 +29,9 @@ class Patience:
         wait_s = times.between_tokens_s if self._events else times.first_token_s
         return min(self._last + wait_s, self._start + times.total_s)
 
-    @asynccontextmanager
-    async def waiting(self, generation_id: str | None = None) -> AsyncIterator[None]:
+    def waiting(self, generation_id: str | None = None) -> "_Wait":
         """For one wait; UpstreamTimeout, of that generation, when patience ends."""
-        try:
-            async with asyncio.timeout_at(self.until):
-                yield
-        except TimeoutError:
-            error = self.over()
-            error.generation_id = generation_id
-            raise error from None
+        return _Wait(self, generation_id)
 
     def over(self) -> UpstreamTimeout:
         """The error that says which limit it was."""
@@ -49,6 +41,36 @@ class Patience:
         if self._events:
             return too_slow("between_tokens_s", times.between_tokens_s)
         return too_slow("first_token_s", times.first_token_s)
+
+
+class _Wait:
+    """There is one for each chunk, and a generator's context would cost twice this."""
+
+    __slots__ = ("_generation_id", "_patience", "_timeout")
+
+    def __init__(self, patience: Patience, generation_id: str | None) -> None:
+        self._patience = patience
+        self._generation_id = generation_id
+        self._timeout = asyncio.timeout_at(patience.until)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+            own = isinstance(error, TimeoutError)
+        except TimeoutError:
+            own = True
+        if own:
+            over = self._patience.over()
+            over.generation_id = self._generation_id
+            raise over from None
 
 
 def too_slow(name: str, seconds: float) -> UpstreamTimeout:

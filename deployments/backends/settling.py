@@ -1,20 +1,28 @@
 """What an answer cost, of what its upstream said of it."""
 
-from deployments.protocol import BackendRequest, Settlement, Usage
+from deployments.protocol import BackendRequest, CostSource, Settlement, Usage
 
 
-def settle(
+def settle(  # noqa: PLR0913  (what a settlement holds)
     request: BackendRequest,
     usage: Usage | None,
     cost_usd: float | None,
     provider: str | None,
+    *,
+    generation_id: str | None = None,
+    upstream_s: float | None = None,
 ) -> Settlement:
     """The upstream's own figure wins; else the price table; else unknown."""
-    if cost_usd is not None:
-        return Settlement(usage, cost_usd, "upstream", provider)
-    if usage is not None:
-        cost_usd = request.price.cost_usd(
-            usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0
-        )
-    source = "unknown" if cost_usd is None else "price_table"
-    return Settlement(usage, cost_usd, source, provider)  # type: ignore[arg-type]
+    source: CostSource = "upstream"
+    if cost_usd is None:
+        cost_usd = _priced(request, usage)
+        source = "unknown" if cost_usd is None else "price_table"
+    return Settlement(usage, cost_usd, source, provider, generation_id, upstream_s)
+
+
+def _priced(request: BackendRequest, usage: Usage | None) -> float | None:
+    if usage is None:
+        return None
+    return request.price.cost_usd(
+        usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0
+    )

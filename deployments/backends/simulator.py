@@ -8,7 +8,6 @@ import hashlib
 import random
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -65,8 +64,7 @@ class SimulatorBackend:
             "choices": [choice],
             "usage": script.usage_object(),
         }
-        settlement = settle(request, script.usage, None, PROVIDER)
-        settlement = replace(settlement, upstream_s=pause)
+        settlement = settle(request, script.usage, None, PROVIDER, upstream_s=pause)
         return Answer(orjson.dumps(body), settlement)
 
     async def stream(
@@ -88,8 +86,8 @@ class SimulatorBackend:
             due = start + (sent + step) / self._pace
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         yield script.chunk({}, script.finish_reason)
-        settlement = settle(request, script.usage, None, PROVIDER)
-        yield replace(settlement, upstream_s=self._config.first_token_s)
+        first_s = self._config.first_token_s
+        yield settle(request, script.usage, None, PROVIDER, upstream_s=first_s)
 
     async def settle(
         self, request: BackendRequest, generation_id: str
