@@ -9,7 +9,8 @@ from pathlib import Path
 
 _TICK_MS = 1e3 / os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
-_REPLICA = re.compile(r"ray::ServeReplica:[^:]*:([\w:.\-]+)")
+# While a method runs that Ray itself calls, `.method` follows.
+_REPLICA = re.compile(r"ray::ServeReplica:[^:]*:([\w:.\-]+?)(?:\.[a-z_]+)?(?: |$)")
 _PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
 RAY = "Ray's own"
 HAPROXY = "HAProxy"

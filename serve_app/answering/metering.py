@@ -61,30 +61,29 @@ class Meter:
         self._sink = sink
         self._on_correction = on_correction
         self._start = time.perf_counter()
-        self._done = False
-        self._fields: dict[str, Any] = {}
         self._owed: list[Ask] = []
         self._shadowed: Shadowed | None = None
         self._reserved: Callable[[], float] | None = None
-        self._record = UsageRecord(
-            id=f"use-{uuid.uuid4().hex}",
-            request_id=request_id,
-            replica=replica,
-            at=time.time(),
-            tenant=plan.tenant.id,
-            key_id=plan.tenant.key_id,
-            cost_tier=plan.cost_tier,
-            alpha=plan.alpha,
-            surface=chat.surface,
-            stream=chat.request.stream,
-            requested_model=chat.request.model,
-            status="failed",
-            latency_s=0.0,
-        )
+        self._record: UsageRecord | None = None
+        # A record is made once, of all that is known in the end.
+        self._fields: dict[str, Any] = {
+            "id": f"use-{uuid.uuid4().hex}",
+            "request_id": request_id,
+            "replica": replica,
+            "at": time.time(),
+            "tenant": plan.tenant.id,
+            "key_id": plan.tenant.key_id,
+            "cost_tier": plan.cost_tier,
+            "alpha": plan.alpha,
+            "surface": chat.surface,
+            "stream": chat.request.stream,
+            "requested_model": chat.request.model,
+        }
 
     @property
     def record(self) -> UsageRecord:
-        """As it was written; before its end, what is known from the start."""
+        """As it was first written; only after that is there one."""
+        assert self._record is not None
         return self._record
 
     def chosen(
@@ -154,13 +153,11 @@ class Meter:
         ask: Ask | None,
         **fields: Any,
     ) -> None:
-        if self._done:
+        if self._record is not None:
             return
-        self._done = True
         if fields.get("cost_usd") is None and self._reserved is not None:
             fields.setdefault("reserved_usd", self._reserved())
-        self._record = replace(
-            self._record,
+        self._record = UsageRecord(
             status=status,
             latency_s=time.perf_counter() - self._start,
             failures=tuple(f"{failure.model}={failure.reason}" for failure in failures),
@@ -177,7 +174,7 @@ class Meter:
         own, *failed = await asyncio.gather(
             _asked(ask), *(_asked(owed) for owed in self._owed)
         )
-        record = self._record
+        record = written = self.record
         if own is not None:
             record = replace(record, **settled_fields(own))
             if self._shadowed is not None and record.status == "answered":
@@ -187,9 +184,9 @@ class Meter:
         wasted_usd = sum(cost for cost in charged if cost is not None)
         if wasted_usd:
             record = _with_wasted(record, wasted_usd)
-        if record != self._record:
+        if record != written:
             if self._on_correction is not None:
-                more_usd = charged_usd(record) - charged_usd(self._record)
+                more_usd = charged_usd(record) - charged_usd(written)
                 self._on_correction(record, more_usd)
             self._append(replace(record, revision=1))
 
