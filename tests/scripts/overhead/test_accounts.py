@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from scripts.overhead.accounts import cpu_ms, pss_mib, tree
+from scripts.overhead.accounts import cpu_ms, group, pss_mib, tree
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 
@@ -41,3 +41,13 @@ def test_memory_is_told_by_program(sleeper):
 
     assert set(sizes) == {"sh", "sleep"}
     assert min(sizes.values()) > 0
+
+
+@pytest.mark.parametrize("method", ["", ".check_health", ".check_health   "])
+def test_a_replica_is_told_by_its_deployment_whatever_it_does(method):
+    name = f"ray::ServeReplica:app:vLLM:qwen3.5-x{method}"
+    with subprocess.Popen([name, "60"], executable="sleep") as process:
+        told = group(process.pid)
+        process.kill()
+
+    assert told == "vLLM:qwen3.5-x"
