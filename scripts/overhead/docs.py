@@ -36,6 +36,7 @@ What is done for it, and what bounds what is missed: [speed.md](speed.md).
 
 def write_docs(report: Report, checks: list[Check], directory: Path) -> None:
     """overhead.md and overhead.png in `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
     parts = [_HEAD.format(machine=said_of_machine(report))]
     if "base" in report.scenarios:
         draw(report.summary("base"), directory / "overhead.png")
