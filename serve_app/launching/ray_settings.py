@@ -43,7 +43,7 @@ _ALWAYS = (
     Setting(
         "RAY_num_workers_soft_limit",
         "0",
-        "nothing here runs Ray tasks: no idle worker is kept for them",
+        "what runs here are actors: no idle worker is kept for tasks",
     ),
     Setting("RAY_worker_niceness", "0", "at 15, Ray's default, any process starves us"),
     Setting(
