@@ -66,9 +66,8 @@ class ChatStream:
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
-        self.failure: ServingError | None = (
-            None  # of what followed the events returned last
-        )
+        # Of what followed the events that were returned last.
+        self.failure: ServingError | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """Events to pass on; ServingError for an error event or nonsense.

@@ -22,14 +22,17 @@ MODELS = (8, 200)
 REPLICAS = (1, 2)
 
 _PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
-# Other gateways keep neither budgets nor usage when they run without a database.
-_UNKEPT = merged(_PLACED, {"args": {"database": None, "usage": None, "auth": None}})
-# Ours, as one would start them.
-OURS: Mapping[str, Start] = {
-    GATEWAY: gateway(),
-    PLACED: gateway(_PLACED),
-    UNKEPT: gateway(_UNKEPT),
+# Ours as one would start them, as changes of local.yaml. Other gateways keep neither
+# budgets nor usage when they run without a database.
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    GATEWAY: {},
+    PLACED: _PLACED,
+    UNKEPT: changed(
+        args={"placement": "gateway", "database": None, "usage": None, "auth": None},
+        deployments={"Router": None},
+    ),
 }
+OURS: Mapping[str, Start] = {name: gateway(change) for name, change in CHANGES.items()}
 
 
 @dataclass(frozen=True)

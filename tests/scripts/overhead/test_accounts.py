@@ -46,8 +46,11 @@ def test_memory_is_told_by_program(sleeper):
 @pytest.mark.parametrize("method", ["", ".check_health", ".check_health   "])
 def test_a_replica_is_told_by_its_deployment_whatever_it_does(method):
     name = f"ray::ServeReplica:app:vLLM:qwen3.5-x{method}"
-    with subprocess.Popen([name, "60"], executable="sleep") as process:
+    command = [name, "-c", "echo started; read end"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, executable="sh", stdin=pipe, stdout=pipe) as process:
+        # Before that, /proc may not know its command line yet.
+        process.stdout.readline()
         told = group(process.pid)
-        process.kill()
 
     assert told == "vLLM:qwen3.5-x"
