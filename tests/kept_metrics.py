@@ -9,7 +9,7 @@ from deployments.telemetry.tally import Tally
 
 
 class Kept:
-    """An Export: sums of counters, values of histograms and gauges, by name."""
+    """An Export: sums of counters, values of gauges and of histograms with labels."""
 
     def __init__(self) -> None:
         self.counted: dict[str, dict[Sequence[str], float]] = {}
@@ -17,6 +17,11 @@ class Kept:
         self.gauges: dict[str, dict[Sequence[str], float]] = {}
         self.calls = 0
         self._told = asyncio.Event()
+
+    def times(self, histogram: str) -> float:
+        """How many values have gone into one of ours."""
+        counted = self.gauges.get(f"{histogram}_count", {}).get((), 0.0)
+        return counted + len(self.observed.get(histogram, []))
 
     async def more(self) -> None:
         """Until something else is told."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from deployments.telemetry.families import OVERHEAD, REQUESTS
+from deployments.telemetry.families import FIRST_TOKEN, OVERHEAD, REQUESTS
 from deployments.usage.record import UsageRecord
 from serve_app.observing.metrics import GatewayMetrics
 from serve_app.observing.request_log import RequestLog, file_handler
@@ -74,7 +74,8 @@ def counted(events: int) -> dict[str, float]:
         ways: dict[str, Callable[[], None]] = {
             "counter, tallied": lambda: tally.count(REQUESTS, _LABELS),
             "counter, Ray's own": lambda: export.count(REQUESTS, _LABELS, 1.0),
-            "histogram": lambda: tally.observe(OVERHEAD, 0.004),
+            "histogram, counted here": lambda: tally.observe(OVERHEAD, 0.004),
+            "histogram, Ray's own": lambda: tally.observe(FIRST_TOKEN, 0.4, ("model",)),
             "metrics of a stream": request,
             "its line in the log": lambda: log.ended(call, _RECORD, 200, None),
         }
@@ -93,12 +94,12 @@ def _seconds(way: Callable[[], None], events: int) -> float:
 
 
 def observe(events: int) -> None:
-    """So many values for a histogram, for the agent to take."""
+    """So many values for a histogram of Ray's, for the agent to take."""
     from deployments.telemetry.ray_export import RayExport
 
     export = RayExport()
     for number in range(events):
-        export.observe(OVERHEAD, (), 0.001 * (number % 20))
+        export.observe(FIRST_TOKEN, ("model",), 0.05 * (number % 20))
 
 
 @contextmanager

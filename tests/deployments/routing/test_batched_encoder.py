@@ -80,8 +80,9 @@ async def test_its_next_texts_stand_ready_while_it_works():
         words, max_batch_tokens=4096, metrics=EmbedderMetrics(tally)
     )
     asked = [asyncio.ensure_future(batched.vector("w " * 90)) for _ in range(3)]
-    while len(told.observed.get("avengers_embed_batch_size", [])) < 2:  # noqa: ASYNC110
+    while told.times("avengers_embed_batch_size") < 2:
         await asyncio.sleep(0.001)
+        tally.flush()
 
     assert not words.batches
     words.gate.set()
@@ -114,8 +115,10 @@ async def test_batches_and_their_tokens_are_told():
     batched = BatchedEncoder(words, max_batch_tokens=100, metrics=metrics)
     await batched.vector("three short words")
 
-    assert told.observed["avengers_embed_batch_size"] == [1]
-    assert told.observed["avengers_embed_batch_tokens"] == [3]
+    tally.flush()
+    assert told.times("avengers_embed_batch_size") == 1
+    assert told.gauges["avengers_embed_batch_size_sum"] == {(): 1.0}
+    assert told.gauges["avengers_embed_batch_tokens_sum"] == {(): 3.0}
 
 
 async def test_what_waits_is_counted_in_tokens_without_padding():

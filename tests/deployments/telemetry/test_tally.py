@@ -2,7 +2,15 @@
 
 import asyncio
 
-from deployments.telemetry.families import BREAKER_STATE, CACHE_HITS, TOKENS
+import pytest
+
+from deployments.telemetry.families import (
+    BREAKER_STATE,
+    CACHE_HITS,
+    FIRST_TOKEN,
+    OVERHEAD,
+    TOKENS,
+)
 from deployments.telemetry.tally import Silent, Tally
 from tests.kept_metrics import Kept, kept
 
@@ -74,6 +82,40 @@ async def test_a_gauge_that_cannot_be_read_is_read_again():
     tally.stop()
 
     assert told.gauges[BREAKER_STATE.name][("m",)] >= 1.0
+
+
+async def test_a_histogram_without_labels_is_told_as_its_series():
+    tally, told = kept()
+    for value in (0.0005, 0.001, 0.0011, 7.0):
+        tally.observe(OVERHEAD, value)
+    tally.flush()
+
+    assert told.observed == {}
+    buckets = told.gauges["avengers_overhead_seconds_bucket"]
+    assert list(buckets) == [(str(b),) for b in OVERHEAD.buckets] + [("+Inf",)]
+    assert [buckets["0.001",], buckets["0.002",], buckets["2.0",]] == [2, 3, 3]
+    assert buckets["+Inf",] == 4
+    assert told.gauges["avengers_overhead_seconds_count"] == {(): 4}
+    assert told.gauges["avengers_overhead_seconds_sum"][()] == pytest.approx(7.0026)
+
+
+async def test_it_is_told_again_and_again_for_ray_forgets_gauges():
+    told = Kept()
+    tally = Tally(told, watch_s=0.0)
+    tally.observe(OVERHEAD, 1.0)
+    await told.more()
+    told.gauges.clear()
+    await told.more()
+    tally.stop()
+
+    assert told.times("avengers_overhead_seconds") == 1
+
+
+async def test_each_value_of_a_histogram_with_labels_goes_to_ray():
+    tally, told = kept()
+    tally.observe(FIRST_TOKEN, 0.5, ("m",))
+
+    assert told.observed[FIRST_TOKEN.name] == [0.5]
 
 
 def test_a_silent_tally_needs_no_loop():

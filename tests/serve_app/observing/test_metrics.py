@@ -62,16 +62,16 @@ async def test_an_answer():
         ("prompt",): 2.0,
         ("completion",): 3.0,
     }
-    assert len(told.observed["avengers_request_duration_seconds"]) == 1
-    assert len(told.observed["avengers_route_duration_seconds"]) == 1
-    assert "avengers_time_to_first_token_seconds" not in told.observed
+    assert told.times("avengers_request_duration_seconds") == 1
+    assert told.times("avengers_route_duration_seconds") == 1
+    assert told.times("avengers_time_to_first_token_seconds") == 0
 
 
 async def test_a_stream():
     told = await told_of({"stream": True})
 
     assert requests(told) == {("t", "small", "none", "200"): 1.0}
-    assert len(told.observed["avengers_time_to_first_token_seconds"]) == 1
+    assert told.times("avengers_time_to_first_token_seconds") == 1
 
 
 async def test_a_stream_that_breaks_off_has_the_status_of_its_error():
@@ -87,7 +87,7 @@ async def test_a_model_that_fails_and_the_one_after_it():
     fallbacks = told.counted["avengers_fallbacks_total"]
     assert fallbacks == {("small", "large", "upstream_error"): 1.0}
     # What the first model took is not known, so what is ours is not, either.
-    assert "avengers_overhead_seconds" not in told.observed
+    assert told.times("avengers_overhead_seconds") == 0
 
 
 async def test_all_models_fail():
@@ -97,7 +97,7 @@ async def test_all_models_fail():
     assert ("large", "none", "upstream_error") in told.counted[
         "avengers_fallbacks_total"
     ]
-    assert "avengers_request_duration_seconds" not in told.observed
+    assert told.times("avengers_request_duration_seconds") == 0
 
 
 async def test_routing_that_fails_is_a_decision_by_the_default():
@@ -170,6 +170,7 @@ async def test_similarity_strange_queries_and_shadows():
     GatewayMetrics(tally).decided("small", "economy", "routed", decided)
     tally.flush()
 
-    assert told.observed["avengers_nearest_similarity"] == [0.4]
+    assert told.times("avengers_nearest_similarity") == 1
+    assert told.gauges["avengers_nearest_similarity_sum"] == {(): 0.4}
     assert told.counted["avengers_out_of_distribution_total"] == {(): 1.0}
     assert told.counted["avengers_shadow_decisions_total"] == {("false",): 1.0}
