@@ -1,13 +1,13 @@
-"""httpx over aiohttp's HTTP/1.1, which costs a fraction of httpcore's (`scripts/bench/
-transports`): its parser is C, and its pool does not look at every idle connection for
-each request.
+"""HTTP/1.1 by aiohttp, at a fraction of httpcore's cost (`scripts/bench/transports`):
+its parser is C, and its pool does not look at every idle connection for each request.
+
+Its errors are told as httpx's, like those of every other transport.
 """
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
@@ -16,12 +16,13 @@ import httpx
 import yarl
 from aiohttp.http_exceptions import HttpProcessingError
 
+from deployments.backends.exchange import Outgoing, Reply
+from deployments.catalog import Timeouts
+
 # A connection that the upstream has closed leaves the pool when the loop sees that: it
 # is let look, so that no request goes out on one that is known to be closed.
 _LOOKS = 2
-# Of a response: waits until its end or, at most, so many seconds.
-PAUSE = "avengers.pause"
-# Theirs would be added, and httpx has added its own.
+# Theirs would be added to those that are sent.
 _NO_HEADERS_OF_ITS_OWN = ("user-agent", "accept", "accept-encoding", "content-type")
 
 
@@ -32,71 +33,73 @@ def proxy_of(url: httpx.URL) -> str | None:
     return None if proxy is None or proxy_bypass(url.host) else proxy
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """One pool of connections; nothing of a response is kept for the next request."""
+class AiohttpTransport:
+    """One pool of connections; nothing of a reply is kept for the next request."""
+
+    can_pause = True
 
     def __init__(self, *, max_connections: int) -> None:
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         self._watched: WeakSet[asyncio.Future[None]] = WeakSet()
-        self._url: tuple[httpx.URL, yarl.URL] | None = None  # the last one
+        # The last ones: requests one after the other mostly have the same.
+        self._url: tuple[str, yarl.URL] | None = None
+        self._timeout: tuple[Timeouts, aiohttp.ClientTimeout] | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The response whose headers have arrived."""
-        session = self._session or self._open(request.url)
+    async def send(self, outgoing: Outgoing) -> Reply:
+        """The reply whose headers have arrived."""
+        session = self._session or self._open(outgoing.url)
         for _ in range(_LOOKS):
             await asyncio.sleep(0)
         try:
             response = await session.request(
-                request.method,
-                self._yarl(request.url),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
+                outgoing.method,
+                self._yarl(outgoing.url),
+                headers=outgoing.headers,
+                data=outgoing.body,
                 allow_redirects=False,
-                timeout=_timeout(request.extensions.get("timeout", {})),
+                timeout=self._timeout_of(outgoing.timeouts),
             )
         except _FAILURES as error:
             raise _translated(error) from None
-        content = _Content(response, self._watched)
-        return httpx.Response(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=content,
-            extensions={"http_version": b"HTTP/1.1", PAUSE: content.pause},
-        )
+        return _AiohttpReply(response, self._watched)
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
 
-    def _yarl(self, url: httpx.URL) -> yarl.URL:
-        """Requests one after the other mostly have the same."""
-        if self._url is None or self._url[0] is not url:
-            self._url = url, yarl.URL(str(url), encoded=True)
+    def _yarl(self, url: str) -> yarl.URL:
+        if self._url is None or self._url[0] != url:
+            self._url = url, yarl.URL(url, encoded=True)
         return self._url[1]
 
-    def _open(self, url: httpx.URL) -> aiohttp.ClientSession:
+    def _timeout_of(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
+        if self._timeout is None or self._timeout[0] is not timeouts:
+            self._timeout = timeouts, _timeout(timeouts)
+        return self._timeout[1]
+
+    def _open(self, url: str) -> aiohttp.ClientSession:
         """Made late: it belongs to the loop that runs."""
         tls: ssl.SSLContext | bool = True
-        if url.scheme == "https":
+        if url.startswith("https:"):
             tls = httpx.create_ssl_context()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),  # tenants share the connections
             skip_auto_headers=_NO_HEADERS_OF_ITS_OWN,
-            auto_decompress=False,  # httpx does it
         )
         return self._session
 
 
-class _Content(httpx.AsyncByteStream):
+class _AiohttpReply:
     def __init__(
         self,
         response: aiohttp.ClientResponse,
         watched: "WeakSet[asyncio.Future[None]]",
     ) -> None:
         self._response = response
+        self.status = response.status
         # Of framing that makes no sense aiohttp tells the connection only.
         connection = response.connection
         protocol = None if connection is None else connection.protocol
@@ -112,7 +115,10 @@ class _Content(httpx.AsyncByteStream):
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("not HTTP"))
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def header(self, name: str) -> str | None:
+        return self._response.headers.get(name)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
         content = self._response.content
         try:
             while part := await content.readany():
@@ -132,7 +138,7 @@ class _Content(httpx.AsyncByteStream):
             async with asyncio.timeout(seconds):
                 await self._response.content.wait_eof()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         if self._closed is not None:
             self._closed.remove_done_callback(self._connection_closed)
         # A connection with the rest of an answer on it is not used again.
@@ -148,12 +154,12 @@ def _seen(closed: "asyncio.Future[None]") -> None:
         closed.exception()
 
 
-def _timeout(seconds: Mapping[str, Any]) -> aiohttp.ClientTimeout:
+def _timeout(timeouts: Timeouts) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=None,
-        connect=seconds.get("pool"),
-        sock_connect=seconds.get("connect"),
-        sock_read=seconds.get("read"),
+        connect=timeouts.connect_s,
+        sock_connect=timeouts.connect_s,
+        sock_read=timeouts.total_s,
     )
 
 

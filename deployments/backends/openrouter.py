@@ -4,13 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
-import httpx
 import orjson
 
 from deployments.backends.chat_stream import ChatStream, cost_of, usage_of
+from deployments.backends.exchange import Transport
 from deployments.backends.generation import settlement_of_generation
 from deployments.backends.patience import Patience
 from deployments.backends.responses_stream import (
@@ -20,7 +20,7 @@ from deployments.backends.responses_stream import (
 )
 from deployments.backends.settling import settle
 from deployments.backends.sse import GATHER_S
-from deployments.backends.upstream import UpstreamClient
+from deployments.backends.upstream import UpstreamClient, generation_id
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.upstream_errors import reported_error
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
@@ -44,7 +44,7 @@ class OpenRouterBackend:
         api_key: str | None,
         *,
         environment: Mapping[str, str] = os.environ,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._config = config
         self._api_key = api_key
@@ -108,15 +108,14 @@ class OpenRouterBackend:
             request.surface,
             request.body,
             request.timeouts,
+            patience,
             self._key(request),
             self._traceparent(request),
         )
-        async with AsyncExitStack() as stack:
-            async with patience.waiting():
-                opened = await stack.enter_async_context(opening)
-            chunks = opened.chunks
+        async with opening as reply:
+            chunks, named, pause = reply.chunks(), generation_id(reply), reply.pause
             while not answer.done:
-                async with patience.waiting(opened.generation_id):
+                async with patience.waiting(named):
                     chunk = await anext(chunks, b"")
                 if not chunk:
                     break
@@ -128,8 +127,8 @@ class OpenRouterBackend:
                     yield events
                 if answer.failure:
                     raise answer.failure
-                if events and opened.pause and answer.n_events > 1 and not answer.done:
-                    await opened.pause(GATHER_S)
+                if events and pause and answer.n_events > 1 and not answer.done:
+                    await pause(GATHER_S)
             if answer.done:
                 await _drain(chunks)
         answer.finish()
@@ -138,7 +137,7 @@ class OpenRouterBackend:
             answer.usage,
             answer.cost_usd,
             answer.provider,
-            generation_id=opened.generation_id,
+            generation_id=named,
             upstream_s=upstream_s,
         )
         yield Ending(events, settled) if events else settled

@@ -1,17 +1,19 @@
 """HTTP to any OpenAI-compatible upstream: pooling, timeouts, errors in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import TracebackType
 
 import httpcore
 import httpx
 from h2.exceptions import H2Error
 
-from deployments.backends.aiohttp_transport import PAUSE, AiohttpTransport, proxy_of
+from deployments.backends.aiohttp_transport import AiohttpTransport, proxy_of
+from deployments.backends.exchange import Outgoing, Reply, Transport
 from deployments.backends.http2_reset import reset_streams_closed_early
-from deployments.backends.patience import too_slow
+from deployments.backends.httpx_transport import HttpxTransport
+from deployments.backends.patience import Patience, too_slow
 from deployments.backends.upstream_errors import status_error
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError, UpstreamTimeout
@@ -31,25 +33,9 @@ _HEADERS = {
 # httpcore's for an answer that a GOAWAY disowns.
 _FAILURES = (httpx.HTTPError, httpcore.ConnectionNotAvailable, H2Error, OSError)
 
-Pause = Callable[[float], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenStream:
-    """A stream whose headers have arrived."""
-
-    chunks: AsyncIterator[bytes]
-    generation_id: str | None
-    pause: Pause | None  # lets more arrive; None: the transport cannot
-
 
 class UpstreamClient:
-    """Posts JSON to one base URL; what goes wrong becomes a ServingError.
-
-    It speaks to httpx's transports themselves: of what AsyncClient does (cookies,
-    redirects, authentication, a log line for each request) nothing is wanted here; a
-    redirect would carry the key to another host.
-    """
+    """Posts JSON to one base URL; what goes wrong becomes a ServingError."""
 
     def __init__(
         self,
@@ -57,31 +43,32 @@ class UpstreamClient:
         *,
         headers: Mapping[str, str],
         http2: bool = False,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        self._url = httpx.URL(base_url)
-        self._urls: dict[str, httpx.URL] = {}  # joined once, not for each request
-        self._headers = httpx.Headers({**_HEADERS, **headers})
-        self._transport = transport or _transport(self._url, http2=http2)
+        self._base_url = httpx.URL(base_url)
+        self._urls: dict[str, str] = {}  # joined once, not for each request
+        own = {name.lower(): value for name, value in headers.items()}
+        self._headers = {**_HEADERS, **own}
+        self._transport = transport or _transport(self._base_url, http2=http2)
 
     @property
     def can_pause(self) -> bool:
         """Whether streams that are opened can be paused."""
-        return isinstance(self._transport, AiohttpTransport)
+        return self._transport.can_pause
 
     async def get(
         self, path: str, params: Mapping[str, str], key: str | None, timeout_s: float
     ) -> bytes | None:
         """The answer to a GET; None if the upstream knows nothing there."""
-        timeouts = Timeouts(total_s=timeout_s)
-        url = self._url.join(path).copy_merge_params(params)
-        request = httpx.Request("GET", url, headers=self._headers)
+        url = str(self._base_url.join(path).copy_merge_params(params))
+        headers, timeouts = self._headers_with(key), Timeouts(total_s=timeout_s)
+        outgoing = Outgoing("GET", url, headers, None, timeouts)
         try:
             async with (
                 asyncio.timeout(timeout_s),
-                self._answering(request, timeouts, key) as response,
+                _Exchange(self._transport, outgoing) as reply,
             ):
-                return await response.aread()
+                return await _bounded(reply)
         except (UpstreamError, TimeoutError):
             return None
 
@@ -94,80 +81,114 @@ class UpstreamClient:
         traceparent: str | None = None,
     ) -> bytes:
         """The whole answer to a POST."""
-        request = self._posted(path, body, traceparent)
+        outgoing = self._posted(path, body, timeouts, key, traceparent)
         until = asyncio.get_running_loop().time() + timeouts.total_s
-        async with self._answering(request, timeouts, key) as response:
+        async with _Exchange(self._transport, outgoing) as reply:
             try:
                 async with asyncio.timeout_at(until):
-                    return await _bounded(response)
+                    return await _bounded(reply)
             except TimeoutError:
                 raise too_slow("total_s", timeouts.total_s) from None
 
-    @asynccontextmanager
-    async def open_stream(
+    def open_stream(  # noqa: PLR0913  (what a request consists of)
         self,
         path: str,
         body: bytes,
         timeouts: Timeouts,
+        patience: Patience,
         key: str | None = None,
         traceparent: str | None = None,
-    ) -> AsyncIterator["OpenStream"]:
-        """The answer as it arrives; leaving the block closes it."""
-        request = self._posted(path, body, traceparent)
-        async with self._answering(request, timeouts, key) as response:
-            kind = response.headers.get("content-type", "")
-            if not kind.startswith("text/event-stream"):
-                raise UpstreamError("The upstream did not answer with an event stream.")
-            yield OpenStream(
-                _body(response),
-                _generation_id(response),
-                response.extensions.get(PAUSE),
-            )
+    ) -> "_Exchange":
+        """A context: of a reply with events, its headers waited for with `patience`.
+        Leaving it closes the reply."""
+        outgoing = self._posted(path, body, timeouts, key, traceparent)
+        return _Exchange(self._transport, outgoing, events=patience)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        await self._transport.close()
 
-    def _posted(self, path: str, body: bytes, traceparent: str | None) -> httpx.Request:
+    def _posted(
+        self,
+        path: str,
+        body: bytes,
+        timeouts: Timeouts,
+        key: str | None,
+        traceparent: str | None,
+    ) -> Outgoing:
         url = self._urls.get(path)
         if url is None:
-            url = self._urls[path] = self._url.join(path)
-        request = httpx.Request("POST", url, headers=self._headers, content=body)
+            url = self._urls[path] = str(self._base_url.join(path))
+        headers = self._headers_with(key)
         if traceparent is not None:
-            request.headers["traceparent"] = traceparent
-        return request
+            headers["traceparent"] = traceparent
+        return Outgoing("POST", url, headers, body, timeouts)
 
-    @asynccontextmanager
-    async def _answering(
-        self, request: httpx.Request, timeouts: Timeouts, key: str | None
-    ) -> AsyncIterator[httpx.Response]:
-        # Waiting for bytes is timed where events are known: see Patience.
-        total_s, connect_s = timeouts.total_s, timeouts.connect_s
-        limits = {"connect": connect_s, "pool": connect_s}
-        request.extensions["timeout"] = {**limits, "read": total_s, "write": total_s}
-        if key is not None:
-            request.headers["authorization"] = f"Bearer {key}"
+    def _headers_with(self, key: str | None) -> dict[str, str]:
+        if key is None:
+            return dict(self._headers)
+        return {**self._headers, "authorization": f"Bearer {key}"}
+
+
+class _Exchange:
+    """The context of one reply; of one with events if `events` waits for it.
+
+    There is one for each request, and a generator's context would cost several times
+    this.
+    """
+
+    __slots__ = ("_events", "_outgoing", "_reply", "_transport")
+
+    def __init__(
+        self, transport: Transport, outgoing: Outgoing, events: Patience | None = None
+    ) -> None:
+        self._transport = transport
+        self._outgoing = outgoing
+        self._events = events
+
+    async def __aenter__(self) -> Reply:
         try:
-            response = await self._transport.handle_async_request(request)
+            if self._events is None:
+                reply = await self._transport.send(self._outgoing)
+            else:
+                async with self._events.waiting():
+                    reply = await self._transport.send(self._outgoing)
         except _FAILURES as error:
             raise _translated(error) from None
+        self._reply = reply
+        if error := self._unwanted(reply):
+            error.generation_id = generation_id(reply)
+            await reply.close()
+            raise error
+        return reply
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         try:
-            if response.status_code != httpx.codes.OK:
-                raise status_error(response)
-            yield response
-        # Whatever fails from here on may have been charged: say under which id.
-        except ServingError as error:
-            error.generation_id = _generation_id(response)
-            raise
-        except _FAILURES as error:
-            failure = _translated(error)
-            failure.generation_id = _generation_id(response)
-            raise failure from None
+            # Whatever fails from here on may have been charged: say under which id.
+            if isinstance(error, ServingError):
+                error.generation_id = generation_id(self._reply)
+            elif isinstance(error, _FAILURES):
+                failure = _translated(error)
+                failure.generation_id = generation_id(self._reply)
+                raise failure from None
         finally:
-            await response.aclose()
+            await self._reply.close()
+
+    def _unwanted(self, reply: Reply) -> ServingError | None:
+        if reply.status != HTTPStatus.OK:
+            return status_error(reply)
+        kind = reply.header("content-type") or ""
+        if self._events is not None and not kind.startswith("text/event-stream"):
+            return UpstreamError("The upstream did not answer with an event stream.")
+        return None
 
 
-def _transport(url: httpx.URL, *, http2: bool) -> httpx.AsyncBaseTransport:
+def _transport(url: httpx.URL, *, http2: bool) -> Transport:
     """The cheapest that does what is needed."""
     proxy = proxy_of(url)
     if not http2 and proxy is None:
@@ -177,7 +198,8 @@ def _transport(url: httpx.URL, *, http2: bool) -> httpx.AsyncBaseTransport:
     limits = httpx.Limits(
         max_connections=_MAX_CONNECTIONS, max_keepalive_connections=100
     )
-    return httpx.AsyncHTTPTransport(http2=http2, limits=limits, proxy=proxy)
+    made = httpx.AsyncHTTPTransport(http2=http2, limits=limits, proxy=proxy)
+    return HttpxTransport(made)
 
 
 def _translated(error: Exception) -> ServingError:
@@ -187,26 +209,15 @@ def _translated(error: Exception) -> ServingError:
     return UpstreamError(f"The connection to the upstream failed ({kind}).")
 
 
-def _generation_id(response: httpx.Response) -> str | None:
+def generation_id(reply: Reply) -> str | None:
     """OpenRouter's id of the answer, which comes with the headers."""
-    value: str | None = response.headers.get("x-generation-id")
-    return value
+    return reply.header("x-generation-id")
 
 
-def _body(response: httpx.Response) -> AsyncIterator[bytes]:
-    """What arrives, as it arrives; httpx's own way, with its decoders, takes several
-    times as long and is for those who compress though it was not asked for."""
-    if "content-encoding" in response.headers:
-        return response.aiter_bytes()
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    return aiter(stream)
-
-
-async def _bounded(response: httpx.Response) -> bytes:
+async def _bounded(reply: Reply) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in _body(response):
+    async for part in reply.chunks():
         size += len(part)
         if size > _MAX_ANSWER_BYTES:
             raise UpstreamError("The upstream's answer is too large.")

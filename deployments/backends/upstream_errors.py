@@ -7,8 +7,9 @@ import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from deployments.backends.exchange import Reply
 from deployments.errors import (
     InvalidRequest,
     RateLimited,
@@ -18,9 +19,6 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 
-if TYPE_CHECKING:  # the simulator and vLLM need no HTTP client
-    import httpx
-
 _REFUSALS = {
     401: "upstream_authentication",
     402: "upstream_insufficient_credits",
@@ -29,10 +27,10 @@ _REFUSALS = {
 }
 
 
-def status_error(response: "httpx.Response") -> ServingError:
+def status_error(reply: Reply) -> ServingError:
     """The error that a status other than 200 stands for."""
-    error = error_of(response.status_code)
-    error.retry_after_s = retry_after_s(response.headers.get("retry-after"))
+    error = error_of(reply.status)
+    error.retry_after_s = retry_after_s(reply.header("retry-after"))
     return error
 
 

@@ -16,6 +16,9 @@ import uvloop
 from httpx_aiohttp import AiohttpTransport as PublishedTransport
 
 from deployments.backends.aiohttp_transport import AiohttpTransport
+from deployments.backends.exchange import Transport
+from deployments.backends.httpx_transport import HttpxTransport
+from deployments.backends.patience import Patience
 from deployments.backends.upstream import UpstreamClient
 from deployments.catalog import Timeouts
 from scripts.bench.upstream import upstream
@@ -23,12 +26,14 @@ from scripts.bench.upstream import upstream
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
 _TIMEOUTS = Timeouts()
 _ROUNDS = 5
-TRANSPORTS: dict[str, Callable[[], httpx.AsyncBaseTransport]] = {
-    "httpcore, HTTP/1.1": lambda: httpx.AsyncHTTPTransport(limits=_LIMITS),
-    "httpcore, HTTP/2": lambda: httpx.AsyncHTTPTransport(
-        http1=False, http2=True, limits=_LIMITS
+TRANSPORTS: dict[str, Callable[[], Transport]] = {
+    "httpcore, HTTP/1.1": lambda: HttpxTransport(
+        httpx.AsyncHTTPTransport(limits=_LIMITS)
     ),
-    "httpx-aiohttp": lambda: PublishedTransport(limits=_LIMITS),
+    "httpcore, HTTP/2": lambda: HttpxTransport(
+        httpx.AsyncHTTPTransport(http1=False, http2=True, limits=_LIMITS)
+    ),
+    "httpx-aiohttp": lambda: HttpxTransport(PublishedTransport(limits=_LIMITS)),
     "ours, on aiohttp": lambda: AiohttpTransport(max_connections=1000),
 }
 
@@ -47,11 +52,12 @@ async def _once(client: UpstreamClient, body: bytes) -> None:
 
 
 async def _streamed(client: UpstreamClient, body: bytes) -> None:
-    opening = client.open_stream("chat/completions", body, _TIMEOUTS, "key")
-    async with opening as opened:
-        async for _ in opened.chunks:
-            if opened.pause:
-                await opened.pause(0.025)
+    patience = Patience(_TIMEOUTS)
+    opening = client.open_stream("chat/completions", body, _TIMEOUTS, patience, "key")
+    async with opening as reply:
+        async for _ in reply.chunks():
+            if reply.pause:
+                await reply.pause(0.025)
 
 
 async def _cpu_ms(
@@ -89,7 +95,7 @@ async def measure(name: str, url: str, options: argparse.Namespace) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="httpx's transports by their CPU.")
+    parser = argparse.ArgumentParser(description="Transports by their CPU.")
     parser.add_argument("--requests", type=int, default=1600, help="of each round")
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--json", type=Path, help="also write the figures here")

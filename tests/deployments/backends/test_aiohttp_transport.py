@@ -1,6 +1,8 @@
-"""httpx over aiohttp, against real sockets: what is told of an answer that breaks."""
+"""HTTP by aiohttp, against real sockets: what is told of an answer that breaks."""
 
 import asyncio
+import gzip
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
@@ -8,8 +10,10 @@ import httpx
 import orjson
 import pytest
 
-from deployments.backends.aiohttp_transport import PAUSE, AiohttpTransport, proxy_of
+from deployments.backends.aiohttp_transport import AiohttpTransport, proxy_of
+from deployments.backends.exchange import Outgoing, Reply
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
+from deployments.catalog import Timeouts
 from deployments.protocol import BackendRequest, Ending, Settlement
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-one: 1\r\nx-one: 2\r\n\r\n"
@@ -47,11 +51,15 @@ async def serve() -> AsyncIterator[Serve]:
 async def transport() -> AsyncIterator[AiohttpTransport]:
     made = AiohttpTransport(max_connections=10)
     yield made
-    await made.aclose()
+    await made.close()
 
 
-def post(url: str) -> httpx.Request:
-    return httpx.Request("POST", url, headers={"x-a": "b"}, content=b"question")
+def post(url: str, **timeouts: float) -> Outgoing:
+    return Outgoing("POST", url, {"x-a": "b"}, b"question", Timeouts(**timeouts))
+
+
+async def body(reply: Reply) -> bytes:
+    return b"".join([part async for part in reply.chunks()])
 
 
 def answering(*pieces: bytes, stays: bool = False) -> Handler:
@@ -77,10 +85,10 @@ async def test_a_request_and_its_response_pass_whole(serve, transport):
         writer.write(HEAD + framed(b"one") + framed(b"two") + b"0\r\n\r\n")
         writer.close()
 
-    response = await transport.handle_async_request(post(await serve(handler)))
+    reply = await transport.send(post(await serve(handler)))
 
-    assert await response.aread() == b"onetwo"
-    assert response.headers.get_list("x-one") == ["1", "2"]
+    assert await body(reply) == b"onetwo"
+    assert (reply.status, reply.header("x-one")) == (200, "1")
     head = seen[0].lower()
     assert (head.count(b"content-length: 8"), head.count(b"x-a: b")) == (1, 1)
 
@@ -90,40 +98,49 @@ async def test_a_request_and_its_response_pass_whole(serve, transport):
 )
 async def test_what_arrived_before_a_break_comes_first(serve, transport, end):
     url = await serve(answering(HEAD + framed(b"one"), framed(b"two") + end))
-    response = await transport.handle_async_request(post(url))
+    reply = await transport.send(post(url))
     await asyncio.sleep(0.1)  # both pieces and the break are here
 
     received: list[bytes] = []
 
     async def read() -> None:
-        async for part in response.aiter_bytes():
+        async for part in reply.chunks():
             received.append(part)  # noqa: PERF401  (it must be kept when it breaks)
 
     with pytest.raises(httpx.RemoteProtocolError):
         await read()
-    await response.aclose()
+    await reply.close()
     assert b"".join(received) == b"onetwo"
 
 
 async def test_pieces_that_arrive_during_a_pause_are_one(serve, transport):
     pieces = [HEAD + framed(b"a"), framed(b"b"), framed(b"c")]
     url = await serve(answering(*pieces, stays=True))
-    response = await transport.handle_async_request(post(url))
-    parts = response.aiter_bytes()
+    reply = await transport.send(post(url))
+    parts = reply.chunks()
     first = await anext(parts)
-    await response.extensions[PAUSE](0.2)
+    await reply.pause(0.2)
 
     assert (first, await anext(parts)) == (b"a", b"bc")
-    await response.aclose()
+    await reply.close()
 
 
 async def test_a_pause_is_over_when_the_response_is(serve, transport):
     url = await serve(answering(HEAD + framed(b"a"), framed(b"b") + b"0\r\n\r\n"))
-    response = await transport.handle_async_request(post(url))
+    reply = await transport.send(post(url))
     async with asyncio.timeout(30):
-        await response.extensions[PAUSE](3600)
+        await reply.pause(3600)
 
-    assert await response.aread() == b"ab"
+    assert await body(reply) == b"ab"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_an_answer_that_is_compressed_unasked(serve, transport, encoding):
+    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](b"one" * 99)
+    head = HEAD.replace(b"x-one: 1", b"content-encoding: " + encoding.encode())
+    url = await serve(answering(head + framed(packed) + b"0\r\n\r\n"))
+
+    assert await body(await transport.send(post(url))) == b"one" * 99
 
 
 async def test_leaving_early_closes_the_connection(serve, transport):
@@ -136,8 +153,8 @@ async def test_leaving_early_closes_the_connection(serve, transport):
         left.set()
         writer.close()
 
-    response = await transport.handle_async_request(post(await serve(handler)))
-    await response.aclose()
+    reply = await transport.send(post(await serve(handler)))
+    await reply.close()
 
     async with asyncio.timeout(30):
         await left.wait()
@@ -147,9 +164,9 @@ async def test_nothing_is_sent_on_a_connection_that_was_closed(serve, transport)
     url = await serve(answering(HEAD + framed(orjson.dumps(1)) + b"0\r\n\r\n"))
 
     for _ in range(5):
-        response = await transport.handle_async_request(post(url))
-        assert await response.aread() == b"1"
-        await response.aclose()
+        reply = await transport.send(post(url))
+        assert await body(reply) == b"1"
+        await reply.close()
         await asyncio.sleep(0.05)
 
 
@@ -163,7 +180,7 @@ async def test_cookies_are_not_kept(serve, transport):
 
     url = await serve(handler)
     for _ in range(2):
-        await (await transport.handle_async_request(post(url))).aclose()
+        await (await transport.send(post(url))).close()
 
     assert b"cookie" not in asked[1].lower()
 
@@ -173,13 +190,11 @@ async def test_nobody_there_and_nobody_answering(serve, transport):
         await reader.read()
         writer.close()
 
-    slow = post(await serve(silent))
-    slow.extensions["timeout"] = {"read": 0.05}
-
+    slow = post(await serve(silent), total_s=0.05)
     with pytest.raises(httpx.ReadTimeout):
-        await transport.handle_async_request(slow)
+        await transport.send(slow)
     with pytest.raises(httpx.ConnectError):
-        await transport.handle_async_request(post("http://127.0.0.1:1/v1"))
+        await transport.send(post("http://127.0.0.1:1/v1"))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.openrouter import (
     OpenRouterBackend,
     OpenRouterConfig,
@@ -36,7 +37,7 @@ def backend(response: httpx.Response | Exception) -> OpenRouterBackend:
             raise response
         return response
 
-    transport = httpx.MockTransport(answer)
+    transport = HttpxTransport(httpx.MockTransport(answer))
     return OpenRouterBackend(OpenRouterConfig(), KEY, transport=transport)
 
 
@@ -219,7 +220,7 @@ async def test_a_tenant_s_own_key_is_used_and_never_replaced_by_the_operator_s()
         OpenRouterConfig(),
         KEY,
         environment={"ACME": "sk-acme"},
-        transport=httpx.MockTransport(answer),
+        transport=HttpxTransport(httpx.MockTransport(answer)),
     )
     await made.complete(replace(REQUEST, secret="ACME"))
     with pytest.raises(UpstreamError, match="own key"):
@@ -245,7 +246,7 @@ async def test_the_trace_goes_on_upstream_only_where_that_is_configured(passes):
         return unary()
 
     config = UpstreamConfig(base_url="http://nowhere", traceparent=passes)
-    transport = httpx.MockTransport(answer)
+    transport = HttpxTransport(httpx.MockTransport(answer))
     made = OpenRouterBackend(config, None, transport=transport)
     await made.complete(replace(REQUEST, traceparent="00-1-2-01"))
 

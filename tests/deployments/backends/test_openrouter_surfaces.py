@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.openrouter import (
     OpenRouterBackend,
     OpenRouterConfig,
@@ -33,7 +34,7 @@ def backend(surface: Surface, response: httpx.Response) -> OpenRouterBackend:
         assert asked.url.path == f"/api/v1/{surface}"
         return response
 
-    transport = httpx.MockTransport(answer)
+    transport = HttpxTransport(httpx.MockTransport(answer))
     return OpenRouterBackend(OpenRouterConfig(), "key", transport=transport)
 
 
