@@ -29,10 +29,16 @@ class EventSplitter:
             # A CR at the very end may be half of a CRLF: wait for its other half.
             held = b"\r" if text.endswith(b"\r") else b""
             text = text[: len(text) - len(held)].replace(b"\r\n", b"\n") + held
-        *events, self._rest = text.split(b"\n\n")
+        whole, _, self._rest = text.rpartition(b"\n\n")
         if len(self._rest) > MAX_EVENT_BYTES:
             raise ValueError("an event is longer than the limit")
-        return [data for data in map(_data, events) if data is not None]
+        if whole.startswith(b"data: "):
+            # As almost all come: each a line of data, and nothing else between them.
+            events = whole[6:].split(b"\n\ndata: ")
+            if whole.count(b"\n") == 2 * (len(events) - 1):
+                return events
+        found = map(_data, whole.split(b"\n\n"))
+        return [data for data in found if data is not None]
 
     @property
     def clean(self) -> bool:

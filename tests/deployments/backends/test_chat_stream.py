@@ -129,6 +129,8 @@ ENDS = {
     "half an event": b'data: {"choices": []\n\ndata: "model": "x"}\n\n',
     "two in one": b"data: {},{}\n\n",
     "halves and doubles": b'data: {},{}\n\ndata: {"a":1\n\ndata: "b":2}\n\n',
+    "halves of a string": b'data: {}],[{}\n\ndata: {"a":"\n\ndata: "}\n\n',
+    "halves of a list": b"data: {}],[{}\n\ndata: [\n\ndata: ]\n\n",
     "not an object": b"data: 3\n\n" + chunk("too late"),
     "several lines": b'data: {"model": "them/theirs",\ndata: "choices": []}\n\n',
     "a comment": b": still there\n\n" + chunk("z"),
