@@ -30,7 +30,8 @@ class RouterConfig(BaseModel):
         default=4,
         ge=1,
         description="calls to the Embedder in flight; texts that come meanwhile share "
-        "the next one. At least its replicas divided by the Routers",
+        "the next one. At least its replicas divided by the Routers "
+        "(scripts/derive-autoscaling says how many)",
     )
 
 

@@ -1,11 +1,14 @@
 """See scripts/derive-autoscaling."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
 import yaml
+from pydantic import BaseModel
 
+from deployments.routing.cached_embedder import RouterConfig
 from scripts.scaling.assumed import add_assumptions, assumptions_of
 from scripts.scaling.capacity import GPU_WINDOW
 from scripts.scaling.constants import FILE, Constants
@@ -14,6 +17,7 @@ from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.serve_yaml import scaled_in, with_settings
 from scripts.scaling.settings import Goal, derive
 from scripts.scaling.traffic import Bursts, Lengths
+from serve_app.config import GatewayLimits
 
 COMMAND = "scripts/derive-autoscaling"
 
@@ -33,12 +37,33 @@ def derived(text: str, load: Workload, goal: Goal) -> str:
     return with_settings(text, settings, head)
 
 
-def route_concurrency(text: str) -> int:
-    """What the configuration says of it."""
-    for application in yaml.safe_load(text).get("applications", []):
-        limits = (application.get("args") or {}).get("limits") or {}
-        return int(limits.get("route_concurrency", 1))
-    return 1
+def too_few_calls(text: str, load: Workload, goal: Goal) -> list[str]:
+    """What the configuration says of calls in flight, where that is too few: then some
+    Embedders would have nothing to do, however many are started."""
+    embedders = derive(load, "Embedder", goal).max_replicas
+    routers = derive(load, "Router", goal).max_replicas
+    route = _told(text, "limits", GatewayLimits, "route_concurrency")
+    embed = _told(text, "router", RouterConfig, "embed_concurrency")
+    calls = math.ceil(embedders / routers)
+    problems = []
+    if route < load.route_calls:
+        problems.append(
+            f"args.limits.route_concurrency should be {load.route_calls}: so many "
+            "Embedders work for each Gateway"
+        )
+    if embed < calls:
+        problems.append(
+            f"args.router.embed_concurrency should be {calls}: {routers} Routers are "
+            f"to keep {embedders} Embedders busy"
+        )
+    return problems
+
+
+def _told(text: str, room: str, settings: type[BaseModel], name: str) -> int:
+    """A number in the first application's `args`, or what it is if none is there."""
+    args = yaml.safe_load(text)["applications"][0].get("args") or {}
+    told = args.get(room) or {}
+    return int(told.get(name, settings.model_fields[name].default))
 
 
 def main() -> int:
@@ -56,12 +81,8 @@ def main() -> int:
     )
     text = options.file.read_text(encoding="utf-8")
     new = derived(text, load, goal)
-    if route_concurrency(text) < load.route_calls:
-        print(
-            f"{options.file}: args.limits.route_concurrency should be "
-            f"{load.route_calls}: so many Embedders work for each Gateway",
-            file=sys.stderr,
-        )
+    for problem in too_few_calls(text, load, goal):
+        print(f"{options.file}: {problem}", file=sys.stderr)
     if options.check:
         print("up to date" if new == text else f"not up to date: run {COMMAND}")
         return int(new != text)

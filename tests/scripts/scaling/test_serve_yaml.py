@@ -1,9 +1,11 @@
+import math
+
 import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
 from scripts.scaling.constants import ROOT
-from scripts.scaling.derive import derived, route_concurrency
+from scripts.scaling.derive import derived, too_few_calls
 from scripts.scaling.plan import SCALED
 from scripts.scaling.settings import Goal, derive
 from tests.scripts.scaling.made import made_workload
@@ -177,6 +179,29 @@ def test_every_deployment_that_scales_is_known():
     assert derived(text, LOAD, GOAL).count("max_replicas:") == len(SCALED)
 
 
-def test_the_route_calls_of_a_configuration_are_read():
-    assert route_concurrency(TEXT) == 2
-    assert route_concurrency("applications: [{name: a}]") == 1
+def test_calls_too_few_to_keep_all_embedders_busy_are_told_of():
+    embedders = derive(LOAD, "Embedder", GOAL).max_replicas
+    routers = derive(LOAD, "Router", GOAL).max_replicas
+    enough = math.ceil(embedders / routers)
+    assert enough > 1
+
+    def problems(route: int, embed: int) -> list[str]:
+        args = {
+            "limits": {"route_concurrency": route},
+            "router": {"embed_concurrency": embed},
+        }
+        text = yaml.safe_dump({"applications": [{"args": args}]})
+        return [line.split(":")[0] for line in too_few_calls(text, LOAD, GOAL)]
+
+    assert problems(LOAD.route_calls, enough) == []
+    assert problems(LOAD.route_calls - 1, enough - 1) == [
+        f"args.limits.route_concurrency should be {LOAD.route_calls}",
+        f"args.router.embed_concurrency should be {enough}",
+    ]
+
+
+def test_a_configuration_that_says_nothing_of_calls_has_the_default_ones():
+    told = too_few_calls("applications: [{name: a}]", LOAD, GOAL)
+
+    assert any("route_concurrency" in line for line in told)
+    assert not any("embed_concurrency" in line for line in told)  # 4
