@@ -45,6 +45,11 @@ _ALWAYS = (
         "0",
         "what runs here are actors: no idle worker is kept for tasks",
     ),
+    Setting(
+        "MALLOC_ARENA_MAX",
+        "2",
+        "with an arena for each thread, glibc's default, memory grows for longer",
+    ),
     Setting("RAY_worker_niceness", "0", "at 15, Ray's default, any process starves us"),
     Setting(
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",
