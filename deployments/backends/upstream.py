@@ -156,10 +156,10 @@ class _Exchange:
         except _FAILURES as error:
             raise _translated(error) from None
         self._reply = reply
-        if error := self._unwanted(reply):
-            error.generation_id = generation_id(reply)
+        if unwanted := self._unwanted(reply):
+            unwanted.generation_id = generation_id(reply)
             await reply.close()
-            raise error
+            raise unwanted
         return reply
 
     async def __aexit__(

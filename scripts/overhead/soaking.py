@@ -23,7 +23,7 @@ class SoakPlan:
     seconds: float = 1800.0
     settle_s: float = 300.0
     share: float = 0.7
-    capacity_s: float = 10.0
+    capacity_s: float = 60.0  # ten seconds tell of the moment only
     memory_every_s: float = 5.0
     slice_s: float = 30.0
 
