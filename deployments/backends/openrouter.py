@@ -12,6 +12,7 @@ import orjson
 from deployments.backends.chat_stream import ChatStream, cost_of, usage_of
 from deployments.backends.exchange import Transport
 from deployments.backends.generation import settlement_of_generation
+from deployments.backends.open_reply import generation_id
 from deployments.backends.patience import Patience
 from deployments.backends.responses_stream import (
     ResponsesStream,
@@ -20,7 +21,7 @@ from deployments.backends.responses_stream import (
 )
 from deployments.backends.settling import settle
 from deployments.backends.sse import GATHER_S
-from deployments.backends.upstream import UpstreamClient, generation_id
+from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.upstream_errors import reported_error
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
