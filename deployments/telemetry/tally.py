@@ -69,12 +69,12 @@ class Tally:
             counted = self._distributions[family] = Distribution(family)
             self.watch(counted.read)
             if self._watching is None:
-                loop = asyncio.get_running_loop()
-                self._watching = loop.call_later(self._watch_s, self._watch)
+                self._watch_later()
         counted.add(value)
 
     def watch(self, read: Read) -> None:
-        """Ask `read` again and again what gauges are, from `start` on."""
+        """Ask `read` again and again what gauges are, from `start` on or from the first
+        value of a histogram without labels."""
         self._gauges.append(read)
 
     def start(self) -> None:
@@ -104,9 +104,12 @@ class Tally:
             for labels, by in counts.items():
                 self._export.count(family, labels, by)
 
-    def _watch(self) -> None:
+    def _watch_later(self) -> None:
         loop = asyncio.get_running_loop()
         self._watching = loop.call_later(self._watch_s, self._watch)
+
+    def _watch(self) -> None:
+        self._watch_later()
         for read in self._gauges:
             self._tell(read)
 

@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
@@ -42,8 +43,9 @@ def too_few_calls(text: str, load: Workload, goal: Goal) -> list[str]:
     Embedders would have nothing to do, however many are started."""
     embedders = derive(load, "Embedder", goal).max_replicas
     routers = derive(load, "Router", goal).max_replicas
-    route = _told(text, "limits", GatewayLimits, "route_concurrency")
-    embed = _told(text, "router", RouterConfig, "embed_concurrency")
+    args = yaml.safe_load(text)["applications"][0].get("args") or {}
+    route = _told(args.get("limits"), GatewayLimits, "route_concurrency")
+    embed = _told(args.get("router"), RouterConfig, "embed_concurrency")
     calls = math.ceil(embedders / routers)
     problems = []
     if route < load.route_calls:
@@ -59,11 +61,9 @@ def too_few_calls(text: str, load: Workload, goal: Goal) -> list[str]:
     return problems
 
 
-def _told(text: str, room: str, settings: type[BaseModel], name: str) -> int:
-    """A number in the first application's `args`, or what it is if none is there."""
-    args = yaml.safe_load(text)["applications"][0].get("args") or {}
-    told = args.get(room) or {}
-    return int(told.get(name, settings.model_fields[name].default))
+def _told(room: dict[str, Any] | None, settings: type[BaseModel], name: str) -> int:
+    """A number that a room of the first application's `args` says, or its default."""
+    return int((room or {}).get(name, settings.model_fields[name].default))
 
 
 def main() -> int:
