@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,20 @@ RAY = "Ray's own"
 HAPROXY = "HAProxy"
 # Its servers and agents, its driver, and the driver's watchdog.
 _STARTED_FOR_RAY = ("/ray/", "avengers serve", "serve_app.launching")
+_PARTS_OF_RAY = {  # by what stands in their command lines; the first that does
+    "raylet/raylet ": "raylet",
+    "gcs_server": "gcs_server",
+    "DashboardAgent": "dashboard agent",
+    "RuntimeEnvAgent": "runtime env agent",
+    "dashboard.py": "dashboard",
+    "log_monitor.py": "log monitor",
+    "autoscaler/": "autoscaler",
+    "watchdog": "watchdog",
+    "ServeController": "Serve's controller",
+    "ProxyActor": "Serve's proxies",
+    "HAProxyManager": "Serve's proxies",
+    "avengers serve": "driver",
+}
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,10 @@ def cpu_ms(roots: Iterable[int]) -> Counter[str]:
     return used
 
 
-def pss_mib(roots: Iterable[int]) -> dict[str, float]:
-    """Proportional set size of the trees under `roots`, by group."""
+def pss_mib(
+    roots: Iterable[int], by: Callable[[int], str] | None = None
+) -> dict[str, float]:
+    """Proportional set size of the trees under `roots`, by `group` or by another."""
     sizes: dict[str, float] = {}
     for pid in tree(roots):
         try:
@@ -72,24 +88,29 @@ def pss_mib(roots: Iterable[int]) -> dict[str, float]:
         except OSError:
             continue  # it has ended meanwhile
         if found := _PSS.search(text):
-            name = group(pid)
+            name = (by or group)(pid)
             sizes[name] = sizes.get(name, 0.0) + int(found[1]) / 1024
     return sizes
 
 
 def group(pid: int) -> str:
     """A replica's deployment, HAProxy, or Ray's own; others by their program."""
-    try:
-        command = (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
-    except OSError:
-        command = b""
-    text = command.decode(errors="replace").strip()
+    text = _command(pid)
     if replica := _REPLICA.match(text):
         return replica[1]
     if "haproxy" in text.partition(" ")[0]:
         return HAPROXY
     ray = text.startswith("ray::") or any(part in text for part in _STARTED_FOR_RAY)
     return RAY if ray or not text else Path(text.partition(" ")[0]).name
+
+
+def part(pid: int) -> str:
+    """As `group`, but Ray's own are told apart: "Ray: raylet"."""
+    if (whole := group(pid)) != RAY:
+        return whole
+    text = _command(pid) + " "
+    names = (name for mark, name in _PARTS_OF_RAY.items() if mark in text)
+    return f"Ray: {next(names, 'others')}"
 
 
 def machine() -> Machine:
@@ -101,6 +122,15 @@ def machine() -> Machine:
         interrupts_ms=(irq + softirq) * _TICK_MS,
         stolen_ms=steal * _TICK_MS,
     )
+
+
+def _command(pid: int) -> str:
+    """Its command line, empty where there is none (any more)."""
+    try:
+        command = (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ""
+    return command.replace(b"\0", b" ").decode(errors="replace").strip()
 
 
 def _stat(pid: int) -> Stat | None:

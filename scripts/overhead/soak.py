@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from scripts.overhead.running import end_when_told
@@ -73,9 +74,11 @@ def draw(found: Soak, path: Path) -> None:
     figure = Figure(figsize=(8, 4), dpi=150)
     axis = figure.subplots()
     minutes = [at / 60 for at in found.seconds]
-    axis.stackplot(
-        minutes, *(found.series(group) for group in found.groups), labels=found.groups
-    )
+    layers: dict[str, Any] = {}
+    for group in found.groups:  # Ray's ten in one: what to read is their sum
+        layer = "Ray's own" if group.startswith("Ray: ") else group
+        layers[layer] = np.add(layers.get(layer, 0.0), found.series(group))
+    axis.stackplot(minutes, *layers.values(), labels=layers)
     axis.axvline(found.plan.settle_s / 60, color="black", linewidth=0.5)
     axis.set_xlabel("minutes")
     axis.set_ylabel("MiB (PSS)")

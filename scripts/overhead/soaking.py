@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scripts.overhead.accounts import pss_mib
+from scripts.overhead.accounts import part, pss_mib
 from scripts.overhead.sampling import Case, LoadFailed, Sample, take
 from scripts.overhead.targets import Start, Target, origin
 
@@ -30,7 +30,7 @@ class SoakPlan:
 
 @dataclass
 class Soak:
-    """What was found. Memory: seconds since the start, and MiB by group."""
+    """What was found. Memory: seconds since the start, and MiB by `part`."""
 
     plan: SoakPlan
     capacity: float = 0.0
@@ -127,7 +127,7 @@ def _watching(pid: int, found: Soak) -> Iterator[None]:
     def watch() -> None:
         while not ended.wait(found.plan.memory_every_s):
             found.seconds.append(time.monotonic() - began)
-            found.memory_mib.append(pss_mib([pid]))
+            found.memory_mib.append(pss_mib([pid], by=part))
 
     thread = threading.Thread(target=watch, name="memory")
     thread.start()
