@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
 from deployments.limits.retention import retain
+from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.store.errors import Missing, Refused, StoreUnavailable
 from deployments.store.lease_book import LeaseBook
 from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
@@ -79,7 +78,7 @@ class Ledger:
 
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""
-        async with _translated():
+        async with told_to_clients():
             if await self._accounts.version() == known_version:
                 return None
             snapshot = await self._read()
@@ -94,7 +93,7 @@ class Ledger:
         if all(ask.resource.kind != "budget" for ask in asks):
             # Limits are in memory: they need not wait until usage is in SQL.
             return [await self._book.lease(replica, ask) for ask in asks]
-        async with _translated(), self._turn:
+        async with told_to_clients(), self._turn:
             return [await self._book.lease(replica, ask) for ask in asks]
 
     async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
@@ -106,25 +105,25 @@ class Ledger:
                 await self._book.give_back(replica, back)
         if not budgets:
             return
-        async with _translated(), self._turn:
+        async with told_to_clients(), self._turn:
             for back in budgets:
                 await self._book.give_back(replica, back)
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:
         """See LedgerLike."""
-        async with _translated(), self._turn:
+        async with told_to_clients(), self._turn:
             taken = await self._usage.take(records)
             await self._book.charge(taken.charges)
             return taken.count
 
     async def close_replica(self, replica: str) -> None:
         """See LedgerLike."""
-        async with _translated(), self._turn:
+        async with told_to_clients(), self._turn:
             await self._book.close_replica(replica)
 
     async def budget(self, tenant: str) -> BudgetState:
         """See LedgerLike."""
-        async with _translated(), self._turn:
+        async with told_to_clients(), self._turn:
             return await self._book.budget(tenant)
 
     def tightest_budgets(self, n: int) -> list[BudgetLeft]:
@@ -133,7 +132,7 @@ class Ledger:
 
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """See LedgerLike."""
-        async with _translated():
+        async with told_to_clients():
             return await self._usage.rows(query)
 
     async def soft_budgets_reached(self) -> list[BudgetState]:
@@ -142,7 +141,7 @@ class Ledger:
 
     async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
         """See LedgerLike."""
-        async with _translated():
+        async with told_to_clients():
             return await self._usage.shadows(query, shadow_id)
 
     async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
@@ -162,7 +161,7 @@ class Ledger:
 
     async def tenants(self) -> list[TenantConfig]:
         """See LedgerLike."""
-        async with _translated():
+        async with told_to_clients():
             return list((await self._read()).tenants)
 
     async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
@@ -177,7 +176,7 @@ class Ledger:
 
     async def cost_tiers(self) -> dict[str, CostTier]:
         """See LedgerLike."""
-        async with _translated():
+        async with told_to_clients():
             return dict((await self._read()).cost_tiers)
 
     async def put_cost_tier(self, name: str, tier: CostTier) -> list[Change]:
@@ -208,7 +207,7 @@ class Ledger:
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[None]:
-        async with _translated():
+        async with told_to_clients():
             yield
             await self._read()
 
@@ -232,17 +231,3 @@ class Ledger:
         if self._configured.get(terms.id) != terms:
             self._configured[terms.id] = terms
             self._book.know({**self._configured, **self._stored})
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    """What the store raises, as what a client is told."""
-    try:
-        yield
-    except StoreUnavailable as error:
-        raise Overloaded(f"The store: {error}", retry_after_s=5.0) from None
-    except Missing as error:
-        raise NotFound(f"{error}.", code="not_found") from None
-    except (Refused, ValueError) as error:
-        field = error.field if isinstance(error, Refused) else None
-        raise InvalidRequest(f"{error}.", param=field, code="refused") from None

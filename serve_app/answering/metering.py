@@ -1,15 +1,14 @@
 """The usage record of one request, from its arrival to its end, written once.
 
-An answer that breaks off has no usage of its own. What was received is recorded at
-once, as an estimate; if the upstream can tell later what it charged, for this answer or
-for a model that failed before, the record is written again with that.
+What was received of an answer that breaks off is recorded at once, as an estimate; if
+its upstream tells later what it charged (`correction`), the record is written again.
 """
 
 import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -24,15 +23,11 @@ from deployments.usage.record import (
 )
 from serve_app.answering.attempts import Failure
 from serve_app.answering.chat import Chat
+from serve_app.answering.correction import Ask, corrected
 from serve_app.answering.planning import Plan
 from serve_app.answering.shadowed import Shadowed
 
 logger = logging.getLogger(__name__)
-
-# OpenRouter knows the cost of a generation a moment after it has ended.
-_ASK_AFTER_S = (0.5, 2.0, 8.0)
-
-Ask = Callable[[], Awaitable[Settlement | None]]
 
 
 class Sink(Protocol):
@@ -171,19 +166,8 @@ class Meter:
 
     async def _correct(self, ask: Ask | None) -> None:
         """Write the record again with what the upstream charged in the end."""
-        own, *failed = await asyncio.gather(
-            _asked(ask), *(_asked(owed) for owed in self._owed)
-        )
-        record = written = self.record
-        if own is not None:
-            record = replace(record, **settled_fields(own))
-            if self._shadowed is not None and record.status == "answered":
-                cost_usd = self._shadowed.cost_usd(record.model, own)
-                record = replace(record, shadow_cost_usd=cost_usd)
-        charged = [settled.cost_usd for settled in failed if settled is not None]
-        wasted_usd = sum(cost for cost in charged if cost is not None)
-        if wasted_usd:
-            record = _with_wasted(record, wasted_usd)
+        written = self.record
+        record = await corrected(written, ask, self._owed, self._shadowed)
         if record != written:
             if self._on_correction is not None:
                 more_usd = charged_usd(record) - charged_usd(written)
@@ -198,30 +182,6 @@ class Meter:
         except OSError as error:
             what = "usage record %s could not be written: %s"
             logger.critical(what, record.id, error.strerror or error)
-
-
-def _with_wasted(record: UsageRecord, wasted_usd: float) -> UsageRecord:
-    """What models that failed have cost is added, unless the rest is unknown."""
-    if record.status == "failed" and record.model is None:  # nobody else was asked
-        record = replace(record, cost_usd=0.0, cost_source="upstream")
-    cost_usd = None if record.cost_usd is None else record.cost_usd + wasted_usd
-    return replace(record, cost_usd=cost_usd, failed_cost_usd=wasted_usd)
-
-
-async def _asked(ask: Ask | None) -> Settlement | None:
-    """The settlement, asked for until there is one, or too often."""
-    if ask is None:
-        return None
-    for pause_s in _ASK_AFTER_S:
-        await asyncio.sleep(pause_s)
-        try:
-            settlement = await ask()
-        except ServingError:
-            continue
-        if settlement is not None:
-            return settlement
-    logger.warning("an upstream does not say what an answer that failed has cost")
-    return None
 
 
 # Tasks are held here: the loop itself keeps only weak references to them.

@@ -15,7 +15,8 @@ from serve_app.access.tenants import Directory
 from serve_app.answering.attempts import Attempt, Attempts
 from serve_app.answering.chat import Chat
 from serve_app.answering.choosing import Choice, Chooser
-from serve_app.answering.metering import Ask, Meter
+from serve_app.answering.correction import Ask
+from serve_app.answering.metering import Meter
 from serve_app.answering.planning import Plan
 from serve_app.answering.received import Received
 from serve_app.answering.watching import Unwatched, Watch

@@ -1,7 +1,6 @@
 """The usage record of each way in which a request can end."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
@@ -16,13 +15,9 @@ from deployments.protocol import (
     RouteQuery,
     Routes,
     Settlement,
-    Usage,
 )
 from deployments.usage.record import UsageRecord
-from serve_app.answering import metering
-from serve_app.answering.chat import parse_chat
-from serve_app.answering.planning import Asked
-from serve_app.answering.run import Call
+from serve_app.answering.metering import Meter
 from tests.fakes import (
     CATALOG,
     FIRST_EVENT,
@@ -31,28 +26,7 @@ from tests.fakes import (
     ScriptedBackend,
     gateway,
 )
-
-CHARGED = Settlement(Usage(7, 8, 15), 0.125, "upstream", "Test")
-
-
-class Records(list[UsageRecord]):
-    """A sink."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._changed = asyncio.Event()
-
-    def append(self, record: UsageRecord) -> None:
-        super().append(record)
-        self._changed.set()
-
-    def check(self) -> None:
-        pass
-
-    async def are(self, n: int) -> None:
-        while len(self) < n:
-            self._changed.clear()
-            await self._changed.wait()
+from tests.serve_app.answering.recorded import Records, call_of, streamed
 
 
 class Hanging(ScriptedBackend):
@@ -68,20 +42,6 @@ class Hanging(ScriptedBackend):
 @pytest.fixture(autouse=True)
 def _setting(monkeypatch):
     monkeypatch.setenv("TEST_KEY", "k")
-    monkeypatch.setattr(metering, "_ASK_AFTER_S", (0.0, 0.0))
-
-
-def call_of(made, **body: object) -> Call:
-    message = {"role": "user", "content": "the prompt"}
-    chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
-    plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
-    return Call(plan, chat, made.directory, "req-1")
-
-
-async def streamed(backend: ScriptedBackend, records: Records) -> list[object]:
-    made = gateway(backend=backend, sink=records)
-    started = await made.completions.start_stream(call_of(made, stream=True))
-    return [item async for item in started.frames]
 
 
 class Shadowing(FixedRouter):
@@ -108,11 +68,6 @@ async def shadowed(
     made = gateway(Shadowing(model), backend, records, catalog={"models": catalog})
     await made.completions.complete(call_of(made))
     return records[0]
-
-
-async def settled(records: Records, n: int) -> None:
-    """Wait until there are so many."""
-    await asyncio.wait_for(records.are(n), timeout=10)
 
 
 async def test_an_answer_is_recorded_once_with_what_it_used():
@@ -161,22 +116,6 @@ async def test_a_request_that_nobody_answered_is_recorded_as_failed():
     (record,) = records
     assert (record.status, record.error, record.model) == ("failed", "bad", None)
     assert record.cost_usd is None
-
-
-async def test_a_stream_that_breaks_is_recorded_with_what_came_then_as_charged():
-    records = Records()
-    backend = ScriptedBackend(cut=UpstreamError("It broke."))
-    backend.charged = CHARGED
-    with pytest.raises(UpstreamError):
-        await streamed(backend, records)
-    await settled(records, 2)
-
-    first, corrected = records
-    assert (first.status, first.error) == ("failed", "upstream_error")
-    assert first.completion_tokens == 1
-    assert first.cost_source == "unknown", "the model has no price"
-    assert (corrected.id, corrected.revision) == (first.id, 1)
-    assert (corrected.cost_usd, corrected.cost_source) == (0.125, "upstream")
 
 
 async def test_a_client_that_leaves_a_stream_is_recorded_as_cancelled():
@@ -238,63 +177,6 @@ async def test_a_disk_that_refuses_a_record_is_no_error_of_the_client(caplog):
     assert "No space left on device" in caplog.text
 
 
-async def test_what_a_model_that_failed_was_charged_is_added():
-    down = UpstreamError("cut")
-    down.generation_id = "gen-failed"
-    records = Records()
-    backend = ScriptedBackend({"small": down})
-    backend.charged = CHARGED
-    made = gateway(backend=backend, sink=records)
-    await made.completions.complete(call_of(made))
-    await settled(records, 2)
-
-    first, corrected = records
-    assert (first.cost_usd, first.failed_cost_usd) == (0.25, 0.0)
-    assert (corrected.cost_usd, corrected.failed_cost_usd) == (0.375, 0.125)
-    assert corrected.status == "answered"
-
-
-async def test_a_request_that_failed_has_cost_what_its_upstreams_charged():
-    down = UpstreamError("cut")
-    down.generation_id = "gen-failed"
-    records = Records()
-    backend = ScriptedBackend({"small": down, "large": down})
-    backend.charged = CHARGED
-    made = gateway(backend=backend, sink=records)
-    with pytest.raises(UpstreamError):
-        await made.completions.complete(call_of(made))
-    await settled(records, 2)
-
-    assert records[0].cost_usd is None
-    assert records[1].cost_usd == 0.25
-    assert records[1].cost_source == "upstream"
-
-
-async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
-    class SlowSecond(ScriptedBackend):
-        async def complete(self, request):
-            if request.model == "large":
-                await asyncio.sleep(3600)
-            return await super().complete(request)
-
-    down = UpstreamError("cut")
-    down.generation_id = "gen-failed"
-    records = Records()
-    backend = SlowSecond({"small": down})
-    backend.charged = CHARGED
-    made = gateway(backend=backend, sink=records)
-    task = asyncio.ensure_future(made.completions.complete(call_of(made)))
-    await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.wait({task})
-    await settled(records, 2)
-
-    corrected = records[1]
-    assert (corrected.status, corrected.model) == ("cancelled", None)
-    assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
-    assert corrected.cost_source == "unknown"
-
-
 PRICE = {"input_usd_per_token": 1.0, "output_usd_per_token": 10.0}
 
 
@@ -331,7 +213,7 @@ async def test_the_worst_case_is_reckoned_only_where_the_cost_stays_unknown(
     asked = []
     records = Records()
     call = call_of(gateway())
-    meter = metering.Meter(records, call.plan, call.chat, "req-1")
+    meter = Meter(records, call.plan, call.chat, "req-1")
     meter.reserved(lambda: asked.append(1) or 4.0)
     meter.answered(replace(SETTLEMENT, cost_usd=cost_usd), (), None)
 

@@ -1,0 +1,67 @@
+"""What upstreams charged in the end: for an answer that broke off, and for failures.
+
+An answer that breaks off has no usage of its own, and a model that failed may have
+charged all the same. Some upstreams can tell a moment later.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from deployments.errors import ServingError
+from deployments.protocol import Settlement
+from deployments.usage.record import UsageRecord, settled_fields
+from serve_app.answering.shadowed import Shadowed
+
+logger = logging.getLogger(__name__)
+
+# OpenRouter knows the cost of a generation a moment after it has ended.
+_ASK_AFTER_S = (0.5, 2.0, 8.0)
+
+Ask = Callable[[], Awaitable[Settlement | None]]
+
+
+async def corrected(
+    record: UsageRecord,
+    ask: Ask | None,
+    owed: Sequence[Ask],
+    shadowed: Shadowed | None,
+) -> UsageRecord:
+    """The record with what `ask` says of its answer, and `owed` of models that failed.
+
+    Equal to `record` where they say nothing new. Takes as long as they are asked for.
+    """
+    own, *failed = await asyncio.gather(_asked(ask), *map(_asked, owed))
+    if own is not None:
+        record = replace(record, **settled_fields(own))
+        if shadowed is not None and record.status == "answered":
+            cost_usd = shadowed.cost_usd(record.model, own)
+            record = replace(record, shadow_cost_usd=cost_usd)
+    charged = [settled.cost_usd for settled in failed if settled is not None]
+    wasted_usd = sum(cost for cost in charged if cost is not None)
+    return _with_wasted(record, wasted_usd) if wasted_usd else record
+
+
+def _with_wasted(record: UsageRecord, wasted_usd: float) -> UsageRecord:
+    """What models that failed have cost is added, unless the rest is unknown."""
+    if record.status == "failed" and record.model is None:  # nobody else was asked
+        record = replace(record, cost_usd=0.0, cost_source="upstream")
+    cost_usd = None if record.cost_usd is None else record.cost_usd + wasted_usd
+    return replace(record, cost_usd=cost_usd, failed_cost_usd=wasted_usd)
+
+
+async def _asked(ask: Ask | None) -> Settlement | None:
+    """The settlement, asked for until there is one, or too often."""
+    if ask is None:
+        return None
+    for pause_s in _ASK_AFTER_S:
+        await asyncio.sleep(pause_s)
+        try:
+            settlement = await ask()
+        except ServingError:
+            continue
+        if settlement is not None:
+            return settlement
+    logger.warning("an upstream does not say what an answer that failed has cost")
+    return None

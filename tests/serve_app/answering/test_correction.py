@@ -1,0 +1,110 @@
+"""What upstreams say later that an answer, or a failure before it, has cost."""
+
+import asyncio
+
+import pytest
+
+from deployments.errors import UpstreamError
+from deployments.protocol import Settlement, Usage
+from serve_app.answering import correction
+from tests.fakes import ScriptedBackend, gateway
+from tests.serve_app.answering.recorded import Records, call_of, streamed
+
+CHARGED = Settlement(Usage(7, 8, 15), 0.125, "upstream", "Test")
+
+
+@pytest.fixture(autouse=True)
+def _setting(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "k")
+    monkeypatch.setattr(correction, "_ASK_AFTER_S", (0.0, 0.0))
+
+
+async def settled(records: Records, n: int) -> None:
+    """Wait until there are so many."""
+    await asyncio.wait_for(records.are(n), timeout=10)
+
+
+async def test_a_stream_that_breaks_is_recorded_with_what_came_then_as_charged():
+    records = Records()
+    backend = ScriptedBackend(cut=UpstreamError("It broke."))
+    backend.charged = CHARGED
+    with pytest.raises(UpstreamError):
+        await streamed(backend, records)
+    await settled(records, 2)
+
+    first, corrected = records
+    assert (first.status, first.error) == ("failed", "upstream_error")
+    assert first.completion_tokens == 1
+    assert first.cost_source == "unknown", "the model has no price"
+    assert (corrected.id, corrected.revision) == (first.id, 1)
+    assert (corrected.cost_usd, corrected.cost_source) == (0.125, "upstream")
+
+
+async def test_what_a_model_that_failed_was_charged_is_added():
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    records = Records()
+    backend = ScriptedBackend({"small": down})
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    first, corrected = records
+    assert (first.cost_usd, first.failed_cost_usd) == (0.25, 0.0)
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (0.375, 0.125)
+    assert corrected.status == "answered"
+
+
+async def test_a_request_that_failed_has_cost_what_its_upstreams_charged():
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    records = Records()
+    backend = ScriptedBackend({"small": down, "large": down})
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    with pytest.raises(UpstreamError):
+        await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    assert records[0].cost_usd is None
+    assert records[1].cost_usd == 0.25
+    assert records[1].cost_source == "upstream"
+
+
+async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
+    class SlowSecond(ScriptedBackend):
+        async def complete(self, request):
+            if request.model == "large":
+                await asyncio.sleep(3600)
+            return await super().complete(request)
+
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    records = Records()
+    backend = SlowSecond({"small": down})
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    task = asyncio.ensure_future(made.completions.complete(call_of(made)))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    await settled(records, 2)
+
+    corrected = records[1]
+    assert (corrected.status, corrected.model) == ("cancelled", None)
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
+    assert corrected.cost_source == "unknown"
+
+
+async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(caplog):
+    async def says_nothing() -> None:
+        raise UpstreamError("down")
+
+    records = Records()
+    made = gateway(sink=records)
+    await made.completions.complete(call_of(made))
+    (record,) = records
+
+    assert await correction.corrected(record, says_nothing, (), None) == record
+    assert "does not say what an answer that failed has cost" in caplog.text
