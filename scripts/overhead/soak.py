@@ -15,7 +15,13 @@ from scripts.overhead.targets import gateway
 
 _MOST_GROWTH = 0.02  # an hour
 _QUICK = SoakPlan(
-    seconds=6.0, settle_s=2.0, capacity_s=1.0, memory_every_s=0.5, slice_s=1.5
+    seconds=8.0,
+    settle_s=2.0,
+    burst=64,
+    warm_s=2.0,
+    capacity_s=1.0,
+    memory_every_s=0.5,
+    slice_s=1.5,
 )
 
 
@@ -46,11 +52,14 @@ def main() -> None:
 def show(found: Soak) -> None:
     """Load, errors, and the memory of each group of processes."""
     plan, stolen = found.plan, [sample.foreign for sample in found.samples]
+    plain = [capacity.plain for capacity in found.capacities]
+    streams = [capacity.streams for capacity in found.capacities]
     print(
-        f"{plan.seconds / 60:g} minutes at {plan.share:.0%} of {found.capacity:.0f} "
-        f"plain requests/s or {found.stream_capacity:.0f} streams/s: {found.answers} "
-        f"answers, errors {found.errors or 'none'}"
+        f"{plan.seconds / 60:g} minutes at {plan.share:.0%} of what a closed loop got "
+        f"meanwhile, asked {len(plain)} times: {min(plain):.0f} to {max(plain):.0f} "
+        f"plain requests/s, {min(streams):.0f} to {max(streams):.0f} streams/s"
     )
+    print(f"{found.answers} answers, errors {found.errors or 'none'}")
     for why in found.lost:
         print(f"a slice of {plan.slice_s:g} s is lost: {why}")
     print(f"{'MiB':24}{'first':>9}{'last':>9}{'per hour':>10}")

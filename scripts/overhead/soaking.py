@@ -18,23 +18,41 @@ _STREAMS_EVERY = 4  # slices of the time
 
 @dataclass(frozen=True)
 class SoakPlan:
-    """`share`: of the capacity. Memory is judged from `settle_s` on."""
+    """`share`: of what a closed loop gets, for `capacity_s` of each kind, every
+    `again_s`: a machine that others use, too, gives now more, now less.
+
+    Before it, `burst` at a time for `warm_s`, so that pools and heaps have had their
+    worst moment. Memory is judged from `settle_s` on.
+    """
 
     seconds: float = 1800.0
     settle_s: float = 300.0
     share: float = 0.7
-    capacity_s: float = 60.0  # ten seconds tell of the moment only
+    burst: int = 512
+    warm_s: float = 60.0
+    again_s: float = 180.0
+    capacity_s: float = 10.0
     memory_every_s: float = 5.0
     slice_s: float = 30.0
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """Answers per second of a closed loop: plain, and streams."""
+
+    plain: float
+    streams: float
+
+
 @dataclass
 class Soak:
-    """What was found. Memory: seconds since the start, and MiB by `part`."""
+    """What was found. Memory: seconds since the start, and MiB by `part`.
+
+    The closed loops are part of the load: their answers and errors count.
+    """
 
     plan: SoakPlan
-    capacity: float = 0.0
-    stream_capacity: float = 0.0
+    capacities: list[Capacity] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     memory_mib: list[dict[str, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -93,29 +111,63 @@ def soak(start: Start, plan: SoakPlan) -> Soak:
     """Runs it: plain requests, and every few slices streams."""
     found = Soak(plan)
     with origin() as port, start(port) as target:
-        found.capacity = _capacity(port, target, plan, stream=False)
-        found.stream_capacity = _capacity(port, target, plan, stream=True)
+        for stream in (False, True):
+            case = Case("closed", plan.burst, stream=stream)
+            take(port, target, case, plan.warm_s / 2)
         assert target.pid is not None
         with _watching(target.pid, found):
-            until = time.monotonic() + plan.seconds
-            while (left := until - time.monotonic()) > 0:
-                stream = len(found.samples) % _STREAMS_EVERY == _STREAMS_EVERY - 1
-                capacity = found.stream_capacity if stream else found.capacity
-                case = Case("open", rate=plan.share * capacity, stream=stream)
-                try:
-                    sample = take(port, target, case, min(left, plan.slice_s))
-                except LoadFailed as error:
-                    found.lost.append(str(error))
-                else:
-                    found.samples.append(sample)
+            _Load(port, target, found).run()
     return found
 
 
-def _capacity(port: int, target: Target, plan: SoakPlan, *, stream: bool) -> float:
-    """Answers per second of a closed loop, the second time."""
-    case = Case("closed", _CONNECTIONS, stream=stream)
-    take(port, target, case, plan.capacity_s / 2)
-    return take(port, target, case, plan.capacity_s).rate
+class _Load:
+    """The requests of a soak, one slice after another."""
+
+    def __init__(self, port: int, target: Target, found: Soak) -> None:
+        self._port = port
+        self._target = target
+        self._found = found
+        self._plan = found.plan
+
+    def run(self) -> None:
+        """Until the time is over."""
+        now = time.monotonic
+        until = again = now()
+        until += self._plan.seconds
+        slices = 0
+        while (left := until - now()) > 0:
+            if now() >= again:
+                self._ask_capacity()
+                if self._found.capacities:  # not so if the very first was lost
+                    again = now() + self._plan.again_s
+                continue
+            stream = slices % _STREAMS_EVERY == _STREAMS_EVERY - 1
+            self._take(self._open(stream=stream), min(left, self._plan.slice_s))
+            slices += 1
+
+    def _open(self, *, stream: bool) -> Case:
+        latest = self._found.capacities[-1]
+        capacity = latest.streams if stream else latest.plain
+        return Case("open", rate=self._plan.share * capacity, stream=stream)
+
+    def _ask_capacity(self) -> None:
+        plain, streams = (
+            self._take(
+                Case("closed", _CONNECTIONS, stream=stream), self._plan.capacity_s
+            )
+            for stream in (False, True)
+        )
+        if plain is not None and streams is not None:
+            self._found.capacities.append(Capacity(plain.rate, streams.rate))
+
+    def _take(self, case: Case, seconds: float) -> Sample | None:
+        try:
+            sample = take(self._port, self._target, case, seconds)
+        except LoadFailed as error:
+            self._found.lost.append(str(error))
+            return None
+        self._found.samples.append(sample)
+        return sample
 
 
 @contextmanager
