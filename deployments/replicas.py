@@ -133,7 +133,7 @@ class RouterReplica:
 class BackendReplica:
     """A backend whose streams cross the handle in gathered frames.
 
-    `gathers`: its frames are gathered already.
+    `gather_s`: how long events gather; None: its frames are gathered already.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class BackendReplica:
         name: str,
         telemetry: TelemetryConfig = _NO_TRACES,
         *,
-        gathers: bool = False,
+        gather_s: float | None = GATHER_S,
     ) -> None:
         self._backend = traced_backend(backend, name, telemetry)
-        self._gathers = gathers
+        self._gather_s = gather_s
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer."""
@@ -154,8 +154,8 @@ class BackendReplica:
     async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """Frames of events, then the settlement."""
         items = self._backend.stream(request)
-        if not self._gathers:
-            items = gathered_items(items, GATHER_S)
+        if self._gather_s is not None:
+            items = gathered_items(items, self._gather_s)
         async with aclosing(items) as frames:  # type: ignore[type-var]
             async for frame in frames:
                 yield frame
@@ -174,9 +174,8 @@ class OpenRouterReplica(BackendReplica):
         self, config: UpstreamConfig, telemetry: TelemetryConfig = _NO_TRACES
     ) -> None:
         backend = OpenRouterBackend.configured(config)
-        super().__init__(
-            backend, "OpenRouterBackend", telemetry, gathers=backend.gathers
-        )
+        gather_s = None if backend.gathers else config.gather_s
+        super().__init__(backend, "OpenRouterBackend", telemetry, gather_s=gather_s)
 
 
 class SimulatorReplica(BackendReplica):

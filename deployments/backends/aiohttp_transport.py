@@ -7,7 +7,6 @@ Its errors are told as httpx's, like those of every other transport.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
@@ -17,6 +16,8 @@ import yarl
 from aiohttp.http_exceptions import HttpProcessingError
 
 from deployments.backends.exchange import Outgoing, Reply
+from deployments.backends.sse import GATHER_S
+from deployments.backends.ticks import Ticks
 from deployments.catalog import Timeouts
 
 # A connection that the upstream has closed leaves the pool when the loop sees that: it
@@ -34,12 +35,16 @@ def proxy_of(url: httpx.URL) -> str | None:
 
 
 class AiohttpTransport:
-    """One pool of connections; nothing of a reply is kept for the next request."""
+    """One pool of connections; nothing of a reply is kept for the next request.
+
+    Replies that pause wait for the same ticks, `gather_s` apart.
+    """
 
     can_pause = True
 
-    def __init__(self, *, max_connections: int) -> None:
+    def __init__(self, *, max_connections: int, gather_s: float = GATHER_S) -> None:
         self._max_connections = max_connections
+        self._ticks = Ticks(gather_s)
         self._session: aiohttp.ClientSession | None = None
         self._watched: WeakSet[asyncio.Future[None]] = WeakSet()
         # The last ones: requests one after the other mostly have the same.
@@ -62,7 +67,7 @@ class AiohttpTransport:
             )
         except _FAILURES as error:
             raise _translated(error) from None
-        return _AiohttpReply(response, self._watched)
+        return _AiohttpReply(response, self._watched, self._ticks)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -97,8 +102,11 @@ class _AiohttpReply:
         self,
         response: aiohttp.ClientResponse,
         watched: "WeakSet[asyncio.Future[None]]",
+        ticks: Ticks,
     ) -> None:
         self._response = response
+        self._ticks = ticks
+        self._tick: asyncio.Future[None] | None = None
         self.status = response.status
         # Of framing that makes no sense aiohttp tells the connection only.
         connection = response.connection
@@ -114,6 +122,11 @@ class _AiohttpReply:
         content = self._response.content
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("not HTTP"))
+        self._end_pause()
+
+    def _end_pause(self) -> None:
+        if self._tick is not None and not self._tick.done():
+            self._tick.set_result(None)
 
     def header(self, name: str) -> str | None:
         return self._response.headers.get(name)
@@ -132,11 +145,15 @@ class _AiohttpReply:
         except _FAILURES as error:
             raise _translated(error) from None
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self) -> None:
         """Let what arrives gather; what ends the response is told by the next read."""
-        with suppress(TimeoutError, aiohttp.ClientError, HttpProcessingError):
-            async with asyncio.timeout(seconds):
-                await self._response.content.wait_eof()
+        content = self._response.content
+        if content.is_eof() or content.exception() is not None:
+            return
+        if self._tick is None:
+            content.on_eof(self._end_pause)
+        self._tick = self._ticks.next()
+        await self._tick
 
     async def close(self) -> None:
         if self._closed is not None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from deployments.catalog import Timeouts
 
-Pause = Callable[[float], Awaitable[None]]
+Pause = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Reply(Protocol):
 
     @property
     def pause(self) -> Pause | None:
-        """Waits until the answer's end or, at most, so many seconds, that more of it
-        may gather; None: the transport cannot."""
+        """Waits until the transport's next tick, that more of the answer may gather, or
+        until its end; None: the transport cannot."""
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in lower case."""

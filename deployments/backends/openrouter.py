@@ -20,7 +20,6 @@ from deployments.backends.responses_stream import (
     usage_of_response,
 )
 from deployments.backends.settling import settle
-from deployments.backends.sse import GATHER_S
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.upstream_errors import reported_error
@@ -54,6 +53,7 @@ class OpenRouterBackend:
             config.base_url,
             headers=config.headers,
             http2=config.http2,
+            gather_s=config.gather_s,
             transport=transport,
         )
 
@@ -129,7 +129,7 @@ class OpenRouterBackend:
                 if answer.failure:
                     raise answer.failure
                 if events and pause and answer.n_events > 1 and not answer.done:
-                    await pause(GATHER_S)
+                    await pause()
             if answer.done:
                 await _drain(chunks)
         answer.finish()

@@ -11,6 +11,7 @@ from deployments.backends.http2_reset import reset_streams_closed_early
 from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.open_reply import OpenReply
 from deployments.backends.patience import Patience, too_slow
+from deployments.backends.sse import GATHER_S
 from deployments.catalog import Timeouts
 from deployments.errors import UpstreamError
 
@@ -35,13 +36,16 @@ class UpstreamClient:
         *,
         headers: Mapping[str, str],
         http2: bool = False,
+        gather_s: float = GATHER_S,
         transport: Transport | None = None,
     ) -> None:
         self._base_url = httpx.URL(base_url)
         self._urls: dict[str, str] = {}  # joined once, not for each request
         own = {name.lower(): value for name, value in headers.items()}
         self._headers = {**_HEADERS, **own}
-        self._transport = transport or _transport(self._base_url, http2=http2)
+        if transport is None:
+            transport = _transport(self._base_url, http2=http2, gather_s=gather_s)
+        self._transport = transport
 
     @property
     def can_pause(self) -> bool:
@@ -122,11 +126,11 @@ class UpstreamClient:
         return {**self._headers, "authorization": f"Bearer {key}"}
 
 
-def _transport(url: httpx.URL, *, http2: bool) -> Transport:
+def _transport(url: httpx.URL, *, http2: bool, gather_s: float) -> Transport:
     """The cheapest that does what is needed."""
     proxy = proxy_of(url)
     if not http2 and proxy is None:
-        return AiohttpTransport(max_connections=_MAX_CONNECTIONS)
+        return AiohttpTransport(max_connections=_MAX_CONNECTIONS, gather_s=gather_s)
     if http2:
         reset_streams_closed_early()
     limits = httpx.Limits(

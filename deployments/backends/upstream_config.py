@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.backends.sse import GATHER_S
 from deployments.protocol import Surface
 
 # Asks OpenRouter for `usage.cost`: what it charged, not what a table says.
@@ -33,6 +34,13 @@ class UpstreamConfig(BaseModel):
         description="HTTP/2: fewer connections; but a front end that closes one in "
         "good order (GOAWAY) breaks the answers in flight on it, as httpcore reads it",
     )
+    gather_ms: float = Field(
+        default=1e3 * GATHER_S,
+        ge=1,
+        le=1000,
+        description="how long the events of a stream gather, after the first two, to "
+        "go on together: longer costs less processor time",
+    )
     traceparent: bool = Field(
         default=False, description="send W3C's header with requests that are traced"
     )
@@ -40,6 +48,11 @@ class UpstreamConfig(BaseModel):
         default=False,
         description="GET generation?id= tells what a broken-off answer was charged",
     )
+
+    @property
+    def gather_s(self) -> float:
+        """In seconds."""
+        return self.gather_ms / 1e3
 
     def api_key(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """The key; KeyError names the variable where it is not set."""

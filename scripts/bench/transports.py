@@ -57,7 +57,7 @@ async def _streamed(client: UpstreamClient, body: bytes) -> None:
     async with opening as reply:
         async for _ in reply.chunks():
             if reply.pause:
-                await reply.pause(0.025)
+                await reply.pause()
 
 
 async def _cpu_ms(

@@ -22,7 +22,7 @@ from scripts.overhead.running import end_when_told
 from scripts.overhead.scenarios import Scenario
 from scripts.served import ROOT
 
-SCENARIOS = ("base", "cold", "tenants", "models", "replicas")
+SCENARIOS = ("base", "cold", "tenants", "models", "replicas", "frames")
 
 
 def main() -> None:
@@ -92,6 +92,7 @@ def _scenarios(
         "tenants": scenarios.tenants,
         "models": lambda: scenarios.models(directory),
         "replicas": scenarios.replicas,
+        "frames": scenarios.frames,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.overhead.merging import merged
 from scripts.overhead.peers import PEERS
-from scripts.overhead.plan import CONNECTIONS, DIRECT, base_cases
+from scripts.overhead.plan import CONNECTIONS, DIRECT, PACED, base_cases
 from scripts.overhead.populations import store_models
 from scripts.overhead.sampling import Case
 from scripts.overhead.targets import Start, Target, bare, changed, direct, gateway
@@ -20,6 +20,7 @@ UNKEPT = f"{PLACED}, no database"
 TENANTS = (1, 10_000)
 MODELS = (8, 200)
 REPLICAS = (1, 2)
+GATHER_MS = (25, 50, 100)
 
 _PLACED = changed(args={"placement": "gateway"}, deployments={"Router": None})
 # Ours as one would start them, as changes of local.yaml. Other gateways keep neither
@@ -101,6 +102,25 @@ def replicas() -> Scenario:
         for number, change in changes.items()
     }
     return Scenario(default | placed, _plain)
+
+
+def frames() -> Scenario:
+    """How long the events of a stream gather, in both placements."""
+    changes = {
+        number: changed(args={"backends": {"openrouter": {"gather_ms": number}}})
+        for number in GATHER_MS
+    }
+    default = {f"{number} ms": gateway(change) for number, change in changes.items()}
+    placed = {
+        f"{number} ms, placement: gateway": gateway(merged(_PLACED, change))
+        for number, change in changes.items()
+    }
+    cases = [
+        PACED,
+        replace(PACED, name="paced stream c=1", connections=1),
+        Case("stream c=16", 16, stream=True),
+    ]
+    return Scenario(default | placed, lambda _: cases)
 
 
 def _counted(number: int, what: str) -> str:

@@ -90,6 +90,13 @@ COLD = (
     Column("c = 64", _cpu("cold c=64")),
     Column("200 tokens, c = 16", _cpu("cold long c=16")),
 )
+FRAMES = (
+    Column("paced c = 64, CPU-ms", _cpu("paced stream c=64")),
+    Column("of it Ray, HAProxy", _cpu("paced stream c=64", "cpu_ray_ms")),
+    Column("first token, c = 1, p50 ms", _of("paced stream c=1", "first_token_p50_ms")),
+    Column("whole answer, c = 1, p50 ms", _of("paced stream c=1", "p50_ms")),
+    Column("stream c = 16, CPU-ms", _cpu("stream c=16")),
+)
 TABLES: dict[str, dict[str, tuple[Column, ...]]] = {
     "base": {
         "Added milliseconds (direct: its own)": LATENCY,
@@ -101,6 +108,7 @@ TABLES: dict[str, dict[str, tuple[Column, ...]]] = {
     "tenants": {"One tenant, and many that take turns": PLAIN},
     "models": {"Few models and many": PLAIN},
     "replicas": {"Gateway replicas": PLAIN},
+    "frames": {"How long the events of a stream gather (`gather_ms`)": FRAMES},
 }
 
 
