@@ -60,6 +60,12 @@ def show(found: Soak) -> None:
         f"plain requests/s, {min(streams):.0f} to {max(streams):.0f} streams/s"
     )
     print(f"{found.answers} answers, errors {found.errors or 'none'}")
+    for number, sample in enumerate(found.samples, 1):
+        if sample.errors:
+            print(
+                f"in sample {number} of {len(found.samples)}, {sample.rate:.0f} "
+                f"answers/s, p50 {sample.p50_ms:.0f} ms: {sample.errors}"
+            )
     for why in found.lost:
         print(f"a slice of {plan.slice_s:g} s is lost: {why}")
     print(f"{'MiB':24}{'first':>9}{'last':>9}{'per hour':>10}")
