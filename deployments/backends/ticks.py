@@ -7,8 +7,8 @@ import time
 class Ticks:
     """Moments `interval_s` apart, as long as somebody waits for one.
 
-    To wake many streams in one turn of the event loop costs far less than a turn and a
-    timer for each, here and for whoever is sent what has gathered.
+    One timer wakes all of them in one turn of the event loop; `asyncio.timeout` would
+    cost each a timer, a cancellation and an exception.
     """
 
     def __init__(self, interval_s: float) -> None:
