@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.overhead.checks import Check
 from scripts.overhead.plot import draw
-from scripts.overhead.printing import said_of_machine, said_of_parts, shares_of
+from scripts.overhead.printing import said_of, said_of_machine, said_of_parts
 from scripts.overhead.report import Report
 from scripts.overhead.summary import Summary
 from scripts.overhead.table import TABLES, as_markdown, rows
@@ -59,5 +59,5 @@ def _notes(summary: Summary) -> list[str]:
     for target in summary.targets:
         if errors := summary.errors(target):
             notes.append(f"Errors of {target}: {errors}.\n")
-        notes += [f"{shares}.\n" for shares in shares_of(summary, target)]
+        notes += [f"{said}.\n" for said in said_of(summary, target)]
     return notes

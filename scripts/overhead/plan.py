@@ -8,8 +8,8 @@ DIRECT = "direct"  # no gateway at all
 CONNECTIONS = (1, 16, 64)
 RATES = (50.0, 200.0)  # open loop, requests a second
 CHUNK_GAP_MS = 20.0  # a model that writes 50 tokens a second
-# What is not over when a sample ends counts for nothing: the streams of slow gateways,
-# and those that take a second by themselves, want longer ones.
+# A rate counts what has ended when a sample is over: of streams through slow gateways,
+# and of those that take a second by themselves, that is little of a short one.
 _STREAMS_LEAST_S = 4.0
 PACED = Case(
     "paced stream c=64",

@@ -51,12 +51,18 @@ def _print_notes(summary: Summary) -> None:
     for target in summary.targets:
         if errors := summary.errors(target):
             print(f"{target}: errors {errors}")
-        for shares in shares_of(summary, target):
-            print(shares)
+        for said in said_of(summary, target):
+            print(said)
 
 
-def shares_of(summary: Summary, target: str) -> Iterator[str]:
-    """Which of a target's processes used how much; nothing of a single one."""
+def said_of(summary: Summary, target: str) -> Iterator[str]:
+    """Which of its rates are lower bounds, and which of a target's processes used how
+    much; nothing of a single one."""
+    if slow := summary.slow_cases(target):
+        yield (
+            f"Rates count what had ended when a sample was over, which of {target} few "
+            f"had; lower bounds are those of: {', '.join(slow)}"
+        )
     for number in (1, 16):
         for case in (f"plain c={number} 0 ms", f"cold c={number}"):
             parts = summary.parts(target, case)

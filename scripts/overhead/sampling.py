@@ -26,7 +26,7 @@ class Case:
     """A load, apart from whom it is for.
 
     A sample takes `least_s` or longer: what has been worked on but not answered when it
-    ends counts for nothing, which is much of a short sample of slow answers.
+    ends is not in its rate, which is much of a short sample of slow answers.
     """
 
     name: str

@@ -1,5 +1,6 @@
 """From samples to the figures that are shown: medians over rounds, with their range."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,6 +10,8 @@ from scripts.overhead.rounds import Figures, finite
 from scripts.overhead.sampling import Sample
 
 Value = Callable[[Sample], float]
+_CONNECTIONS = re.compile(r"\bc=(\d+)")  # in the name of a case
+_FEW = 4  # answers a connection
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,22 @@ class Summary:
             for sample in samples:
                 for kind, number in sample.errors.items():
                     found[kind] = found.get(kind, 0) + number
+        return found
+
+    def slow_cases(self, target: str) -> list[str]:
+        """Those in whose samples each connection had but few answers (medians).
+
+        A rate counts what has ended when the sample is over, so theirs is a lower
+        bound. CPU is told per answer, those that ended later included.
+        """
+        found = []
+        for case, samples in self._figures[target].samples.items():
+            connections = _CONNECTIONS.search(case)
+            if connections is None or not samples:
+                continue
+            answers = median(sample.answers for sample in samples)
+            if answers < _FEW * int(connections[1]):
+                found.append(case)
         return found
 
     def parts(self, target: str, case: str) -> dict[str, float]:

@@ -28,6 +28,15 @@ def test_errors_and_foreign_load_are_marked():
     assert made.disturbed == (1, 2)
 
 
+def test_slow_answers_make_a_rate_a_lower_bound():
+    made = report(
+        gateway={"stream c=2": [sample(), sample()], "stream c=3": [sample()]}
+    )
+
+    # 10 answers a sample
+    assert made.summary("base").slow_cases("gateway") == ["stream c=3"]
+
+
 def test_ray_s_own_share_is_told():
     assert sample(cpu=3.0).cpu_total_ms == 3.0
     assert sample(cpu=3.0).cpu_ray_ms == 1.0

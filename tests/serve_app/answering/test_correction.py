@@ -19,6 +19,15 @@ def _setting(monkeypatch):
     monkeypatch.setattr(correction, "_ASK_AFTER_S", (0.0, 0.0))
 
 
+def charging(*models: str, kind: type[ScriptedBackend] = ScriptedBackend):
+    """A backend whose `models` fail, and are charged for all the same."""
+    down = UpstreamError("cut")
+    down.generation_id = "gen-failed"
+    backend = kind(dict.fromkeys(models, down))
+    backend.charged = CHARGED
+    return backend
+
+
 async def settled(records: Records, n: int) -> None:
     """Wait until there are so many."""
     await asyncio.wait_for(records.are(n), timeout=10)
@@ -41,12 +50,8 @@ async def test_a_stream_that_breaks_is_recorded_with_what_came_then_as_charged()
 
 
 async def test_what_a_model_that_failed_was_charged_is_added():
-    down = UpstreamError("cut")
-    down.generation_id = "gen-failed"
     records = Records()
-    backend = ScriptedBackend({"small": down})
-    backend.charged = CHARGED
-    made = gateway(backend=backend, sink=records)
+    made = gateway(backend=charging("small"), sink=records)
     await made.completions.complete(call_of(made))
     await settled(records, 2)
 
@@ -57,12 +62,8 @@ async def test_what_a_model_that_failed_was_charged_is_added():
 
 
 async def test_a_request_that_failed_has_cost_what_its_upstreams_charged():
-    down = UpstreamError("cut")
-    down.generation_id = "gen-failed"
     records = Records()
-    backend = ScriptedBackend({"small": down, "large": down})
-    backend.charged = CHARGED
-    made = gateway(backend=backend, sink=records)
+    made = gateway(backend=charging("small", "large"), sink=records)
     with pytest.raises(UpstreamError):
         await made.completions.complete(call_of(made))
     await settled(records, 2)
@@ -79,12 +80,8 @@ async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
                 await asyncio.sleep(3600)
             return await super().complete(request)
 
-    down = UpstreamError("cut")
-    down.generation_id = "gen-failed"
     records = Records()
-    backend = SlowSecond({"small": down})
-    backend.charged = CHARGED
-    made = gateway(backend=backend, sink=records)
+    made = gateway(backend=charging("small", kind=SlowSecond), sink=records)
     task = asyncio.ensure_future(made.completions.complete(call_of(made)))
     await asyncio.sleep(0.01)
     task.cancel()
