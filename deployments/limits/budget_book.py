@@ -4,14 +4,18 @@ A lease is written down before it is granted: a Ledger that dies and comes back 
 what is out. One call at a time: pools are read and changed between waits for SQL.
 """
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
-from deployments.budget_period import Period, period_of
-from deployments.limits.allowances import Pool
+from deployments.budget_period import Period
+from deployments.limits.budget_pool import (
+    BudgetPool,
+    period_at,
+    start_of,
+    tightest,
+)
 from deployments.limits.ledger_protocol import BudgetState, Grant, Return
 from deployments.limits.soft_budgets import SoftBudgets
 from deployments.store.usage_query import Charge, Spend
@@ -42,41 +46,45 @@ class BudgetBook:
     """Pools by tenant and start of the period, made as they are asked for.
 
     A tenant whose periods are changed begins a new pool: what replicas hold of the old
-    one may be spent beside it.
+    one may be spent beside it, and is counted in the new one when it is. Where both
+    begin at the same time, the new one takes over the leases.
     """
 
     def __init__(self, usage: SpendLike, leases: LeaseBook) -> None:
         self._usage = usage
         self._leases = leases
-        self._pools: dict[tuple[str, int], Pool] = {}
+        self._pools: dict[tuple[str, int], BudgetPool] = {}
         self._tenants: Mapping[str, TenantConfig] = {}
         self._soft = SoftBudgets()
 
     async def start(self) -> None:
         """Take up what an earlier Ledger has handed out."""
         for replica, tenant_id, start, amount in await self._leases.all():
-            if tenant_id in self._tenants:
-                pool = await self._pool(self._tenants[tenant_id], start)
+            tenant = self._tenants.get(tenant_id)
+            period = period_at(tenant, start) if tenant else None
+            if tenant and period and start_of(period) == start:
+                pool = await self._pool(tenant, period)
                 pool.leases[replica] = amount
-            else:
+            else:  # of nobody, or of a period that is no longer the tenant's
                 await self._leases.put(replica, tenant_id, start, 0.0)
 
     def know(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Budgets are those of these tenants, by id, from now on."""
         self._tenants = tenants
-        for (tenant_id, start), pool in self._pools.items():
-            pool.capacity = _capacity(tenants.get(tenant_id))
-            if tenant := tenants.get(tenant_id):
-                self._soft.look(_state(tenant, pool, _period(tenant, start)))
-        self._soft.keep(tenants)
+        for (tenant_id, _), pool in self._pools.items():
+            tenant = tenants.get(tenant_id)
+            pool.know(tenant)
+            if tenant and not pool.stale:
+                self._soft.look(pool.state(tenant))
+        self._soft.keep(self._is_present)
 
     async def lease(
         self, replica: str, tenant: TenantConfig, need: float, now: float
     ) -> Grant:
         """A slice, in USD."""
-        period = _period(tenant, now)
-        start, end = (int(at.timestamp()) for at in (period.start, period.end))
-        pool = await self._pool(tenant, start)
+        period = period_at(tenant, now)
+        start, end = start_of(period), int(period.end.timestamp())
+        pool = await self._pool(tenant, period)
         amount = pool.lease(replica, need)
         if amount:
             try:
@@ -98,24 +106,27 @@ class BudgetBook:
     async def charge(self, charges: Sequence[Charge]) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
         touched: set[tuple[str, str, int]] = set()
-        soft: set[tuple[str, int]] = set()
+        soft: dict[tuple[str, int], Period] = {}
         for charge in charges:
             tenant = self._tenants.get(charge.tenant)
             if tenant is None:
                 continue
-            start = int(_period(tenant, charge.at).start.timestamp())
+            period = period_at(tenant, charge.at)
+            start = start_of(period)
             if pool := self._pools.get((charge.tenant, start)):
                 pool.consume(charge.replica, charge.usd)
                 touched.add((charge.replica, charge.tenant, start))
             if tenant.soft_budget is not None:
-                soft.add((charge.tenant, start))
+                soft[charge.tenant, start] = period
         for replica, tenant_id, start in sorted(touched):
             await self._write(replica, tenant_id, start)
-        for tenant_id, start in sorted(soft):
-            tenant = self._tenants[tenant_id]
-            # A pool that is new knows these charges from the store.
-            pool = await self._pool(tenant, start)
-            self._soft.look(_state(tenant, pool, _period(tenant, start)))
+        for (tenant_id, _), period in sorted(soft.items()):
+            # The tenant may be gone by now, or have other periods.
+            tenant = self._tenants.get(tenant_id)
+            if tenant and period_at(tenant, start_of(period)) == period:
+                # A pool that is new knows these charges from the store.
+                pool = await self._pool(tenant, period)
+                self._soft.look(pool.state(tenant))
 
     def soft_budgets_reached(self, now: float) -> list[BudgetState]:
         """As of now, of those that were charged since the start."""
@@ -134,75 +145,47 @@ class BudgetBook:
 
     async def state(self, tenant: TenantConfig, now: float) -> BudgetState:
         """As it is now."""
-        period = _period(tenant, now)
-        pool = await self._pool(tenant, int(period.start.timestamp()))
-        return _state(tenant, pool, period)
+        pool = await self._pool(tenant, period_at(tenant, now))
+        return pool.state(tenant)
 
     def tightest(self, n: int, now: float) -> list[BudgetLeft]:
         """The `n` tenants with the least share left, of those that were asked for."""
-        latest: dict[str, tuple[int, Pool]] = {}
-        for (tenant_id, start), pool in self._pools.items():
-            if start >= latest.get(tenant_id, (start, pool))[0]:
-                latest[tenant_id] = start, pool
-        limited = (
-            (pool.left_share, tenant_id)
-            for tenant_id, (_, pool) in latest.items()
-            if math.isfinite(pool.capacity) and tenant_id in self._tenants
-        )
-        found = []
-        for _, tenant_id in heapq.nsmallest(n, limited):
-            start, pool = latest[tenant_id]
-            period = _period(self._tenants[tenant_id], now)
-            if start == int(period.start.timestamp()):
-                left_usd = max(0.0, pool.capacity - pool.consumed)
-                found.append(BudgetLeft(tenant_id, pool.capacity, left_usd))
-        return found
+        return tightest(self._pools, self._tenants, n, now)
 
-    async def _pool(self, tenant: TenantConfig, start: int) -> Pool:
-        key = tenant.id, start
-        if key not in self._pools:
-            period = _period(tenant, start)
+    async def _pool(self, tenant: TenantConfig, period: Period) -> BudgetPool:
+        start = start_of(period)
+        pool = self._pools.get((tenant.id, start))
+        if pool is None or pool.stale:
+            leases = {} if pool is None else pool.leases
             spend = await self._usage.spend_of(tenant.id, period.start, period.end)
             consumed = spend.cost_usd + spend.reserved_usd
+            pool = BudgetPool(math.inf, consumed, leases, period=period)
             # The tenant may have been changed meanwhile.
-            capacity = _capacity(self._tenants.get(tenant.id))
-            self._pools[key] = Pool(capacity, consumed)
-            await self._forget_past(tenant.id)
-        return self._pools[key]
+            pool.know(self._tenants.get(tenant.id))
+            self._pools[tenant.id, start] = pool
+            await self._forget_past(tenant.id, start)
+        return pool
 
     async def _write(self, replica: str, tenant_id: str, start: int) -> None:
         """A lease as it is now."""
         amount = self._pools[tenant_id, start].leases.get(replica, 0.0)
         await self._leases.put(replica, tenant_id, start, amount)
 
-    async def _forget_past(self, tenant_id: str) -> None:
-        """The last period but one is kept: what a replica still holds of it is
-        reported there."""
-        mine = sorted(start for known, start in self._pools if known == tenant_id)
-        for start in mine[:-2]:
+    async def _forget_past(self, tenant_id: str, asked: int) -> None:
+        """Kept are the pool that is asked for and the last two periods': what a replica
+        still holds of the last but one is reported there."""
+        mine = {
+            start: pool
+            for (known, start), pool in self._pools.items()
+            if known == tenant_id
+        }
+        present = sorted(start for start, pool in mine.items() if not pool.stale)
+        for start in mine.keys() - {asked, *present[-2:]}:
             for replica in self._pools.pop((tenant_id, start)).leases:
                 await self._leases.put(replica, tenant_id, start, 0.0)
 
-
-def _state(tenant: TenantConfig, pool: Pool, period: Period) -> BudgetState:
-    return BudgetState(
-        tenant=tenant.id,
-        spend=pool.consumed,
-        leased=sum(pool.leases.values()),
-        max_budget=tenant.max_budget,
-        soft_budget=tenant.soft_budget,
-        start=period.start,
-        end=period.end,
-    )
-
-
-def _capacity(tenant: TenantConfig | None) -> float:
-    """USD; infinite where there is no limit."""
-    if tenant is None or tenant.max_budget is None:
-        return math.inf
-    return tenant.max_budget
-
-
-def _period(tenant: TenantConfig, at: float) -> Period:
-    moment = datetime.fromtimestamp(at, UTC)
-    return period_of(moment, tenant.budget_duration, tenant.budget_timezone)
+    def _is_present(self, state: BudgetState) -> bool:
+        """Whether it is of a tenant that there is, and of one of its periods."""
+        tenant = self._tenants.get(state.tenant)
+        period = Period(state.start, state.end)
+        return tenant is not None and period_at(tenant, start_of(period)) == period

@@ -1,7 +1,7 @@
 """Tenants that have spent their soft budget: they are warned, and go on."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable
 
 from deployments.limits.ledger_protocol import BudgetState
 
@@ -25,10 +25,11 @@ class SoftBudgets:
             logger.warning(what, state.tenant, state.spend, state.soft_budget)
         self._over[key] = state
 
-    def keep(self, tenants: Collection[str]) -> None:
+    def keep(self, is_present: Callable[[BudgetState], bool]) -> None:
         """All others are gone."""
-        for key in [key for key in self._over if key[0] not in tenants]:
-            del self._over[key]
+        for key, state in list(self._over.items()):
+            if not is_present(state):
+                del self._over[key]
 
     def reached(self, now: float) -> list[BudgetState]:
         """Those whose period is not over."""
