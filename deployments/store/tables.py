@@ -87,12 +87,21 @@ api_keys = Table(
     Column("document", Document, nullable=False),
 )
 
-# One row: records of before `kept_since` were deleted and are not taken again.
+# One row: records of before `kept_since` were deleted. Of those that come late, what is
+# in `deleted_records` was taken before; of before `taken_since` none is taken.
 retention = Table(
     "retention",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("kept_since", UtcDateTime),
+    Column("taken_since", UtcDateTime),
+)
+
+deleted_records = Table(
+    "deleted_records",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
 )
 
 # Money is in whole nano-USD. NULL = unknown. No foreign key to tenants: what was used

@@ -3,16 +3,24 @@
 A record is first inserted where its id is free: the database makes one of two that
 insert it at a time wait for the other. What was not inserted is there for certain, and
 locked before it is compared. So what a row of spend gains is known to the nano-dollar.
+
+A journal may be shipped late, so also after a deletion: what was never taken counts,
+what was taken and deleted does not count again. Nothing is deleted meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deployments.store.tables import retention, spend, usage_records
+from deployments.store.tables import (
+    deleted_records,
+    retention,
+    spend,
+    usage_records,
+)
 from deployments.store.upsert import insert_into
 from deployments.store.usage_query import Taken
 from deployments.store.usage_rows import Row, charges_of, spend_of
@@ -32,10 +40,7 @@ _SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
 
 async def take_rows(connection: AsyncConnection, rows: Sequence[Row]) -> Taken:
     """What came of it. Ids are distinct and in order."""
-    query = select(retention.c.kept_since).with_for_update(read=True)
-    kept_since: datetime | None = (await connection.execute(query)).scalar_one()
-    if kept_since is not None:
-        rows = [row for row in rows if row["at"] >= kept_since]
+    rows = await _without_deleted(connection, rows)
     added: list[Row] = []
     replaced: list[Row] = []
     for start in range(0, len(rows), _BATCH):
@@ -48,6 +53,29 @@ async def take_rows(connection: AsyncConnection, rows: Sequence[Row]) -> Taken:
         replaced += old
     await _add_spend(connection, spend_of(added, replaced))
     return Taken(len(added), charges_of(added, replaced))
+
+
+async def _without_deleted(
+    connection: AsyncConnection, rows: Sequence[Row]
+) -> Sequence[Row]:
+    query = select(retention.c.kept_since, retention.c.taken_since)
+    found = (await connection.execute(query.with_for_update(read=True))).one()
+    kept_since: datetime | None = found.kept_since
+    taken_since: datetime | None = found.taken_since
+    if taken_since is not None:
+        rows = [row for row in rows if row["at"] >= taken_since]
+    if kept_since is None:
+        return rows
+    late = [row["id"] for row in rows if row["at"] < kept_since]
+    deleted: set[str] = set()
+    for start in range(0, len(late), _BATCH):
+        deleted |= await _deleted(connection, late[start : start + _BATCH])
+    return [row for row in rows if row["id"] not in deleted]
+
+
+async def _deleted(connection: AsyncConnection, ids: Collection[str]) -> set[str]:
+    query = select(deleted_records.c.id).where(deleted_records.c.id.in_(ids))
+    return set((await connection.execute(query)).scalars())
 
 
 async def _insert_new(connection: AsyncConnection, rows: Sequence[Row]) -> set[str]:

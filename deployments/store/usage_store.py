@@ -1,14 +1,20 @@
 """Usage records in SQL: each once, and the spend that they make."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.store.column_types import NANO
 from deployments.store.database import Database
 from deployments.store.shadow_sql import read_shadows
-from deployments.store.tables import retention, spend, usage_records
+from deployments.store.tables import spend, usage_records
+from deployments.store.usage_deletion import (
+    begin_deletion,
+    delete_some,
+    forget_some,
+)
 from deployments.store.usage_ingest import take_rows
 from deployments.store.usage_query import (
     ShadowRow,
@@ -21,10 +27,8 @@ from deployments.store.usage_rows import quarter_of, record_of, row_of
 from deployments.store.usage_sql import condition, read_rows
 from deployments.usage.record import UsageRecord
 
-# Longer than any budget's period: what is spent in one can always be told.
-_SPEND_KEPT = timedelta(days=62)
 _PAGE = 2000
-_DELETED_AT_ONCE = 20_000
+_AT_ONCE = 20_000
 _SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
 
 
@@ -47,9 +51,9 @@ class UsageStore:
         """Write these records, and tell by how much spend has changed.
 
         All or none, and again is no harm: of each id the highest revision counts.
-        Spend changes by the difference in the same transaction. Records from before
-        what `delete_before` deleted are passed over. ValueError or Refused if one is
-        broken: the others can be taken without it.
+        Spend changes by the difference in the same transaction. What `delete_before`
+        deleted is passed over. ValueError or Refused if one is broken: the others can
+        be taken without it.
         """
         latest: dict[str, UsageRecord] = {}
         for record in records:
@@ -122,28 +126,22 @@ class UsageStore:
     async def delete_before(self, before: datetime) -> int:
         """Delete the records of requests that came earlier; how many there were.
 
-        Spend stays as it was for at least 62 days before, longer than any period.
+        Spend stays as it was for at least 62 days before, longer than any period. So
+        long, what comes late and was never taken still counts, until it is deleted too.
         """
         before = min(before, self._clock())
-        since = retention.c.kept_since
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(retention)
-                .where(since.is_(None) | (since < before))
-                .values(kept_since=before)
-            )
-            await connection.execute(
-                delete(spend).where(spend.c.quarter < before - _SPEND_KEPT)
-            )
-        old = select(usage_records.c.id).where(usage_records.c.at < before)
-        some = delete(usage_records).where(
-            usage_records.c.id.in_(old.limit(_DELETED_AT_ONCE))
-        )
-        deleted = 0
+            await begin_deletion(connection, before)
+        deleted = await self._in_parts(lambda c: delete_some(c, before, _AT_ONCE))
+        await self._in_parts(lambda c: forget_some(c, _AT_ONCE))
+        return deleted
+
+    async def _in_parts(self, part: Callable[[AsyncConnection], Awaitable[int]]) -> int:
+        """Records keep coming meanwhile: they wait for a part, not for all."""
+        total = 0
         while True:
-            # In parts: records keep coming meanwhile.
             async with self._database.writing() as connection:
-                count = (await connection.execute(some)).rowcount
-            deleted += count
-            if count < _DELETED_AT_ONCE:
-                return deleted
+                count = await part(connection)
+            total += count
+            if count < _AT_ONCE:
+                return total

@@ -129,7 +129,10 @@ def delete(
     timezone: _Timezone = "UTC",
     yes: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
 ) -> None:
-    """Delete the records of requests that came earlier. Budgets keep what was spent."""
+    """Delete the records of requests that came earlier. Budgets keep what was spent.
+
+    Of records that come in late, too; those go with the next deletion.
+    """
     _read("--timezone", lambda: zone(timezone))
     at = _read("--before", lambda: moment(before, timezone))
     if at > datetime.now(UTC):

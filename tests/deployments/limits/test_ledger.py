@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Ask, Resource
 from deployments.store.database import Database
+from deployments.store.usage_store import UsageStore
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import KeyTerms
 from deployments.usage.record import UsageRecord
@@ -74,6 +76,20 @@ async def test_the_same_records_again_change_nothing(ledger):
     assert await ledger.ingest([spent(1.0)]) == 0
     state = await ledger.budget("t")
     assert (state.spend, state.leased) == (1.0, 3.0)
+
+
+async def test_what_is_deleted_before_it_came_in_is_spent_all_the_same(
+    ledger, tmp_path
+):
+    await leased(ledger, 4.0)
+    late = spent(4.0)
+    database = Database(f"sqlite:///{tmp_path / 'db'}")
+    await UsageStore(database).delete_before(datetime.now(UTC))
+    await database.close()
+    await ledger.ingest([late])
+    await ledger.close_replica("a")
+
+    assert (await ledger.budget("t")).spend == 4.0
 
 
 async def test_a_correction_changes_the_spend_by_the_difference(ledger):

@@ -3,14 +3,14 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, text, update
 
 from deployments.store.database import Database
 from deployments.store.errors import StoreError
-from deployments.store.tables import metadata
+from deployments.store.tables import metadata, retention
 from deployments.store.usage_query import UsageQuery
 from deployments.store.usage_store import UsageStore
-from tests.deployments.store.made import JULY, MAY, record
+from tests.deployments.store.made import JULY, JUNE, MAY, record
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ async def test_down_leaves_nothing_and_up_makes_all_again(bare):
 
 
 async def test_each_step_can_be_gone_back(bare):
-    steps = ("0001", "0002", "0003", "0004", "0003", "0002", "0001", "base", "head")
-    for revision in steps:
+    up = ["0001", "0002", "0003", "0004", "0005"]
+    for revision in (*up, *reversed(up[:-1]), "base", "head"):
         await bare.migrate(revision)
 
     assert await tables(bare) == {*metadata.tables, "alembic_version"}
@@ -68,6 +68,16 @@ async def test_usage_records_are_kept_on_the_way_up_and_down(bare):
 
     [kept] = [each async for each in UsageStore(bare).export(UsageQuery(MAY, JULY))]
     assert kept == record("use-1")
+
+
+async def test_what_was_deleted_before_ids_were_kept_is_not_taken_again(bare):
+    await bare.migrate("0004")
+    async with bare.writing() as connection:
+        await connection.execute(update(retention).values(kept_since=JUNE))
+    await bare.open()
+
+    assert await UsageStore(bare).ingest([record("use-1", MAY)]) == 0
+    assert await UsageStore(bare).ingest([record("use-2", JUNE)]) == 1
 
 
 async def test_opening_again_changes_nothing(bare, url):

@@ -1,11 +1,12 @@
 """Records that are old enough to go, and the spend that stays."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from deployments.store.tables import spend
+from deployments.store.tables import deleted_records, spend
 from deployments.store.usage_query import UsageQuery
 from deployments.store.usage_store import UsageStore
 from tests.deployments.store.made import JULY, JUNE, MAY, record
@@ -35,8 +36,49 @@ async def test_a_record_that_was_deleted_does_not_come_back(store):
 
     assert await store.ingest([record("use-1", MAY), record("use-2", JUNE)]) == 1
     assert await store.delete_before(MAY) == 0
-    assert await store.ingest([record("use-3", MAY)]) == 0
+    assert await store.ingest([record("use-1", MAY, revision=9)]) == 0
     assert await store.spend("t", MAY, JULY) == 0.5
+
+
+async def test_a_record_that_comes_after_the_deletion_counts_once(store):
+    await store.delete_before(JUNE)
+
+    taken = await store.take([record("late", MAY)])
+    assert taken.count == 1
+    assert [charge.usd for charge in taken.charges] == [0.25]
+    assert await store.delete_before(JUNE) == 1
+    assert await store.ingest([record("late", MAY)]) == 0
+    assert await store.spend("t", MAY, JULY) == 0.25
+
+
+async def test_what_comes_again_while_it_is_deleted_counts_once(
+    database, store, monkeypatch
+):
+    monkeypatch.setattr("deployments.store.usage_store._AT_ONCE", 5)
+    records = [record(f"use-{n:03}", MAY) for n in range(100)]
+    await store.ingest(records)
+    await asyncio.gather(
+        store.delete_before(JUNE), *(store.ingest(records) for _ in range(20))
+    )
+
+    assert await store.spend("t", MAY, JULY) == 25.0
+    assert await kept(store) == []
+
+
+async def test_ids_of_deleted_records_are_kept_as_long_as_their_spend(database, store):
+    await store.ingest([record("use-1", MAY), record("use-2", JULY)])
+    await store.delete_before(JULY)
+    assert await deleted_ids(database) == {"use-1"}
+
+    later = UsageStore(database, clock=lambda: MAY + timedelta(days=63))
+    await later.delete_before(MAY + timedelta(days=63))
+    assert await deleted_ids(database) == {"use-2"}
+    assert await later.ingest([record("use-1", MAY), record("use-3", MAY)]) == 0
+
+
+async def deleted_ids(database) -> set[str]:
+    async with database.reading() as connection:
+        return set((await connection.execute(select(deleted_records.c.id))).scalars())
 
 
 async def test_what_is_yet_to_come_is_not_deleted_beforehand(store):
@@ -55,7 +97,7 @@ async def test_spend_of_long_ago_is_deleted_in_the_end(database, store):
 
 
 async def test_many_are_deleted_in_parts(store, monkeypatch):
-    monkeypatch.setattr("deployments.store.usage_store._DELETED_AT_ONCE", 3)
+    monkeypatch.setattr("deployments.store.usage_store._AT_ONCE", 3)
     await store.ingest([record(f"use-{n}", MAY) for n in range(7)])
 
     assert await store.delete_before(JUNE) == 7
