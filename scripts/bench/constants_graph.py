@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import yaml
 
+from scripts.placing import PLACES, place
+from scripts.scaling.constants import WAYS, Way
 from scripts.served import ROOT, Served, served
 from scripts.upstream.api import Upstream
 from scripts.upstream.listener import listening
@@ -77,7 +79,7 @@ class ConstantsGraph:
 
 
 @contextmanager
-def constants_graph() -> Iterator[ConstantsGraph]:
+def constants_graph(way: Way = WAYS[0]) -> Iterator[ConstantsGraph]:
     """Until the end of the block."""
     paced = ModelSettings(
         completion_tokens=STREAM_TOKENS, tokens_per_s=STREAM_TOKENS / STREAM_S
@@ -88,16 +90,18 @@ def constants_graph() -> Iterator[ConstantsGraph]:
     upstream = Upstream(Settings(models={named[PACED]: paced}, keep_bodies=0))
     with TemporaryDirectory() as name, listening(upstream) as url:
         config = Path(name) / "serve.yaml"
-        described = _config(local, url, Path(name))
+        described = _config(local, url, Path(name), way)
         config.write_text(yaml.safe_dump(described), encoding="utf-8")
         variables = {"OPENROUTER_API_KEY": "up-constants"}
         with served("--config", str(config), environment=variables) as graph:
             yield ConstantsGraph(graph, url)
 
 
-def _config(local: Any, url: str, directory: Path) -> Any:
+def _config(local: Any, url: str, directory: Path, way: Way) -> Any:
+    place(local, PLACES[way.in_gateway])
     args = local["applications"][0]["args"]
-    args["backends"]["openrouter"]["base_url"] = f"{url}/api/v1/"
+    upstream = {"base_url": f"{url}/api/v1/", "gather_ms": way.gather_ms}
+    args["backends"]["openrouter"] |= upstream
     args["usage"] = {"journal": str(directory / "journal")}
     args["database"] = {"url": f"sqlite:///{directory / 'usage.db'}"}
     args["limits"] = {"route_timeout_s": 20}  # nothing here is about a slow machine

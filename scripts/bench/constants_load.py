@@ -11,7 +11,19 @@ import aiohttp
 
 from scripts.bench.constants_graph import KEY, ConstantsGraph
 
+CHAT = "/v1/chat/completions"
 HEADERS = {"authorization": f"Bearer {KEY}"}
+
+
+def body(model: str, *, stream: bool = False) -> dict[str, Any]:
+    """Of a request that is answered by `model`."""
+    message = {"role": "user", "content": "What is 6 times 7, and why is that so?"}
+    return {
+        "model": "auto",
+        "messages": [message],
+        "stream": stream,
+        "routing": {"models": [model]},
+    }
 
 
 @dataclass(slots=True)
@@ -41,23 +53,27 @@ class Loaded:
 async def _client(
     session: aiohttp.ClientSession,
     url: str,
-    body: dict[str, Any],
+    asked: dict[str, Any],
     loaded: Loaded,
     until: float,
 ) -> None:
     while time.perf_counter() < until:
         began = time.perf_counter()
-        async with session.post(url, json=body) as response:
+        async with session.post(url, json=asked) as response:
             content = await response.read()
         if response.status != 200:
             raise SystemExit(f"{url}: {response.status}: {content[:200]!r}")
-        if body.get("stream") and not content.endswith(b"data: [DONE]\n\n"):
+        if asked.get("stream") and not content.endswith(b"data: [DONE]\n\n"):
             raise SystemExit(f"{url}: a stream ended without [DONE]")
         loaded.took_s.append(time.perf_counter() - began)
 
 
 async def _load(
-    graph: ConstantsGraph, path: str, body: dict[str, Any], clients: int, seconds: float
+    graph: ConstantsGraph,
+    path: str,
+    asked: dict[str, Any],
+    clients: int,
+    seconds: float,
 ) -> Loaded:
     loaded = Loaded()
     connector = aiohttp.TCPConnector(limit=0)
@@ -65,7 +81,7 @@ async def _load(
     async with aiohttp.ClientSession(headers=HEADERS, connector=connector) as session:
         before, began = graph.cpu_s(), time.perf_counter()
         until = began + seconds
-        tasks = (_client(session, url, body, loaded, until) for _ in range(clients))
+        tasks = (_client(session, url, asked, loaded, until) for _ in range(clients))
         await asyncio.gather(*tasks)
         loaded.seconds = time.perf_counter() - began
         after = graph.cpu_s()
@@ -76,10 +92,10 @@ async def _load(
 def load(
     graph: ConstantsGraph,
     path: str,
-    body: dict[str, Any],
+    asked: dict[str, Any],
     *,
     clients: int,
     seconds: float,
 ) -> Loaded:
     """Ask `path` of the gateway, or a whole URL, for so long."""
-    return asyncio.run(_load(graph, path, body, clients, seconds))
+    return asyncio.run(_load(graph, path, asked, clients, seconds))

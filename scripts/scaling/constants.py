@@ -16,6 +16,37 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs/capacity/constants.json"
 DEPLOYMENTS = ("Gateway", "Router", "Embedder", "OpenRouterBackend", "Ledger")
 STREAMING = ("Gateway", "OpenRouterBackend", "Node")  # an answer's bytes pass there
+IN_GATEWAY = ("Router", "OpenRouterBackend")  # with `placement: gateway`
+GATHER_MS = (25, 50, 100)  # of an upstream; the first is its default
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A configuration that changes what an answer costs; the default is the default."""
+
+    in_gateway: bool = False  # `placement: gateway`
+    gather_ms: int = GATHER_MS[0]
+
+    def plain(self, name: str) -> str:
+        """The constant: CPU per plain request in a deployment."""
+        return f"{self._placed}{name}.cpu_ms_plain"
+
+    def stream_second(self, name: str) -> str:
+        """The constant: CPU per second of a stream in a deployment."""
+        gathered = "" if self.gather_ms == GATHER_MS[0] else f"_{self.gather_ms}"
+        return f"{self._placed}{name}.cpu_ms_stream_second{gathered}"
+
+    def parts(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the deployments that have replicas of their own."""
+        gone = IN_GATEWAY if self.in_gateway else ()
+        return tuple(name for name in names if name not in gone)
+
+    @property
+    def _placed(self) -> str:
+        return "placed." if self.in_gateway else ""
+
+
+WAYS = tuple(Way(placed, ms) for placed in (False, True) for ms in GATHER_MS)
 
 
 class _Frozen(BaseModel):

@@ -9,14 +9,15 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from deployments.backends.upstream_config import OpenRouterConfig
 from deployments.routing.cached_embedder import RouterConfig
 from scripts.scaling.assumed import add_assumptions, assumptions_of
-from scripts.scaling.capacity import GPU_WINDOW
-from scripts.scaling.constants import FILE, Constants
+from scripts.scaling.constants import FILE, GATHER_MS, Constants, Way
 from scripts.scaling.demand import bundled_demand
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.serve_yaml import scaled_in, with_settings
 from scripts.scaling.settings import Goal, derive
+from scripts.scaling.steady import GPU_WINDOW
 from scripts.scaling.traffic import Bursts, Lengths
 from serve_app.config import GatewayLimits
 
@@ -61,6 +62,22 @@ def too_few_calls(text: str, load: Workload, goal: Goal) -> list[str]:
     return problems
 
 
+def way_of(text: str) -> Way:
+    """What the configuration says of its frames: the longest time that was measured and
+    is not longer than its own. SystemExit where Router and backends are no deployments.
+    """
+    args = yaml.safe_load(text)["applications"][0].get("args") or {}
+    if args.get("placement") == "gateway":
+        raise SystemExit(
+            "with `placement: gateway` a Gateway calls Embedders itself, and how often "
+            "is not known here: scripts/capacity --placement gateway says what it takes"
+        )
+    backend = (args.get("backends") or {}).get("openrouter")
+    own = _told(backend, OpenRouterConfig, "gather_ms")
+    shorter = [ms for ms in GATHER_MS if ms <= own]
+    return Way(gather_ms=max(shorter, default=min(GATHER_MS)))
+
+
 def _told(room: dict[str, Any] | None, settings: type[BaseModel], name: str) -> int:
     """A number that a room of the first application's `args` says, or its default."""
     return int((room or {}).get(name, settings.model_fields[name].default))
@@ -72,14 +89,15 @@ def main() -> int:
     bursts = Bursts(factor=options.burst_factor, last_s=options.burst_s)
     goal = Goal(options.least, options.most, bursts)
     assumptions = assumptions_of(vars(options))
+    text = options.file.read_text(encoding="utf-8")
     load = Workload(
         Constants.read(options.constants),
         assumptions,
         bundled_demand(assumptions),
         Lengths(window=GPU_WINDOW) if options.gpu else Lengths(),
         gpu=options.gpu,
+        way=way_of(text),
     )
-    text = options.file.read_text(encoding="utf-8")
     new = derived(text, load, goal)
     for problem in too_few_calls(text, load, goal):
         print(f"{options.file}: {problem}", file=sys.stderr)

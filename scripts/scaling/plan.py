@@ -4,7 +4,13 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from scripts.scaling.constants import DEPLOYMENTS, STREAMING, Assumptions, Constants
+from scripts.scaling.constants import (
+    DEPLOYMENTS,
+    STREAMING,
+    Assumptions,
+    Constants,
+    Way,
+)
 from scripts.scaling.demand import Demand
 from scripts.scaling.queueing import batch_size, calls_in_flight
 from scripts.scaling.traffic import Lengths
@@ -24,6 +30,7 @@ class Workload:
     demand: Demand
     lengths: Lengths = field(default_factory=Lengths)
     gpu: bool = False  # Qwen3-Embedding-8B on a GPU instead of MiniLM on a core
+    way: Way = field(default_factory=Way)
 
     @property
     def knee(self) -> float:
@@ -34,10 +41,10 @@ class Workload:
     def _answering_ms(self) -> dict[str, float]:
         streamed = self.assumptions.stream_share * self.demand.stream_s
         found = {}
-        for name in (*DEPLOYMENTS, "Node"):
-            found[name] = self.constants[f"{name}.cpu_ms_plain"]
+        for name in self.way.parts((*DEPLOYMENTS, "Node")):
+            found[name] = self.constants[self.way.plain(name)]
             if name in STREAMING:
-                second = self.constants[f"{name}.cpu_ms_stream_second"]
+                second = self.constants[self.way.stream_second(name)]
                 found[name] += second * streamed
         return found
 

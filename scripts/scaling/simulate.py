@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from scripts.scaling.assumed import add_assumptions, assumptions_of
-from scripts.scaling.capacity import GPU_WINDOW
 from scripts.scaling.comparisons import (
     check_table,
     in_processes,
@@ -26,6 +25,7 @@ from scripts.scaling.leases import Metered
 from scripts.scaling.marked import write_part
 from scripts.scaling.outcome import Outcome
 from scripts.scaling.plan import SCALED, Workload
+from scripts.scaling.steady import GPU_WINDOW
 from scripts.scaling.traffic import Bursts, Lengths
 
 DOCS = ROOT / "docs"

@@ -1,13 +1,16 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from artifacts.store import load
 from scripts.scaling import capacity as command
-from scripts.scaling.constants import FILE, Assumptions, Constants
+from scripts.scaling.capacity_tables import ways_table
+from scripts.scaling.constants import FILE, WAYS, Assumptions, Constants, Way
 from scripts.scaling.demand import ARTIFACT, demand, query_vectors
 from scripts.scaling.marked import with_part
+from scripts.scaling.steady import capacity
 from tests.scripts.scaling.made import made_constants, made_workload
 
 LOAD = made_workload()
@@ -33,7 +36,7 @@ def test_the_tables_in_the_documents_are_what_the_command_prints():
 
 
 def test_replicas_have_at_most_the_load_of_the_knee():
-    found = command.capacity(LOAD, 1000.0)
+    found = capacity(LOAD, 1000.0)
 
     for name, count in found.replicas.items():
         assert count * LOAD.rate(name) >= 1000.0
@@ -41,14 +44,30 @@ def test_replicas_have_at_most_the_load_of_the_knee():
     assert found.usd_per_month == pytest.approx(found.cores * 0.04 * 730)
 
 
+def test_longer_frames_and_calls_saved_take_fewer_cores():
+    ways = {way: capacity(replace(LOAD, way=way), 1000.0) for way in WAYS}
+    cores = [found.cores for found in ways.values()]
+
+    assert cores == sorted(cores, reverse=True)
+    placed = ways[Way(in_gateway=True)]
+    assert placed.replicas["Router"] == placed.replicas["OpenRouterBackend"] == 0
+    assert placed.replicas["Embedder"] == ways[Way()].replicas["Embedder"]
+    rows = ways_table([replace(LOAD, way=way) for way in WAYS]).splitlines()[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [
+        [f"| {placement}", str(gather_ms)]
+        for placement in ("deployment", "gateway")
+        for gather_ms in (25, 50, 100)
+    ]
+
+
 def test_gpus_stand_for_cores_of_embedders():
-    found = command.capacity(made_workload(gpu=True), 1000.0)
+    found = capacity(made_workload(gpu=True), 1000.0)
 
     assert found.gpus == found.replicas["Embedder"]
 
 
 def test_a_small_rate_still_has_two_of_each():
-    assert set(command.capacity(LOAD, 0.1).replicas.values()) == {2}
+    assert set(capacity(LOAD, 0.1).replicas.values()) == {2}
 
 
 def test_a_constant_that_was_not_measured_is_named():

@@ -4,8 +4,8 @@ import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
-from scripts.scaling.constants import ROOT
-from scripts.scaling.derive import derived, too_few_calls
+from scripts.scaling.constants import ROOT, Way
+from scripts.scaling.derive import derived, too_few_calls, way_of
 from scripts.scaling.plan import SCALED
 from scripts.scaling.settings import Goal, derive
 from tests.scripts.scaling.made import made_workload
@@ -205,3 +205,21 @@ def test_a_configuration_that_says_nothing_of_calls_has_the_default_ones():
 
     assert any("route_concurrency" in line for line in told)
     assert not any("embed_concurrency" in line for line in told)  # 4
+
+
+@pytest.mark.parametrize(
+    ("own", "measured"), [(None, 25), (25, 25), (70, 50), (400, 100), (5, 25)]
+)
+def test_what_an_answer_costs_follows_how_long_its_events_gather(own, measured):
+    openrouter = {} if own is None else {"gather_ms": own}
+    args = {"backends": {"openrouter": openrouter}}
+
+    way = way_of(yaml.safe_dump({"applications": [{"args": args}]}))
+    assert way == Way(gather_ms=measured)
+
+
+def test_settings_of_what_is_no_deployment_are_not_derived():
+    text = yaml.safe_dump({"applications": [{"args": {"placement": "gateway"}}]})
+
+    with pytest.raises(SystemExit, match="scripts/capacity --placement gateway"):
+        way_of(text)

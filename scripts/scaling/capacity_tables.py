@@ -1,0 +1,112 @@
+"""The tables of scripts/capacity, as Markdown."""
+
+from collections.abc import Sequence
+
+from scripts.placing import PLACES
+from scripts.scaling.constants import WAYS, Assumptions, Constants, Way
+from scripts.scaling.plan import SCALED, Workload
+from scripts.scaling.steady import capacity, in_each_way, loads
+
+RATES = (10.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0, 1e6 / 60)
+_SHORT = (100.0, 1_000.0, 1e6 / 60)
+_COMPARED = 1_000.0
+
+
+def table(load: Workload, rates: Sequence[float]) -> str:
+    """Markdown."""
+    lines = [
+        f"| requests/s (a minute) | {' | '.join(SCALED)} | Ledgers | cores | GPUs "
+        "| USD a month |",
+        "|---" * (len(SCALED) + 5) + "|",
+    ]
+    for found in (capacity(load, rate) for rate in rates):
+        counts = " | ".join(f"{found.replicas[name]:,}" for name in SCALED)
+        lines.append(
+            f"| {found.rate:,.0f} ({found.rate * 60:,.0f}) | {counts} "
+            f"| {found.ledgers:,} | {found.cores:,} | {found.gpus:,} "
+            f"| {found.usd_per_month:,.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def ways_table(loads: Sequence[Workload], rate: float = _COMPARED) -> str:
+    """Markdown: what the same rate takes in each way."""
+    lines = [
+        f"| `placement` | `gather_ms` | {' | '.join(SCALED)} | cores | USD a month |",
+        "|---" * (len(SCALED) + 4) + "|",
+    ]
+    for load in loads:
+        found = capacity(load, rate)
+        counts = " | ".join(f"{found.replicas[name]:,}" for name in SCALED)
+        lines.append(
+            f"| {_placement(load.way)} | {load.way.gather_ms} | {counts} "
+            f"| {found.cores:,} | {found.usd_per_month:,.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _placement(way: Way) -> str:
+    return PLACES[way.in_gateway]
+
+
+def basis(load: Workload) -> str:
+    """On what the tables rest."""
+    constants, assumed = load.constants, load.assumptions
+    streams = f"{assumed.stream_share:.0%} streamed, tokens for"
+    return (
+        f"Measured on {constants.machine}, {constants.measured_at}, load average "
+        f"before {constants.load_before:g} ([constants](capacity/constants.json)). A "
+        f"replica is to have {load.knee:.0%} of its core. Mean request: {streams} "
+        f"{load.demand.stream_s:.1f} s (the bundled artifact's choices at "
+        f"{assumed.upstream_tokens_per_s:g} tokens/s), {load.lengths.mean:.0f} tokens "
+        f"to embed, {assumed.cache_hit_share:.0%} of them cached. Prices: "
+        f"{assumed.usd_per_core_hour:g} USD a core-hour, {assumed.usd_per_gpu_hour:g} "
+        "USD a GPU-hour: set your own. What models charge is not in it."
+    )
+
+
+def gpu_note(load: Workload) -> str:
+    """What of the second table is not measured."""
+    tokens = load.assumptions.gpu_tokens_per_s
+    return (
+        f"With Qwen3-Embedding-8B on GPUs, {load.lengths.mean:.0f} tokens a text. "
+        f"{tokens:,.0f} tokens/s a GPU is arithmetic, not a measurement: 60 % of a "
+        "790 TFLOP/s bf16 peak over 16 GFLOP a token; set yours: `--gpu-tokens-per-s`."
+    )
+
+
+def constants_table(constants: Constants) -> str:
+    """All of them, with what made them."""
+    lines = ["| constant | | what | by |", "|---|---|---|---|"]
+    for name, found in constants.constants.items():
+        lines.append(
+            f"| `{name}` | {found.value:g} {found.unit} | {found.what} "
+            f"| `{found.command}` |"
+        )
+    return "\n".join(lines)
+
+
+def page_part(constants: Constants, assumptions: Assumptions) -> str:
+    """Of docs/capacity.md."""
+    cpu, gpu = loads(constants, assumptions)
+    ways = (
+        f"The same {_COMPARED:,.0f} requests/s, MiniLM on cores, with Router and "
+        "backends in the Gateway (`placement: gateway`), and with the events of a "
+        "stream gathering for longer (`gather_ms` of an upstream):"
+    )
+    parts = basis(cpu), table(cpu, RATES), ways, ways_table(in_each_way(cpu))
+    return "\n\n".join((*parts, gpu_note(gpu), table(gpu, RATES)))
+
+
+def readme_part(constants: Constants, assumptions: Assumptions) -> str:
+    """The short table."""
+    cpu, _ = loads(constants, assumptions)
+    ways = [capacity(load, _COMPARED) for load in in_each_way(cpu)]
+    usual, least = ways[0], min(ways, key=lambda found: found.cores)
+    way = WAYS[ways.index(least)]
+    more = (
+        f"{_COMPARED:,.0f} requests/s take {least.cores:,} cores instead of "
+        f"{usual.cores:,} with `placement: {_placement(way)}` and `gather_ms: "
+        f"{way.gather_ms}` ([all ways](docs/capacity.md))."
+    )
+    return f"{table(cpu, _SHORT)}\n\n{more}"
