@@ -6,18 +6,23 @@ from typing import Any
 
 from scripts.k8s.finding import Finding, Object, named
 from scripts.k8s.rayservice import Group, cluster_of, groups_of, ray_services
+from serve_app.launching.ray_settings import ALWAYS
 
 _MOST_REPLICAS = 1000  # the CRD's default is 2,147,483,647
 _DEAD = ("serviceUnhealthySecondThreshold", "deploymentUnhealthySecondThreshold")
-# The same for head and workers: Serve's processes on all of them read these.
+# Values that are the operator's choice, but one for the whole cluster.
+_SAME = ("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", "RAY_USAGE_STATS_ENABLED")
+_LOCAL = (
+    "RAY_AUTH_MODE",  # KubeRay sets it, from authOptions
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",  # a cluster's servers listen to its pods
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S",  # load balancers have to notice
+)
+# The same for head and workers: Ray's and Serve's processes on all of them read these.
 _ENV = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
-    "RAY_worker_niceness": "0",
-    "RAYLLM_ENABLE_REQUEST_PROMPT_LOGS": "0",
+    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+    **{one.name: one.value for one in ALWAYS if one.name not in (*_SAME, *_LOCAL)},
 }
-_SAME = ("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", "RAY_USAGE_STATS_ENABLED")
 _PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 

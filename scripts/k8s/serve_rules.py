@@ -9,6 +9,7 @@ from typing import Any
 from artifacts.errors import BadInput
 from scripts.k8s.application import deployed
 from scripts.k8s.finding import Finding, Object, named
+from scripts.k8s.placement_rules import check_placement
 from scripts.k8s.rayservice import Group, groups_of, ray_services, serve_config_of
 from scripts.k8s.serve_schema import schema_findings
 from scripts.k8s.time_rules import check_times
@@ -67,7 +68,7 @@ def _applications(
         return
     yield from _deployments(where, ours[0], checked)
     groups = [group for group in groups_of(service) if not group.is_head]
-    yield from _placeable(where, ours[0], groups)
+    yield from check_placement(where, ours[0], checked, groups)
     yield from _kept(where, checked, groups)
     if service["metadata"]["name"] == "avengers":
         yield from _watched(ours[0], manifests)
@@ -115,20 +116,6 @@ def _same_live(where: str, app: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(f"{where} Ledger", what)
 
 
-def _placeable(
-    where: str, app: Mapping[str, Any], groups: Sequence[Group]
-) -> Iterator[Finding]:
-    """Each replica fits into some pod; one that fits into none waits for ever."""
-    for one in app.get("deployments") or ():
-        options = one.get("ray_actor_options") or {}
-        cpus, gpus = options.get("num_cpus", 0), options.get("num_gpus", 0)
-        if not any(_cpus(g) >= cpus and _gpus(g) >= gpus for g in groups):
-            what = (
-                f"a replica asks for {cpus:g} CPUs and {gpus:g} GPUs; no group has that"
-            )
-            yield Finding(f"{where} {one.get('name')}", what)
-
-
 def _kept(where: str, config: AppConfig, groups: Sequence[Group]) -> Iterator[Finding]:
     """Where records and tenants lie: a volume, a server; not a container's own disk."""
     url = (config.database.url if config.database else None) or ""
@@ -157,12 +144,3 @@ def _watched(app: Mapping[str, Any], manifests: Sequence[Object]) -> Iterator[Fi
                 if argument.startswith("--artifact=") and argument[11:] != decides:
                     what = f"{argument}: the artifact that decides is {decides}"
                     yield Finding(named(manifest), what)
-
-
-def _cpus(group: Group) -> float:
-    stated = group.params.get("num-cpus")
-    return float(stated) if stated is not None else group.limit("cpu")
-
-
-def _gpus(group: Group) -> float:
-    return group.limit("nvidia.com/gpu")

@@ -23,7 +23,8 @@ class Setting:
     why: str
 
 
-_ALWAYS = (
+# In a cluster, too: k8s/ says the same (scripts/k8s/cluster_rules.py has what differs).
+ALWAYS = (
     Setting("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1", "less work per request"),
     Setting(
         "RAY_SERVE_USE_GRPC_BY_DEFAULT",
@@ -86,8 +87,8 @@ def settings(
         Setting("RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT", str(ports.last), _OWN),
     )
     if platform != "linux":  # HAProxy's wheel exists for Linux only
-        return _ALWAYS + each
-    return _ALWAYS + each + _haproxy(first, directory)
+        return ALWAYS + each
+    return ALWAYS + each + _haproxy(first, directory)
 
 
 _OWN = "its own for each cluster, so that two run side by side"
