@@ -10,7 +10,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 def test_an_engine_s_accelerator_is_declared_where_it_is_to_run() -> None:
     lines = golden("prod-gpu").read_text(encoding="utf-8").splitlines(keepends=True)
-    without = [line for line in lines if "resources: '\"{\\\"accel" not in line]
+    without = [line for line in lines if 'resources: \'"{\\"accel' not in line]
     assert len(without) == len(lines) - 1
 
     found = said("".join(without))
