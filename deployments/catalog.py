@@ -13,11 +13,18 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_PER_TOKEN = "not stated = not known, which is not 0"
+
+
 class Price(_Frozen):
     """USD per token; None = unknown."""
 
-    input_usd_per_token: float | None = Field(default=None, ge=0)
-    output_usd_per_token: float | None = Field(default=None, ge=0)
+    input_usd_per_token: float | None = Field(
+        default=None, ge=0, description=_PER_TOKEN
+    )
+    output_usd_per_token: float | None = Field(
+        default=None, ge=0, description=_PER_TOKEN
+    )
     cached_usd_per_token: float | None = Field(
         default=None, ge=0, description="input read from the provider's prompt cache"
     )
@@ -51,7 +58,9 @@ class Price(_Frozen):
 class Timeouts(_Frozen):
     """How long one attempt at a model may take, in seconds."""
 
-    connect_s: float = Field(default=5.0, gt=0)
+    connect_s: float = Field(
+        default=5.0, gt=0, description="until the upstream is reached"
+    )
     first_token_s: float = Field(
         default=60.0, gt=0, description="until a stream's first event"
     )
@@ -64,7 +73,7 @@ class Timeouts(_Frozen):
 class ModelSpec(_Frozen):
     """One model of the catalog; `id` is what clients and the artifact call it."""
 
-    id: str = Field(min_length=1)
+    id: str = Field(min_length=1, description="what clients and the artifact call it")
     backend: str = Field(
         default="openrouter",
         description="openrouter, simulator, vllm, or a name under backends.upstreams",
@@ -72,8 +81,15 @@ class ModelSpec(_Frozen):
     upstream_model: str = Field(min_length=1, description="the upstream's own id")
     price: Price = Price()
     context_window: int | None = Field(default=None, ge=1, description="tokens")
-    max_output_tokens: int | None = Field(default=None, ge=1)
-    capabilities: frozenset[Capability] = frozenset()
+    max_output_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="of one answer; a budget holds it back where the client sets none",
+    )
+    capabilities: frozenset[Capability] = Field(
+        default=frozenset(),
+        description="what it takes beside text; what needs more goes to others",
+    )
     timeouts: Timeouts = Timeouts()
     request_defaults: dict[str, Any] = Field(
         default={}, description="sent with each request that does not set them itself"

@@ -24,8 +24,8 @@ class _Frozen(BaseModel):
 class Portion(_Frozen):
     """An artifact, and the share of conversations that it is for."""
 
-    artifact: ArtifactName
-    percent: float = Field(gt=0, le=100)
+    artifact: ArtifactName = Field(description="its name under `artifacts`")
+    percent: float = Field(gt=0, le=100, description="of the conversations")
 
 
 class Rollout(_Frozen):
@@ -34,7 +34,9 @@ class Rollout(_Frozen):
     `active` None: for the gateway `default`; a tenant's is in its TenantConfig.
     """
 
-    active: ArtifactName | None = None
+    active: ArtifactName | None = Field(
+        default=None, description="its name under `artifacts`; none = `default`"
+    )
     canary: Portion | None = Field(
         default=None, description="decides for a share of the conversations"
     )

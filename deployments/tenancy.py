@@ -43,8 +43,16 @@ class _Frozen(BaseModel):
 class PriceCeiling(_Frozen):
     """The dearest a model may be, in USD per token; a price unknown is above it."""
 
-    input_usd_per_token: float | None = Field(default=None, ge=0)
-    output_usd_per_token: float | None = Field(default=None, ge=0)
+    input_usd_per_token: float | None = Field(
+        default=None,
+        ge=0,
+        description="at most; a model whose price is not known is above it",
+    )
+    output_usd_per_token: float | None = Field(
+        default=None,
+        ge=0,
+        description="at most; a model whose price is not known is above it",
+    )
 
 
 class CostTier(_Frozen):
@@ -64,7 +72,9 @@ class Limits(_Frozen):
 
     rpm_limit: int | None = Field(default=None, ge=1, description="requests a minute")
     tpm_limit: int | None = Field(default=None, ge=1, description="tokens a minute")
-    max_parallel_requests: int | None = Field(default=None, ge=1)
+    max_parallel_requests: int | None = Field(
+        default=None, ge=1, description="in flight at a time"
+    )
 
 
 class KeyTerms(Limits):
@@ -102,13 +112,17 @@ class KeyConfig(KeyTerms):
     env: str | None = Field(
         default=None, min_length=1, max_length=60, description="environment variable"
     )
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="of the key, in hexadecimal, in place of `env`",
+    )
     id: str | None = Field(
         default=None,
         pattern=_ID,
         description="in usage records; none = the head of its SHA-256, or env:VARIABLE",
     )
-    revoked: bool = False
+    revoked: bool = Field(default=False, description="opens nothing any more")
 
     @model_validator(mode="after")
     def _one(self) -> "KeyConfig":
@@ -134,13 +148,21 @@ class KeyConfig(KeyTerms):
 class TenantConfig(Limits):
     """A tenant: what LiteLLM calls a team."""
 
-    id: str = Field(pattern="^[A-Za-z0-9._-]{1,64}$")
+    id: str = Field(
+        pattern="^[A-Za-z0-9._-]{1,64}$",
+        description="in usage records, metrics and logs",
+    )
     name: str | None = Field(default=None, description="for people")
     keys: tuple[KeyConfig, ...] = ()
     cost_tier: str | None = Field(
         default=None, description="what `auto` stands for; or state alpha"
     )
-    alpha: float | None = Field(default=None, ge=0, le=1)
+    alpha: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="0 = cheapest, 1 = best answers, in place of a cost tier",
+    )
     allowed_cost_tiers: Names | None = Field(
         default=None, description="tiers it may ask for; none stated = all"
     )

@@ -39,7 +39,11 @@ class _Frozen(BaseModel):
 class GatewayLimits(_Frozen):
     """Bounds of one Gateway replica."""
 
-    max_body_bytes: int = Field(default=10 * 2**20, ge=1)
+    max_body_bytes: int = Field(
+        default=10 * 2**20,
+        ge=1,
+        description="of a request; a longer one is refused (413)",
+    )
     route_timeout_s: float = Field(
         default=1.0, gt=0, description="after this the default model answers"
     )
@@ -121,7 +125,9 @@ class AppConfig(LiveSettings):
     catalog: ModelCatalog = ModelCatalog.model_construct(models=())
     cost_tiers: dict[str, CostTier] = Field(default={})
     tenants: tuple[TenantConfig, ...] = ()
-    default_model: str = ""
+    default_model: str = Field(
+        default="", description=LiveSettings.model_fields["default_model"].description
+    )
     artifact: str = Field(
         default=BUNDLED_ARTIFACT,
         description="a directory, an address (s3://, gs://, …), or 'default': bundled",

@@ -31,12 +31,14 @@ class SimulatorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    first_token_s: float = Field(default=0.15, ge=0)
-    tokens_per_s: float = Field(default=200.0, gt=0)
+    first_token_s: float = Field(
+        default=0.15, ge=0, description="until the first token"
+    )
+    tokens_per_s: float = Field(default=200.0, gt=0, description="of each answer")
     completion_tokens: int = Field(
         default=48, ge=1, description="mean; each answer draws from half to 1.5 times"
     )
-    tokens_per_chunk: int = Field(default=1, ge=1)
+    tokens_per_chunk: int = Field(default=1, ge=1, description="of a stream's events")
     error_rate: float = Field(
         default=0.0, ge=0, le=1, description="share that fails before the first byte"
     )

@@ -18,7 +18,9 @@ class UpstreamConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base_url: str
+    base_url: str = Field(
+        description="to which chat/completions and the like are appended"
+    )
     api_key_env: str | None = Field(
         default=None, description="environment variable with the key; none = no key"
     )
@@ -63,14 +65,20 @@ class UpstreamConfig(BaseModel):
         return self.api_key_env is None or bool(environment.get(self.api_key_env))
 
 
+def _again(name: str, default: Any) -> Any:
+    """The field with another default."""
+    told = UpstreamConfig.model_fields[name].description
+    return Field(default=default, description=told)
+
+
 class OpenRouterConfig(UpstreamConfig):
     """OpenRouter; the headers are how it attributes requests to an application."""
 
-    base_url: str = "https://openrouter.ai/api/v1/"
-    api_key_env: str | None = "OPENROUTER_API_KEY"
-    surfaces: frozenset[Surface] = frozenset(
-        {"chat/completions", "completions", "responses"}
+    base_url: str = _again("base_url", "https://openrouter.ai/api/v1/")
+    api_key_env: str | None = _again("api_key_env", "OPENROUTER_API_KEY")
+    surfaces: frozenset[Surface] = _again(
+        "surfaces", frozenset({"chat/completions", "completions", "responses"})
     )
-    headers: dict[str, str] = Field(default={"x-title": "avengers-serve"})
-    request_defaults: dict[str, Any] = Field(default=REQUEST_DEFAULTS)
-    generation_costs: bool = True
+    headers: dict[str, str] = _again("headers", {"x-title": "avengers-serve"})
+    request_defaults: dict[str, Any] = _again("request_defaults", REQUEST_DEFAULTS)
+    generation_costs: bool = _again("generation_costs", True)

@@ -21,7 +21,7 @@ class GpuPrice(_Frozen):
         usd_per_output_token = r / (utilization × output_tokens_per_s)
     """
 
-    usd_per_gpu_hour: float = Field(gt=0)
+    usd_per_gpu_hour: float = Field(gt=0, description="what you pay for one")
     input_tokens_per_s: float = Field(
         gt=0, description="prefill alone, of one replica, measured at full load"
     )
@@ -45,11 +45,19 @@ class VLLMAutoscaling(_Frozen):
     it is always written here.
     """
 
-    min_replicas: int = Field(default=1, ge=0)
-    max_replicas: int = Field(default=1, ge=1)
+    min_replicas: int = Field(
+        default=1,
+        ge=0,
+        description="0: the first request waits until the engine has started",
+    )
+    max_replicas: int = Field(default=1, ge=1, description="each takes its GPUs")
     target_ongoing_requests: float = Field(default=64, gt=0, description="per replica")
-    upscale_delay_s: float = Field(default=30, ge=0)
-    downscale_delay_s: float = Field(default=600, ge=0)
+    upscale_delay_s: float = Field(
+        default=30, ge=0, description="so long it must be busy first"
+    )
+    downscale_delay_s: float = Field(
+        default=600, ge=0, description="so long it must be idle first"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "VLLMAutoscaling":
@@ -83,12 +91,18 @@ class VLLMConfig(_Frozen):
         description="hub id, directory, or s3:// or gs:// address of the weights; "
         "none stated = the model's `upstream_model`",
     )
-    device: Literal["gpu", "cpu"] = "gpu"
+    device: Literal["gpu", "cpu"] = Field(
+        default="gpu", description="cpu: vLLM's CPU build, for trying things out"
+    )
     accelerator_type: str | None = Field(
         default=None, description="Ray's name of the GPU, such as H100 or H200"
     )
-    tensor_parallel_size: int = Field(default=1, ge=1)
-    pipeline_parallel_size: int = Field(default=1, ge=1)
+    tensor_parallel_size: int = Field(
+        default=1, ge=1, description="GPUs that share each layer"
+    )
+    pipeline_parallel_size: int = Field(
+        default=1, ge=1, description="groups of GPUs that share the layers"
+    )
     placement_strategy: Literal["STRICT_PACK", "PACK", "SPREAD", "STRICT_SPREAD"] = (
         Field(
             default="STRICT_PACK",

@@ -23,7 +23,11 @@ class ConversationConfig(BaseModel):
     cache_s: float = Field(
         default=300.0, gt=0, description="how long providers keep a prompt cached"
     )
-    max_conversations: int = Field(default=100_000, ge=1)
+    max_conversations: int = Field(
+        default=100_000,
+        ge=1,
+        description="remembered by one Gateway; the oldest is forgotten first",
+    )
 
 
 class ConversationMemory:
