@@ -97,7 +97,10 @@ class KeyTerms(Limits):
     def _in_utc(cls, at: datetime | None) -> datetime | None:
         if at is None or at.tzinfo is None:
             return at and at.replace(tzinfo=UTC)
-        return at.astimezone(UTC)
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("no calendar has this time in UTC") from None
 
     @model_validator(mode="after")
     def _at_most_one_alpha(self) -> "KeyTerms":

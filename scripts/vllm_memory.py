@@ -6,8 +6,7 @@ from pathlib import Path
 
 import serve_app
 from deployments.backends.vllm_config import VLLMConfig
-from serve_app.config_file import app_config
-from serve_app.launching.serve_config import read_config
+from serve_app.config_file import read_app_config
 
 CATALOGS = Path(serve_app.__path__[0]) / "catalogs"
 GIB = 2**30
@@ -101,7 +100,7 @@ class Fit:
 def fits() -> Iterator[tuple[Path, Fit]]:
     """Every local model of the ready configurations."""
     for path in sorted(CATALOGS.glob("qwen3-235b-*.yaml")):
-        for spec in app_config(read_config(path), path).catalog.models:
+        for spec in read_app_config(path).catalog.models:
             if spec.vllm:
                 source = spec.vllm.source or spec.upstream_model
                 yield path, Fit(spec.id, source, spec.vllm)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deployments.backends.simulator import SimulatorConfig
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
-from serve_app.live_settings import refuse_unknown
+from serve_app.live_settings import FieldError, refuse_unknown
 
 _BACKENDS = ("openrouter", "simulator", "vllm")
 VLLM = "vllm:"  # before the public id: each local model is a backend of its own
@@ -38,9 +38,11 @@ class Backends(_Frozen):
     def _names_are_free(self) -> "Backends":
         for name in self.upstreams:
             if name in _BACKENDS or not name.replace("-", "_").isidentifier():
-                raise ValueError(f"upstreams: {name!r} cannot be a backend's name")
+                raise FieldError(
+                    ("upstreams", name), f"{name!r} cannot be a backend's name"
+                )
         # A local model's deployment needs its settings, which stand in the catalog.
-        refuse_unknown("deploy", self.deploy, set(self.names) - {"vllm"})
+        refuse_unknown(("deploy",), self.deploy, set(self.names) - {"vllm"})
         return self
 
     @property

@@ -27,8 +27,8 @@ from serve_app.answering.conversation_memory import ConversationConfig
 from serve_app.backends_config import VLLM as VLLM
 from serve_app.backends_config import Backends as Backends
 from serve_app.backends_config import Placement as Placement
+from serve_app.live_settings import FieldError, refuse_unknown, refuse_unknown_backends
 from serve_app.live_settings import LiveSettings as LiveSettings
-from serve_app.live_settings import refuse_unknown
 from serve_app.observing.config import LoggingConfig, MetricsConfig
 
 
@@ -156,24 +156,24 @@ class AppConfig(LiveSettings):
         stated = fields.keys() & given.keys() if isinstance(given, dict) else None
         for name, field in fields.items() if stated else ():
             if field.is_required() and name not in (stated or ()):
-                raise ValueError(f"{name}: Field required")
+                raise FieldError((name,), "Field required")
         return given
 
     @model_validator(mode="after")
     def _usage_is_kept(self) -> "AppConfig":
         if self.database is not None and self.usage.journal is None:
-            raise ValueError("database: usage.journal is needed, too")
+            raise FieldError(("database",), "usage.journal is needed, too")
         if self.database is not None and self.rollout != Rollout():
-            raise ValueError("rollout: with a database the admin API sets it")
+            raise FieldError(("rollout",), "with a database the admin API sets it")
         return self
 
     @model_validator(mode="after")
     def _backends_exist(self) -> "AppConfig":
         known = set(self.backends.names)
         for spec in self.catalog.models:
-            refuse_unknown(f"catalog.models.{spec.id}.backend", {spec.backend}, known)
-        for tenant in self.tenants:
-            refuse_unknown(f"tenants.{tenant.id}.byok", set(tenant.byok), known)
+            where = ("catalog", "models", spec.id, "backend")
+            refuse_unknown(where, {spec.backend}, known)
+        refuse_unknown_backends(self, known)
         return self
 
     @property

@@ -1,47 +1,95 @@
 """Our part of a Serve configuration, checked before Ray is started for it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from artifacts.errors import BadInput
+from artifacts.errors import BadInput, RecordError
 from serve_app.config import AppConfig, LiveSettings
+from serve_app.launching.serve_config import read_serve_yaml
+from serve_app.live_settings import FieldError
+from serve_app.marked_yaml import MarkedYaml
 
 IMPORT_PATH = "serve_app.app:build_app"
-_LIVE = "deployments.Gateway.user_config"
+_ARGS = ("args",)
+_LIVE = ("deployments", "Gateway", "user_config")
+
+Steps = tuple[str | int, ...]
 
 
-def app_config(data: Mapping[str, Any], path: Path) -> AppConfig:
+def read_app_config(path: Path) -> AppConfig:
+    """Of a Serve config file; BadInput names file, line and field."""
+    document = read_serve_yaml(path)
+    return app_config(document.data, path, document)
+
+
+def app_config(
+    data: Mapping[str, Any], path: Path, document: MarkedYaml | None = None
+) -> AppConfig:
     """Our application's configuration in a Serve YAML as it is in force: its `args`,
-    and over them the Gateway's `user_config`. BadInput names the field."""
+    and over them the Gateway's `user_config`. BadInput names the field, and the line if
+    there is the `document` that `data` was read from."""
     applications = data.get("applications")
-    for app in applications if isinstance(applications, list) else []:
+    for i, app in enumerate(applications if isinstance(applications, list) else []):
         if isinstance(app, dict) and app.get("import_path") == IMPORT_PATH:
-            return _validated(app.get("args") or {}, _live_settings(app), path)
-    raise BadInput(f"{path}: no application has the import_path {IMPORT_PATH}")
+            return _Application(app, i, path, document).config()
+    what = f"no application has the import_path {IMPORT_PATH}"
+    if document is not None:
+        raise RecordError(path, document.line(("applications",)), what)
+    raise BadInput(f"{path}: {what}")
 
 
-def _live_settings(app: Mapping[str, Any]) -> dict[str, Any]:
-    for deployment in app.get("deployments") or ():
-        if isinstance(deployment, dict) and deployment.get("name") == "Gateway":
-            return dict(deployment.get("user_config") or {})
-    return {}
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """Ours, the `index`-th of a Serve configuration."""
+
+    stated: Mapping[str, Any]
+    index: int
+    path: Path
+    document: MarkedYaml | None
+
+    def config(self) -> AppConfig:
+        args, live = self._mapping(_ARGS, self.stated.get("args")), self._live()
+        for name in live.keys() - LiveSettings.model_fields.keys():
+            raise self._error((*_LIVE, str(name)), "not a live setting")
+        if not LiveSettings.model_fields.keys() & {*args, *live}:
+            raise self._error((*_ARGS, "catalog"), "Field required")
+        try:
+            return AppConfig.model_validate(args | live)
+        except ValidationError as error:
+            steps, what = _first(error)
+        section = _LIVE if steps and steps[0] in live else _ARGS
+        raise self._error((*section, *steps), what)
+
+    def _live(self) -> dict[str, Any]:
+        deployments = self.stated.get("deployments") or ()
+        if not isinstance(deployments, (list, tuple)):
+            raise self._error(("deployments",), "a list was expected")
+        for deployment in deployments:
+            if isinstance(deployment, dict) and deployment.get("name") == "Gateway":
+                return self._mapping(_LIVE, deployment.get("user_config"))
+        return {}
+
+    def _mapping(self, steps: Steps, found: Any) -> dict[str, Any]:
+        if found is not None and not isinstance(found, dict):
+            raise self._error(steps, "a mapping was expected")
+        return found or {}
+
+    def _error(self, steps: Steps, what: str) -> BadInput:
+        what = f"{'.'.join(map(str, steps))}: {what}"
+        if self.document is None:
+            return BadInput(f"{self.path}: {what}")
+        line = self.document.line(("applications", self.index, *steps))
+        return RecordError(self.path, line, what)
 
 
-def _validated(args: Any, live: dict[str, Any], path: Path) -> AppConfig:
-    for name in live.keys() - LiveSettings.model_fields.keys():
-        raise BadInput(f"{path}: {_LIVE}.{name}: not a live setting")
-    if not isinstance(args, dict):
-        raise BadInput(f"{path}: args: a mapping was expected")
-    if not LiveSettings.model_fields.keys() & {*args, *live}:
-        raise BadInput(f"{path}: args.catalog: Field required")
-    try:
-        return AppConfig.model_validate(args | live)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        section = _LIVE if first["loc"] and first["loc"][0] in live else "args"
-        where = ".".join([section, *map(str, first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{path}: {where}: {message}") from None
+def _first(error: ValidationError) -> tuple[Steps, str]:
+    """The field that is wrong, and why."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, FieldError):
+        return (*first["loc"], *cause.steps), cause.what
+    return first["loc"], first["msg"].removeprefix("Value error, ")

@@ -26,6 +26,7 @@ from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig, LiveSettings
 from serve_app.http.budget_json import budget_warning
 from serve_app.http.route_report import route_report
+from serve_app.live_settings import refuse_unknown_backends
 from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -109,6 +110,7 @@ class Gateway:
             if self.backend_of(spec) not in self._backends:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
+        refuse_unknown_backends(settings, self._config.backends.names)
         if self._config.database is not None and settings.rollout != Rollout():
             raise ValueError("rollout: with a database the admin API sets it")
         with self._changing:

@@ -74,6 +74,7 @@ class GatewayReplica:
                 admin_key,
                 lambda: self._gateway.directory,
                 ArtifactAdmin(remote, self._gateway),
+                backends=config.backends.names,
             )
             if remote and admin_key
             else None

@@ -1,6 +1,7 @@
 """What may change while serving: models, tiers, tenants, artifacts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -8,6 +9,18 @@ from artifacts.location import artifact_location
 from deployments.catalog import ModelCatalog
 from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
 from deployments.tenancy import CostTier, TenantConfig
+
+
+class FieldError(ValueError):
+    """A field that is wrong beside others, and not by itself.
+
+    `steps` lead to it from the model that says so; a list's item goes by its id.
+    """
+
+    def __init__(self, steps: Sequence[str | int], what: str) -> None:
+        super().__init__(f"{'.'.join(map(str, steps))}: {what}")
+        self.steps = (*steps,)
+        self.what = what
 
 
 class _Frozen(BaseModel):
@@ -27,7 +40,7 @@ class LiveSettings(_Frozen):
     default_model: str = Field(description="answers when routing fails")
     hosts: dict[str, str] = Field(
         default={},
-        description="host name (lower case, no port) → the cost tier of its URLs",
+        description="host name (no port) → the cost tier of its URLs",
     )
     artifacts: dict[ArtifactName, str] = Field(
         default={},
@@ -39,6 +52,19 @@ class LiveSettings(_Frozen):
         default=Rollout(),
         description="which artifact decides; with a database the admin API says so",
     )
+
+    @field_validator("hosts")
+    @classmethod
+    def _as_asked_for(cls, hosts: dict[str, str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, tier in hosts.items():
+            host = name.lower()
+            if not _is_host(host):
+                raise FieldError((name,), "a host name without a port was expected")
+            if host in found:
+                raise FieldError((name,), "listed twice, but for capital letters")
+            found[host] = tier
+        return found
 
     @field_validator("artifacts")
     @classmethod
@@ -52,32 +78,68 @@ class LiveSettings(_Frozen):
         if not self.catalog.models:  # an AppConfig's that has no live settings
             return self
         known = set(self.catalog.ids)
-        refuse_unknown("hosts", set(self.hosts.values()), set(self.cost_tiers))
-        refuse_unknown("default_model", {self.default_model}, known)
-        for name, tier in self.cost_tiers.items():
-            refuse_unknown(f"cost_tiers.{name}.models", tier.models or set(), known)
-        artifacts = {None, DEFAULT, *self.artifacts}
+        for host, tier in self.hosts.items():
+            refuse_unknown(("hosts", host), {tier}, self.cost_tiers)
+        refuse_unknown(("default_model",), {self.default_model}, known)
+        for name, each in self.cost_tiers.items():
+            refuse_unknown(("cost_tiers", name, "models"), each.models or (), known)
         named = {self.rollout.active}
         named |= {p.artifact for p in (self.rollout.canary, self.rollout.shadow) if p}
-        refuse_unknown("rollout", named, artifacts)
-        seen = set()
+        refuse_unknown(("rollout",), named, self._known_artifacts)
         for tenant in self.tenants:
-            where = f"tenants.{tenant.id}"
-            if tenant.id in seen:
-                raise ValueError(f"{where}: listed twice")
-            seen.add(tenant.id)
-            refuse_unknown(f"{where}.models", tenant.models or set(), known)
-            if tenant.default_model:
-                refuse_unknown(f"{where}.default_model", {tenant.default_model}, known)
-            tiers = set(self.cost_tiers)
-            refuse_unknown(f"{where}.cost_tier", tenant.named_tiers, tiers)
-            refuse_unknown(f"{where}.artifact", {tenant.artifact}, artifacts)
+            self._check_tenant(tenant, known)
         return self
+
+    def _check_tenant(self, tenant: TenantConfig, known: Collection[str]) -> None:
+        where = ("tenants", tenant.id)
+        refuse_unknown((*where, "models"), tenant.models or (), known)
+        for field in ("default_model", "reference_model"):
+            refuse_unknown((*where, field), {getattr(tenant, field)}, {None, *known})
+        for i, key in enumerate(tenant.keys):
+            refuse_unknown((*where, "keys", i, "models"), key.models or (), known)
+        refuse_unknown((*where, "cost_tier"), tenant.named_tiers, self.cost_tiers)
+        refuse_unknown((*where, "artifact"), {tenant.artifact}, self._known_artifacts)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "LiveSettings":
+        seen: set[str] = set()
+        holders: dict[str, str] = {}
+        for tenant in self.tenants:
+            if tenant.id in seen:
+                raise FieldError(("tenants", tenant.id), "listed twice")
+            seen.add(tenant.id)
+            for i, key in enumerate(tenant.keys):
+                holder = holders.setdefault(key.sha256 or f"env:{key.env}", tenant.id)
+                if holder != tenant.id:
+                    what = f"the tenant {holder!r} has the same key"
+                    raise FieldError(("tenants", tenant.id, "keys", i), what)
+        return self
+
+    @property
+    def _known_artifacts(self) -> set[str | None]:
+        return {None, DEFAULT, *self.artifacts}
 
 
 def refuse_unknown(
-    where: str, names: Collection[str | None], known: Collection[str | None]
+    steps: Sequence[str | int],
+    names: Collection[str | None],
+    known: Collection[str | None],
 ) -> None:
-    """ValueError names the first, by name, that is not known."""
+    """FieldError names the first, by name, that is not known."""
     for name in sorted(str(name) for name in set(names).difference(known)):
-        raise ValueError(f"{where}: {name!r} is not defined")
+        raise FieldError(steps, f"{name!r} is not defined")
+
+
+def refuse_unknown_backends(settings: LiveSettings, known: Collection[str]) -> None:
+    """FieldError names a tenant whose own key is for none of the backends `known`."""
+    for tenant in settings.tenants:
+        refuse_unknown(("tenants", tenant.id, "byok"), tenant.byok.keys(), known)
+
+
+def _is_host(name: str) -> bool:
+    """Whether a URL's host may be called so: in small letters, and no port behind."""
+    try:
+        url = urlsplit(f"//[{name}]" if name.count(":") > 1 else f"//{name}")
+    except ValueError:
+        return False
+    return url.hostname == name

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from artifacts.record_line import TokenPrice
-from serve_app.config_file import app_config
-from serve_app.launching.serve_config import read_config
+from serve_app.config_file import read_app_config
 
 
 def catalog_prices(config: Path | None) -> dict[str, TokenPrice]:
@@ -12,7 +11,7 @@ def catalog_prices(config: Path | None) -> dict[str, TokenPrice]:
     if config is None:
         return {}
     prices = {}
-    for spec in app_config(read_config(config), config).catalog.models:
+    for spec in read_app_config(config).catalog.models:
         input_usd = spec.price.input_usd_per_token
         output_usd = spec.price.output_usd_per_token
         if input_usd is not None and output_usd is not None:

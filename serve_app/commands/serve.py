@@ -11,10 +11,10 @@ import typer
 import serve_app
 from serve_app.access.tenants import new_key
 from serve_app.config import AppConfig
-from serve_app.config_file import app_config
+from serve_app.config_file import read_app_config
 from serve_app.launching.launch import serve_until_signal
 from serve_app.launching.local_cluster import LocalCluster
-from serve_app.launching.serve_config import read_config
+from serve_app.launching.serve_config import MOST_PORT
 from serve_app.launching.state_directory import VAR, state_directory
 
 LOCAL_CONFIG = Path(serve_app.__path__[0]) / "local.yaml"
@@ -30,7 +30,8 @@ def serve(
         str | None, typer.Option(help="Address to bind; default: the configuration's.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port; default: the configuration's.")
+        int | None,
+        typer.Option(help="Port; default: the configuration's.", min=1, max=MOST_PORT),
     ] = None,
     dashboard: Annotated[
         bool, typer.Option(help="Start Ray's dashboard too, for `serve deploy`.")
@@ -38,7 +39,7 @@ def serve(
 ) -> None:
     """Serve on this machine until Ctrl-C."""
     began = time.monotonic()
-    checked = app_config(read_config(config), config)
+    checked = read_app_config(config)
     # Ray's processes inherit the environment; the keys are written nowhere else.
     keys = {"key": os.environ.setdefault(DEV_KEY, new_key())}
     if checked.auth.admin_key_env == ADMIN_KEY:

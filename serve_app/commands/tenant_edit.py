@@ -13,6 +13,7 @@ from deployments.store.snapshot import Change
 from deployments.tenancy import TenantConfig
 from serve_app.commands.account_tables import print_changes
 from serve_app.commands.accounts_access import DatabaseUrl, PasswordEnv, with_accounts
+from serve_app.marked_yaml import CheckedLoader, ScalarError
 
 if TYPE_CHECKING:
     from deployments.store.accounts import Accounts
@@ -88,8 +89,10 @@ def _read(fields: Sequence[str]) -> dict[str, Any]:
         if name in _NOT_HERE:
             raise BadInput(f"{name}: it cannot be set here (`avengers keys` has keys)")
         try:
-            found[name] = yaml.safe_load(text) if text else None
-        except yaml.YAMLError:
+            found[name] = yaml.load(text, CheckedLoader) if text else None
+        except ScalarError as error:
+            raise BadInput(f"{name}: {error.problem}, not {text!r}") from None
+        except (yaml.YAMLError, RecursionError):
             raise BadInput(f"{name}: {text!r} is no YAML") from None
     return found
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from artifacts.errors import BadInput, RecordError
 from deployments.store.errors import Refused
 from deployments.tenancy import CostTier, TenantConfig
-from serve_app.commands.marked_yaml import MarkedYaml, read_marked_yaml
+from serve_app.marked_yaml import MarkedYaml, read_marked_yaml
 
 Steps = tuple[str | int, ...]
 

@@ -1,6 +1,6 @@
 """`/admin/v1/…`: tenants, keys, budgets, artifacts, for who holds the admin key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -46,12 +46,15 @@ class Admin:
         key: AdminKey,
         directory: Callable[[], Directory],
         artifacts: ArtifactAdmin | None = None,
+        *,
+        backends: Collection[str],
     ) -> None:
         self._ledger = ledger
         self._key = key
         self._directory = directory
         self._tiers = CostTiers(ledger, directory)
         self._artifacts = artifacts
+        self._backends = frozenset(backends)
 
     def router(self) -> APIRouter:
         """The paths; each asks for the key before anything else."""
@@ -101,10 +104,7 @@ class Admin:
             message = f"id: the path names the tenant {tenant_id!r}."
             raise InvalidRequest(message, param="id", code="invalid_value")
         tenant = checked_body(TenantConfig, stated)
-        for param in ("models", "default_model", "reference_model"):
-            named = getattr(tenant, param) or ()
-            names = [named] if isinstance(named, str) else named
-            check_models(param, names, self._directory())
+        self._check_names(tenant)
         return changes_response(await self._ledger.put_tenant(tenant))
 
     async def delete_tenant(self, tenant_id: str) -> Response:
@@ -124,6 +124,7 @@ class Admin:
     async def issue_key(self, request: Request, tenant_id: str) -> Response:
         """A new key; the answer is the only place where it ever stands."""
         terms = checked_body(KeyTerms, await admin_body(request))
+        check_models("models", terms.models or (), self._directory())
         return _issued(await self._ledger.issue_key(tenant_id, terms))
 
     async def rotate_key(self, request: Request, key_id: str) -> Response:
@@ -134,6 +135,19 @@ class Admin:
     async def revoke_key(self, key_id: str) -> Response:
         """It opens nothing from now on."""
         return changes_response(await self._ledger.revoke_key(key_id))
+
+    def _check_names(self, tenant: TenantConfig) -> None:
+        """InvalidRequest if it names a model or a backend that there is not."""
+        directory = self._directory()
+        for param in ("models", "default_model", "reference_model"):
+            named = getattr(tenant, param) or ()
+            names = [named] if isinstance(named, str) else named
+            check_models(param, names, directory)
+        for i, key in enumerate(tenant.keys):
+            check_models(f"keys[{i}].models", key.models or (), directory)
+        for name in sorted(tenant.byok.keys() - self._backends):
+            message = f"byok: there is no backend {name!r}."
+            raise InvalidRequest(message, param="byok", code="invalid_value")
 
     async def _checked(self, request: Request) -> None:
         self._key.check(request.headers.get("authorization"))

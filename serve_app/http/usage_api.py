@@ -134,7 +134,9 @@ def _span(
     if start is None and end is None:
         return current
     end = end or current[1]
-    return start or last_days(end, timezone), end
+    if start is None:
+        start = _checked("end", lambda _: last_days(end, timezone), "")
+    return start, end
 
 
 def _checked(name: str, read: Callable[[str], Any], text: str) -> Any:

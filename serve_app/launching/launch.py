@@ -28,7 +28,11 @@ from serve_app.launching.local_cluster import (
 from serve_app.launching.ports import LOOPBACK, PortBlock, is_free
 from serve_app.launching.processes import MARK, Family, end
 from serve_app.launching.ray_settings import applied, settings
-from serve_app.launching.serve_config import ConfigError, read_config, with_address
+from serve_app.launching.serve_config import (
+    ConfigError,
+    read_serve_yaml,
+    with_address,
+)
 from serve_app.launching.watchdog import watched
 
 log = logging.getLogger(__name__)
@@ -50,7 +54,12 @@ def local_cluster(
     Raises LaunchError (port taken, Ray does not start), ConfigError.
     """
     http = with_address(config)["http_options"]
-    if not is_free(http["port"], host=http["host"]):
+    try:
+        free = is_free(http["port"], host=http["host"])
+    except OSError as error:  # not this machine's address, or a port for root only
+        what = f"{http['host']}:{http['port']}: {error.strerror}"
+        raise LaunchError(what) from None
+    if not free:
         raise LaunchError(f"port {http['port']} on {http['host']} is already in use")
     with ExitStack() as stack:
         ports = stack.enter_context(PortBlock.take())
@@ -75,10 +84,9 @@ def _start(config: Mapping[str, Any], mark: str, *, dashboard: bool) -> LocalClu
         schema = ServeDeploySchema.model_validate(config)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"Serve config: {where}: {first['msg']}") from error
+        raise ConfigError(first["loc"], first["msg"]) from error
     except (ImportError, AttributeError) as error:  # a policy's class is nowhere
-        raise ConfigError(f"Serve config: {error}") from error
+        raise ConfigError((), f"Serve config: {error}") from error
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     times.append(time.monotonic())
     context = _start_ray(mark, dashboard=dashboard)
@@ -186,7 +194,8 @@ def serve_until_signal(
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
 
-    config = read_config(path, host=host, port=port)
+    document = read_serve_yaml(path)
+    config = with_address(document.data, host=host, port=port)
     listen()
     try:
         with local_cluster(config, dashboard=dashboard) as cluster:
@@ -195,5 +204,7 @@ def serve_until_signal(
             on_ready(cluster)
             while True:
                 signal.pause()
+    except ConfigError as error:
+        raise document.error(error.steps, error.what) from error
     except (_Stopped, SystemExit):
         log.info("stopped")

@@ -8,15 +8,15 @@ import serve_app
 from artifacts.paper.published import load_published
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.config import AppConfig
-from serve_app.config_file import app_config
-from serve_app.launching.serve_config import read_config
+from serve_app.config_file import read_app_config
+from serve_app.launching.serve_config import read_serve_yaml, with_address
 
 PAPER = Path(serve_app.__path__[0]) / "catalogs/paper.yaml"
 
 
 @pytest.fixture
 def config() -> AppConfig:
-    return app_config(read_config(PAPER), PAPER)
+    return read_app_config(PAPER)
 
 
 def test_the_paper_s_models_have_the_ids_of_its_records(config: AppConfig) -> None:
@@ -69,6 +69,6 @@ def test_fit_notes_a_price_for_each_model(config: AppConfig) -> None:
 def test_ray_serve_takes_the_file() -> None:
     from ray.serve.schema import ServeDeploySchema
 
-    schema = ServeDeploySchema.model_validate(read_config(PAPER))
+    schema = ServeDeploySchema.model_validate(with_address(read_serve_yaml(PAPER).data))
 
     assert [app.name for app in schema.applications] == ["avengers"]

@@ -6,10 +6,9 @@ from pydantic import ValidationError
 from artifacts.errors import BadInput
 from serve_app.commands.serve import LOCAL_CONFIG
 from serve_app.config import AppConfig, DatabaseConfig, LiveSettings
-from serve_app.config_file import IMPORT_PATH
-from serve_app.config_file import app_config as read_app_config
+from serve_app.config_file import IMPORT_PATH, read_app_config
+from serve_app.config_file import app_config as checked_app_config
 from serve_app.gateway import Gateway
-from serve_app.launching.serve_config import read_config
 from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
 
 
@@ -41,6 +40,26 @@ from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
             r"tenants\.t\.artifact: 'x' is not defined",
         ),
         (
+            {"tenants": [{"id": "t", "alpha": 1, "reference_model": "x"}]},
+            r"tenants\.t\.reference_model: 'x' is not defined",
+        ),
+        (
+            {"tenants": [{"id": "t", "alpha": 1, "byok": {"fakee": "K"}}]},
+            r"tenants\.t\.byok: 'fakee' is not defined",
+        ),
+        (
+            {
+                "tenants": [
+                    {"id": "t", "alpha": 1, "keys": [{"env": "A", "models": ["x"]}]}
+                ]
+            },
+            r"tenants\.t\.keys\.0\.models: 'x' is not defined",
+        ),
+        ({"hosts": {"eco.test": "x"}}, r"hosts\.eco\.test: 'x' is not defined"),
+        ({"hosts": {"eco.test:80": "economy"}}, r"eco\.test:80: a host name without"),
+        ({"hosts": {"http://eco.test": "economy"}}, "a host name without a port"),
+        ({"hosts": {"a.b": "economy", "A.b": "economy"}}, r"A\.b: listed twice"),
+        (
             {
                 "rollout": {"shadow": {"artifact": "default", "percent": 1}},
                 "database": {"url": "sqlite:///x"},
@@ -59,17 +78,29 @@ def test_mistakes_are_refused(changes, what):
 def test_the_simulator_stands_in_while_there_is_no_key(monkeypatch, key, backend):
     monkeypatch.setenv("OPENROUTER_API_KEY", key)
 
-    config = read_app_config(read_config(LOCAL_CONFIG), LOCAL_CONFIG)
+    config = read_app_config(LOCAL_CONFIG)
 
     assert config.backend_names == {backend}
 
 
-def test_a_field_is_named_with_its_file(tmp_path):
-    path = tmp_path / "s.yaml"
-    data = {"applications": [{"import_path": "serve_app.app:build_app", "args": {}}]}
+@pytest.mark.parametrize("key", [{"env": "A"}, {"sha256": "0f" * 32}])
+def test_a_key_is_one_tenant_s(key):
+    tenants = [{"id": name, "alpha": 1, "keys": [key]} for name in ("one", "two")]
 
-    with pytest.raises(BadInput, match=r"s\.yaml: args\.catalog: Field required"):
-        read_app_config(data, path)
+    with pytest.raises(ValidationError) as refused:
+        app_config(tenants=tenants)
+    [error] = refused.value.errors(include_input=False)
+    what = "Value error, tenants.two.keys.0: the tenant 'one' has the same key"
+    assert error["msg"] == what
+
+
+def test_hosts_are_read_in_small_letters():
+    hosts = {"Eco.Example.com": "economy", "::1": "narrow"}
+
+    assert app_config(hosts=hosts).hosts == {
+        "eco.example.com": "economy",
+        "::1": "narrow",
+    }
 
 
 def test_live_settings_change_whole_or_not_at_all(monkeypatch):
@@ -120,7 +151,7 @@ def serve_yaml(args, live):
 
 
 def test_what_user_config_says_is_in_force(tmp_path):
-    config = read_app_config(serve_yaml({"backends": BACKENDS}, LIVE), tmp_path)
+    config = checked_app_config(serve_yaml({"backends": BACKENDS}, LIVE), tmp_path)
 
     assert config.catalog.ids == ("small", "large", "other")
     assert config.backend_names == {"fake"}
@@ -136,7 +167,7 @@ def test_what_user_config_says_is_in_force(tmp_path):
 )
 def test_a_mistake_in_user_config_is_named(tmp_path, live, what):
     with pytest.raises(BadInput, match=what):
-        read_app_config(serve_yaml({"backends": BACKENDS}, live), tmp_path)
+        checked_app_config(serve_yaml({"backends": BACKENDS}, live), tmp_path)
 
 
 def test_a_gateway_without_settings_takes_all_of_them_from_user_config(monkeypatch):
@@ -148,6 +179,13 @@ def test_a_gateway_without_settings_takes_all_of_them_from_user_config(monkeypat
     made.apply(LIVE)
 
     assert made.directory.authenticate("Bearer sk-av-t").alpha == 0.5
+
+
+def test_a_tenant_s_own_key_for_no_backend_is_refused_while_serving():
+    tenants = [{"id": "t", "alpha": 1, "byok": {"fakee": "K"}}]
+
+    with pytest.raises(ValueError, match=r"tenants\.t\.byok: 'fakee' is not defined"):
+        gateway().apply({"tenants": tenants})
 
 
 def test_user_config_counts_alone_and_not_with_what_came_before(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,7 @@ def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
         (("fit", "/no/such.jsonl", "-o", "x"), 2, "/no/such.jsonl: No such file"),
         (("route", "hi", "--alpha", "1.5"), 2, "Invalid value for '--alpha'"),
         (("route", "hi", "--alpha", "nan"), 2, "Invalid value for '--alpha'"),
+        (("serve", "--port", "99999"), 2, "Invalid value for '--port'"),
         (("serve", "--config", "/no/such.yaml"), 2, "/no/such.yaml: No such file"),
     ],
 )
@@ -94,6 +96,35 @@ def test_bad_input_is_one_exit_code(arguments, code, what):
 
     assert run.returncode == code
     assert what in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+SERVE_YAML = """\
+applications:
+- import_path: serve_app.app:build_app
+  args:
+    default_model: a
+    cost_tiers: {}
+    tenants: []
+    catalog:
+      models: [{id: a, upstream_model: them/a, backend: simulator}]
+  deployments:
+  - name: Gateway
+    num_replicas: many
+"""
+
+
+def test_what_only_ray_refuses_in_a_configuration_has_a_line_too(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    path = tmp_path / "serve.yaml"
+    path.write_text(SERVE_YAML)
+    run = avengers("serve", "--config", path, "--port", port)
+
+    where = f"{path}:10: applications.0.deployments.0: "
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1].startswith(f"avengers: {where}")
     assert "Traceback" not in run.stderr
 
 

@@ -94,6 +94,16 @@ def test_prune_does_not_take_a_missing_list_for_an_empty_one(cli):
         ("{alpha: 0.2}", "{alpha: 0.2", 4, "expected ',' or '}'"),
         ("alpha: 0.2", "models: [a]", 3, "cost_tiers.economy.alpha: Field required"),
         ("name: Acme", "name: \x07", 6, "a character that YAML forbids"),
+        ("Acme", "2026-02-31", 6, "tenants.0.name: it must be a date or a time that"),
+        ("Acme", "!!timestamp foo", 6, "tenants.0.name: it must be a date or a time"),
+        (
+            "max_budget: 5",
+            'max_budget: !!int ""',
+            8,
+            "tenants.0.max_budget: it must be",
+        ),
+        ("{alpha: 0.2}", '{alpha: !!bool "a"}', 3, "cost_tiers.economy.alpha: it must"),
+        ("  - id: other", "  - 2026-02-31: other", 11, "tenants.1: it must be a date"),
         ("tenants:", "tenant:", 4, "tenant: Extra inputs"),
         (GOOD, "- a", 1, "a mapping with cost_tiers and tenants was expected"),
         (GOOD, "", 1, "it is empty"),
@@ -135,7 +145,10 @@ def test_an_artifact_that_nobody_registered_is_told_by_line_and_field(cli):
         (b"\xff", "not UTF-8"),
         (b"[" * 5000, "nested too deeply"),
         (b"tenants: [{id: a, alpha: 1, keys: [{env: A, expires_at: 2026-02-31}]}]",
-         "day is out of range"),
+         ":1: tenants.0.keys.0.expires_at: it must be a date or a time that exists"),
+        (b"tenants: [{id: a, alpha: 1, keys: [{env: A, expires_at: "
+         b"9999-12-31T23:59:59-14:00}]}]",
+         ":1: tenants.0.keys.0.expires_at: no calendar has this time in UTC"),
         (b"a: &a [*a]", "Extra inputs"),
     ],
 )  # fmt: skip

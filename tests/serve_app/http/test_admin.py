@@ -42,7 +42,9 @@ async def client(database, accounts) -> AsyncIterator[httpx.AsyncClient]:
     ledger = Ledger(database)
     await ledger.open()
     made = gateway()
-    admin = Admin(ledger, AdminKey("admin-secret"), lambda: made.directory)
+    admin = Admin(
+        ledger, AdminKey("admin-secret"), lambda: made.directory, backends=["fake"]
+    )
     transport = httpx.ASGITransport(build_api(made, admin=admin))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://test", headers=KEY
@@ -165,10 +167,23 @@ async def test_the_budget_of_the_present_period(client):
         ("PUT /tenants/x", b'{"alpha": 1, "keys": [{"env": 3}]}', "keys[0].env"),
         ("PUT /tenants/x", b'{"alpha": 1, "budget": 3}', "budget"),
         ("PUT /tenants/x", b'{"cost_tier": "silver"}', None),
+        ("PUT /tenants/x", b'{"alpha": 1, "byok": {"fakee": "K"}}', "byok"),
+        (
+            "PUT /tenants/x",
+            b'{"alpha": 1, "keys": [{"env": "A"}, {"env": "B", "models": ["nope"]}]}',
+            "keys[1].models",
+        ),
         ("GET /tenants?limit=0", b"", "limit"),
         ("GET /tenants?limit=x", b"", "limit"),
         ("POST /tenants/acme/keys", b'{"alpha": 0, "cost_tier": "gold"}', None),
         ("POST /tenants/acme/keys", b'{"rpm_limit": 0}', "rpm_limit"),
+        ("POST /tenants/acme/keys", b'{"models": ["nope"]}', "models"),
+        (
+            "POST /tenants/acme/keys",
+            b'{"expires_at": "9999-12-31T23:59:59-14:00"}',
+            "expires_at",
+        ),
+        ("GET /usage?end=0001-01-05", b"", "end"),
         ("POST /tenants/acme/keys", b'{"cost_tier": "silver"}', None),
         ("POST /keys/x/rotate", b'{"grace_s": -1}', "grace_s"),
     ],
@@ -203,6 +218,13 @@ async def test_what_is_not_there(client, method, path):
 
     assert response.status_code == 404
     assert "'x'" in response.json()["error"]["message"]
+
+
+async def test_a_tenant_s_own_key_is_for_a_backend_that_there_is(client):
+    body = {"alpha": 1, "byok": {"fake": "THEIR_KEY"}}
+    response = await client.put(f"{TENANTS}/x", json=body)
+
+    assert response.status_code == 200
 
 
 async def test_a_body_that_is_too_large(client):

@@ -114,7 +114,7 @@ async def graph(tmp_path, monkeypatch) -> AsyncIterator[Graph]:
     gateway = Gateway(config, router, {"fake": port})
     artifacts = ArtifactAdmin(ledger, gateway)
     key = AdminKey("secret")
-    admin = Admin(ledger, key, lambda: gateway.directory, artifacts)
+    admin = Admin(ledger, key, lambda: gateway.directory, artifacts, backends=["fake"])
     transport = httpx.ASGITransport(build_api(gateway, admin=admin))
     headers = {"authorization": "Bearer secret"}
     async with httpx.AsyncClient(

@@ -32,7 +32,9 @@ async def ledger(tmp_path, made) -> AsyncIterator[Ledger]:
 
 @pytest.fixture
 async def client(ledger, made) -> AsyncIterator[httpx.AsyncClient]:
-    admin = Admin(ledger, AdminKey("admin-secret"), lambda: made.directory)
+    admin = Admin(
+        ledger, AdminKey("admin-secret"), lambda: made.directory, backends=["fake"]
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(build_api(made, admin=admin)),
         base_url="http://test",

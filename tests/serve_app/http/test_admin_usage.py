@@ -30,7 +30,9 @@ async def client(tmp_path) -> AsyncIterator[httpx.AsyncClient]:
     models = [{**model, "price": PRICE} for model in CATALOG]
     tenants = [{"id": "a", "alpha": 0, "reference_model": "large"}]
     served = gateway(catalog={"models": models}, tenants=tenants)
-    admin = Admin(ledger, AdminKey("admin-secret"), lambda: served.directory)
+    admin = Admin(
+        ledger, AdminKey("admin-secret"), lambda: served.directory, backends=["fake"]
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(build_api(served, admin=admin)),
         base_url="http://test",

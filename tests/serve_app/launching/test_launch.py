@@ -23,6 +23,16 @@ def test_a_taken_port_is_named_before_anything_is_started() -> None:
             pass
 
 
+def test_an_address_of_another_machine_is_named_before_anything_is_started() -> None:
+    config = {"http_options": {"host": "192.0.2.1", "port": 8000}, "applications": []}
+
+    with (
+        pytest.raises(launch.LaunchError, match=r"192\.0\.2\.1:8000: "),
+        launch.local_cluster(config),
+    ):
+        pass
+
+
 def test_haproxy_listens_on_loopback_where_ray_says_everywhere(tmp_path: Path) -> None:
     config = tmp_path / "haproxy.cfg"
     config.write_text(
