@@ -22,8 +22,10 @@ def expected_cost_usd(
     vector: NDArray[np.float32],
     prompt_tokens: int,
     prices: Mapping[str, TokenPrices],
+    n_answers: int = 1,
 ) -> dict[str, float | None]:
-    """prompt_tokens · price_in + expected completion tokens · price_out, per model.
+    """prompt_tokens · price_in + n_answers · expected completion tokens · price_out,
+    per model.
 
     Expected completion tokens: the mean over the nearest clusters of unit row `vector`
     (d,), or over all where these hold none. None where tokens or prices are unknown.
@@ -38,9 +40,11 @@ def expected_cost_usd(
         tokens = artifact.profiles.completion_tokens[:, column]
         length = _mean_known(tokens[clusters])
         length = _mean_known(tokens) if length is None else length
-        costs[model] = (
-            None if length is None else prompt_tokens * input_usd + length * output_usd
-        )
+        if length is None:
+            costs[model] = None
+        else:
+            written = n_answers * length
+            costs[model] = prompt_tokens * input_usd + written * output_usd
     return costs
 
 

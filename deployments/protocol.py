@@ -35,6 +35,7 @@ class RequestTerms:
     max_cost_usd: float | None = None
     home: str | None = None
     first_text: str | None = None
+    n_answers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class GatewayLimits(_Frozen):
     unpriced_usd: float = Field(
         default=0.1,
         gt=0,
-        description="reserved of a budget for a model whose price is not known",
+        description="reserved of a budget for an answer of a model without a price",
     )
     request_timeout_s: float = Field(
         default=900.0, gt=0, description="no further model is tried after this"

@@ -17,6 +17,7 @@ from deployments.store.snapshot import Snapshot
 from serve_app.access.admission import Admission, Ticket
 from serve_app.access.holdings import Holdings
 from serve_app.access.tenants import Directory, Tenant
+from serve_app.answering.answer_size import answer_size
 from serve_app.answering.chat import Chat
 from serve_app.answering.choosing import Chooser
 from serve_app.answering.completion import Completions
@@ -132,7 +133,7 @@ class Gateway:
         ticket = await self._admission.admit(
             plan.tenant,
             plan.prompt,
-            chat.request.output_tokens,
+            answer_size(chat, plan.prompt),
             configured=plan.tenant.id in self._configured,
         )
         if warning := self._warnings.get(plan.tenant.id):

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from deployments.backends.figures import stated_usage, stated_usd
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.backends.upstream_errors import reported_error
 from deployments.errors import ServingError, UpstreamError
@@ -17,36 +18,26 @@ _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 def usage_of(data: dict[str, Any]) -> Usage | None:
     """OpenAI's `usage` object, or None where it is missing or not usable."""
-    usage = data.get("usage")
-    if not isinstance(usage, dict):
+    said = data.get("usage")
+    if not isinstance(said, dict):
         return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=prompt + completion,
-        cached_tokens=_detail(usage, "prompt_tokens_details", "cached_tokens"),
-        reasoning_tokens=_detail(
-            usage, "completion_tokens_details", "reasoning_tokens"
-        ),
+    return stated_usage(
+        said.get("prompt_tokens"),
+        said.get("completion_tokens"),
+        _detail(said, "prompt_tokens_details", "cached_tokens"),
+        _detail(said, "completion_tokens_details", "reasoning_tokens"),
     )
 
 
-def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:
+def _detail(usage: dict[str, Any], group: str, name: str) -> Any:
     details = usage.get(group)
-    value = details.get(name) if isinstance(details, dict) else None
-    return value if isinstance(value, int) else None
+    return details.get(name) if isinstance(details, dict) else None
 
 
 def cost_of(data: dict[str, Any]) -> float | None:
     """`usage.cost` in USD, as OpenRouter states what it charged; None if unsaid."""
-    usage = data.get("usage")
-    cost = usage.get("cost") if isinstance(usage, dict) else None
-    if isinstance(cost, bool) or not isinstance(cost, int | float):
-        return None
-    return float(cost)
+    said = data.get("usage")
+    return stated_usd(said.get("cost")) if isinstance(said, dict) else None
 
 
 class ChatStream:
@@ -124,9 +115,10 @@ class ChatStream:
         self._theirs = found.group() if found else self._ours
         if isinstance(chunk.get("provider"), str):
             self.provider = chunk["provider"]
-        usage = usage_of(chunk)
-        if usage is not None:
-            self.usage, self.cost_usd = usage, cost_of(chunk)
+        if isinstance(chunk.get("usage"), dict):
+            usage, cost_usd = usage_of(chunk), cost_of(chunk)
+            if usage is not None or cost_usd is not None:
+                self.usage, self.cost_usd = usage or self.usage, cost_usd
             if not chunk.get("choices"):
                 return b""
             del chunk["usage"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from deployments.backends.figures import stated_tokens, stated_usage, stated_usd
 from deployments.protocol import Settlement, Usage
 
 
@@ -14,8 +15,10 @@ def settlement_of_generation(body: bytes) -> Settlement | None:
     """
     try:
         data = orjson.loads(body)["data"]
-        cost_usd = float(data["total_cost"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        cost_usd = stated_usd(data["total_cost"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    if cost_usd is None:
         return None
     provider = data.get("provider_name")
     return Settlement(
@@ -27,19 +30,14 @@ def settlement_of_generation(body: bytes) -> Settlement | None:
 
 
 def _usage(data: dict[str, Any]) -> Usage | None:
-    prompt = _count(data, "native_tokens_prompt", "tokens_prompt")
-    completion = _count(data, "native_tokens_completion", "tokens_completion")
-    if prompt is None or completion is None:
-        return None
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=prompt + completion,
-        cached_tokens=_count(data, "native_tokens_cached"),
-        reasoning_tokens=_count(data, "native_tokens_reasoning"),
+    return stated_usage(
+        _count(data, "native_tokens_prompt", "tokens_prompt"),
+        _count(data, "native_tokens_completion", "tokens_completion"),
+        data.get("native_tokens_cached"),
+        data.get("native_tokens_reasoning"),
     )
 
 
 def _count(data: dict[str, Any], *names: str) -> int | None:
-    values = (data.get(name) for name in names)
-    return next((value for value in values if isinstance(value, int)), None)
+    counts = (stated_tokens(data.get(name)) for name in names)
+    return next((count for count in counts if count is not None), None)

@@ -126,8 +126,9 @@ class ResponsesStream:
             # A line end would end the event, so such data is written anew.
             return orjson.dumps(event) if b"\n" in data else data
         response["model"] = self._model
-        if usage := usage_of_response(response):
-            self.usage, self.cost_usd = usage, cost_of(response)
+        usage, cost_usd = usage_of_response(response), cost_of(response)
+        if usage is not None or cost_usd is not None:
+            self.usage, self.cost_usd = usage or self.usage, cost_usd
         if isinstance(response.get("provider"), str):
             self.provider = response["provider"]
         return orjson.dumps(event)

@@ -68,7 +68,9 @@ def _affordable(
     }
     limit = terms.max_cost_usd
     assert limit is not None
-    costs = expected_cost_usd(artifact, vector, terms.prompt_tokens, per_token)
+    costs = expected_cost_usd(
+        artifact, vector, terms.prompt_tokens, per_token, terms.n_answers
+    )
     within = tuple(
         model for model, cost in costs.items() if cost is not None and cost <= limit
     )

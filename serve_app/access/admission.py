@@ -19,6 +19,7 @@ from serve_app.access.holding import Holding
 from serve_app.access.holdings import Holdings, Reservation
 from serve_app.access.limit_errors import insufficient_quota, limit_reached
 from serve_app.access.tenants import Tenant
+from serve_app.answering.answer_size import AnswerSize
 from serve_app.answering.prompt_size import PromptSize
 
 _HEADERS: dict[Kind, str] = {"rpm": "requests", "tpm": "tokens"}
@@ -60,7 +61,7 @@ class Admission:
         self,
         tenant: Tenant,
         prompt: PromptSize,
-        output_tokens: int | None,
+        answer: AnswerSize,
         *,
         configured: bool = False,
     ) -> Ticket:
@@ -77,7 +78,7 @@ class Admission:
             for resource in _limits_of(tenant):
                 amount = 1.0
                 if resource.kind == "tpm":
-                    tokens = tokens or float(prompt.tokens + (output_tokens or 0))
+                    tokens = tokens or float(prompt.tokens + answer.tokens(0))
                     amount = tokens
                 await self._take(ticket, resource, amount)
         except BaseException:  # the client may be gone, too
@@ -128,12 +129,12 @@ class Admission:
             self._holdings.correct(budget, record.at, by_usd)
 
     def worst_usd(
-        self, spec: ModelSpec, prompt: PromptSize, output_tokens: int | None
+        self, spec: ModelSpec, prompt: PromptSize, answer: AnswerSize
     ) -> float:
-        """What an answer of a model may cost at worst."""
-        longest = output_tokens or spec.max_output_tokens or _LONGEST_ANSWER
-        cost_usd = spec.price.cost_usd(prompt.tokens, longest)
-        return self._unpriced_usd if cost_usd is None else cost_usd
+        """What the answers of a model may cost at worst."""
+        written = answer.tokens(spec.max_output_tokens or _LONGEST_ANSWER)
+        cost_usd = spec.price.cost_usd(prompt.tokens, written)
+        return answer.n * self._unpriced_usd if cost_usd is None else cost_usd
 
     def _settle_money(self, ticket: Ticket, used_usd: float | None) -> None:
         """What is unknown (None) counts as the worst, as it does with the Ledger."""

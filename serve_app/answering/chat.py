@@ -4,7 +4,7 @@ Only the fields that routing reads are typed. Everything else belongs to the ups
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +13,10 @@ from deployments.errors import InvalidRequest
 from deployments.protocol import Surface
 
 AUTO = "auto"
+
+# OpenAI's bounds: what a request may cost at worst is reckoned with these.
+NAnswers = Annotated[int | None, Field(ge=1, le=128)]
+BestOf = Annotated[int | None, Field(ge=0, le=20)]
 
 
 class RoutingOptions(BaseModel):
@@ -61,6 +65,8 @@ class ChatRequest(BaseModel):
     response_format: dict[str, Any] | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
+    n: NAnswers = None
+    best_of: BestOf = None
     # From a function: pydantic would copy a default for each request.
     routing: RoutingOptions = Field(default_factory=lambda: _NO_OPTIONS)
 
@@ -71,8 +77,11 @@ class ChatRequest(BaseModel):
 
     @property
     def output_tokens(self) -> int | None:
-        """The longest answer that is asked for; None = as long as the model likes."""
-        return self.max_completion_tokens or self.max_tokens
+        """The longest answer that is asked for; None = as long as the model likes.
+
+        Upstreams differ in which of the two counts where there are both.
+        """
+        return max(self.max_completion_tokens or 0, self.max_tokens or 0) or None
 
 
 @dataclass(frozen=True, slots=True)

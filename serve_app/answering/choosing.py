@@ -11,6 +11,7 @@ from deployments.catalog import ModelSpec
 from deployments.errors import InvalidRequest, ServingError
 from deployments.protocol import RequestTerms, RouteQuery
 from serve_app.access.tenants import Directory
+from serve_app.answering.answer_size import answer_size
 from serve_app.answering.chat import Chat
 from serve_app.answering.conversation import (
     beginning,
@@ -114,6 +115,7 @@ class Chooser:
             max_cost_usd=limit,
             home=home,
             first_text=first,
+            n_answers=answer_size(chat, plan.prompt).n,
         )
 
 

@@ -71,7 +71,7 @@ def make_plan(
     if fixed is None and tier_name is None and not own_alpha:
         # What `auto` stands for; a model that is named is no matter of the tier.
         tier_name = tenant.cost_tier
-    prompt = prompt_size(chat.raw)
+    prompt = prompt_size(chat.raw, chat.surface)
     limits = Limits(directory, tenant, chat, tier_name, prompt, surfaces_of)
     candidates, excluded = find_candidates(limits)
     if fixed is not None and fixed in excluded:

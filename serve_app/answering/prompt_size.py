@@ -1,6 +1,6 @@
 """How large a request is, against the windows of the models that may answer it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from deployments.backends.tokens import (
     count_tokens,
 )
 from deployments.catalog import ModelSpec
+from deployments.protocol import Surface
 
 
 class PromptSize:
@@ -20,36 +21,58 @@ class PromptSize:
 
     Text, tool definitions and schemas count; an image counts as a full-size one. Audio
     and files are not counted: how many tokens they make is the provider's secret.
+
+    A request may hold several prompts, each with an answer of its own: all of them are
+    paid for, but only the `longest` has to fit a window. `shared` is read with each.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a prompt is made of)
         self,
         texts: tuple[str, ...],
         *,
+        shared: tuple[str, ...] = (),
         n_messages: int = 0,
         n_images: int = 0,
         n_tokens: int = 0,
+        n_prompts: int = 1,
+        longest: "PromptSize | None" = None,
     ) -> None:
         self._texts = texts
+        self._shared = shared
         self._fixed = n_messages * TOKENS_PER_MESSAGE + n_images * TOKENS_PER_IMAGE
         self._fixed += n_tokens
+        self._longest = longest
+        self.n_prompts = n_prompts
 
     @cached_property
     def bound(self) -> int:
-        """Not less than the prompt's tokens, whatever byte-level tokenizer counts."""
-        return self._fixed + sum(
-            len(text.encode("utf-8", "surrogatepass")) for text in self._texts
-        )
+        """Not less than all tokens, whatever byte-level tokenizer counts."""
+        return self._fixed + self._sum(_n_bytes)
 
     @cached_property
     def tokens(self) -> int:
-        """Estimated with a margin for other vocabularies than the one that counts."""
-        counted = sum(map(count_tokens, self._texts))
+        """Of all, estimated with a margin for other vocabularies than the one that
+        counts."""
+        counted = self._sum(count_tokens)
         return min(self.bound, self._fixed + round(MARGIN * counted))
 
+    @property
+    def longest(self) -> "PromptSize":
+        """What has to fit a window."""
+        return self._longest or self
+
     def fits(self, tokens: float) -> bool:
-        """Whether the prompt is at most `tokens` long."""
-        return self.bound <= tokens or self.tokens <= tokens
+        """Whether no prompt is longer than `tokens`."""
+        longest = self.longest
+        return longest.bound <= tokens or longest.tokens <= tokens
+
+    def _sum(self, size: Callable[[str], int]) -> int:
+        shared = sum(map(size, self._shared))
+        return sum(map(size, self._texts)) + self.n_prompts * shared
+
+
+def _n_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def size_problem(
@@ -63,27 +86,69 @@ def size_problem(
     if window is None or prompt.fits(window - (output_tokens or 1)):
         return None
     answer = f" and {output_tokens} of answer" if output_tokens else ""
-    return (
-        f"its window is {window} tokens; the prompt has about {prompt.tokens}{answer}"
+    length = prompt.longest.tokens
+    return f"its window is {window} tokens; the prompt has about {length}{answer}"
+
+
+def prompt_size(
+    raw: dict[str, Any], surface: Surface = "chat/completions"
+) -> PromptSize:
+    """Of a request body: what its path calls the prompt, tools and schemas.
+
+    A field of another path's name is not read by the model, whatever is in it.
+    """
+    spoken = raw.get(_SPOKEN[surface]) or []
+    shared = tuple(
+        orjson.dumps(raw[name]).decode() for name in _DEFINITIONS if raw.get(name)
+    )
+    if surface == "completions":
+        return _prompts(spoken, shared)
+    messages = spoken if isinstance(spoken, list) else [spoken]
+    return PromptSize(
+        tuple(_texts(messages)),
+        shared=shared,
+        n_messages=len(messages),
+        n_images=sum(map(_images, messages)),
     )
 
 
-def prompt_size(raw: dict[str, Any]) -> PromptSize:
-    """Of a request body: messages (or `prompt`, `input`), tools and schemas."""
-    spoken = raw.get("messages") or raw.get("input") or raw.get("prompt") or []
-    messages = spoken if isinstance(spoken, list) else [spoken]
-    if n_tokens := _token_ids(messages):
-        return PromptSize((), n_tokens=n_tokens)
-    texts = list(_texts(messages))
-    texts += [
-        orjson.dumps(raw[name]).decode() for name in _DEFINITIONS if raw.get(name)
-    ]
-    images = sum(map(_images, messages))
-    return PromptSize(tuple(texts), n_messages=len(messages), n_images=images)
-
-
+_SPOKEN: dict[Surface, str] = {
+    "chat/completions": "messages",
+    "completions": "prompt",
+    "responses": "input",
+}
 # Beside the messages these are read by the model, too.
-_DEFINITIONS = ("tools", "functions", "response_format", "instructions", "text")
+_DEFINITIONS = (
+    "tools",
+    "functions",
+    "response_format",
+    "instructions",
+    "text",
+    "suffix",
+)
+
+
+def _prompts(spoken: Any, shared: tuple[str, ...]) -> PromptSize:
+    """Of text completions: a text, token ids, or a list of either."""
+    one = isinstance(spoken, str) or all(isinstance(item, int) for item in spoken)
+    prompts = [spoken] if one else spoken
+    longest = None
+    if len(prompts) > 1:
+        longest = _prompts(max(prompts, key=_length), shared)
+    texts = tuple(prompt for prompt in prompts if isinstance(prompt, str))
+    return PromptSize(
+        texts,
+        shared=shared,
+        n_messages=len(texts),
+        n_tokens=sum(len(prompt) for prompt in prompts if isinstance(prompt, list)),
+        n_prompts=len(prompts),
+        longest=longest,
+    )
+
+
+def _length(prompt: str | list[int]) -> int:
+    """Bytes stand for tokens: which prompt is the longest need not be exact."""
+    return _n_bytes(prompt) if isinstance(prompt, str) else len(prompt)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -100,15 +165,6 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 _PAYLOADS = {"image_url", "input_audio", "file", "file_data"}
-
-
-def _token_ids(prompt: list[Any]) -> int:
-    """The length of a prompt of token ids, or of the longest of several; else 0."""
-    if all(isinstance(item, int) for item in prompt):
-        return len(prompt)
-    if all(isinstance(item, list) for item in prompt):
-        return max(map(_token_ids, prompt), default=0)
-    return 0
 
 
 def _images(message: Any) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from deployments.catalog import Timeouts
+from deployments.catalog import ModelSpec, Timeouts
 from deployments.errors import ServingError
 from deployments.protocol import Backend, BackendRequest, Settlement
 from serve_app.access.admission import Admission, Ticket
 from serve_app.access.tenants import Directory
+from serve_app.answering.answer_size import answer_size
 from serve_app.answering.attempts import Attempt, Attempts
 from serve_app.answering.chat import Chat
 from serve_app.answering.choosing import Choice, Chooser
@@ -72,7 +73,7 @@ class Run:
         call = self.call
         spec = call.directory.specs[attempt.model]
         port = self.backend_of(attempt.model)
-        defaults = {**port.defaults, **spec.request_defaults}
+        defaults = _defaults(port, spec)
         return port, BackendRequest(
             request_id=call.request_id,
             model=attempt.model,
@@ -161,7 +162,6 @@ class Run:
     async def _affordable(self) -> Attempt:
         """The next attempt that the budget covers, whatever it costs at worst."""
         call = self.call
-        output_tokens = call.chat.request.output_tokens
         refused = False
         while True:
             try:
@@ -171,9 +171,10 @@ class Run:
                     raise self.admission.over_budget(call.ticket) from None
                 raise
             spec = call.directory.specs[attempt.model]
-            worst_usd = partial(
-                self.admission.worst_usd, spec, call.plan.prompt, output_tokens
-            )
+            prompt = call.plan.prompt
+            defaults = _defaults(self.backend_of(attempt.model), spec)
+            answer = answer_size(call.chat, prompt, defaults)
+            worst_usd = partial(self.admission.worst_usd, spec, prompt, answer)
             # Without a budget nobody asks for it: counting the tokens is saved.
             if call.ticket.budget is None or await self._afford(worst_usd()):
                 self.meter.reserved(worst_usd)
@@ -195,6 +196,11 @@ class Run:
 
 def _nothing() -> float:
     return 0.0
+
+
+def _defaults(port: BackendPort, spec: ModelSpec) -> dict[str, Any]:
+    """What is sent where the client says nothing."""
+    return {**port.defaults, **spec.request_defaults}
 
 
 def _ask(

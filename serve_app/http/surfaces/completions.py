@@ -7,9 +7,11 @@ from pydantic_core import PydanticCustomError
 
 from serve_app.answering.chat import (
     AUTO,
+    BestOf,
     Chat,
     ChatRequest,
     Message,
+    NAnswers,
     RoutingOptions,
     StreamOptions,
     invalid_field,
@@ -31,6 +33,8 @@ class CompletionRequest(BaseModel):
     stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None
     max_tokens: int | None = Field(default=None, ge=0)
+    n: NAnswers = None
+    best_of: BestOf = None
     routing: RoutingOptions = RoutingOptions()
 
     @field_validator("prompt")

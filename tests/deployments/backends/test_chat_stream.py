@@ -59,6 +59,23 @@ def test_usage_beside_text_is_taken_and_the_text_passed_on():
     assert stream.usage is not None
 
 
+@pytest.mark.parametrize("cost", [-5.0, True, "0.5"])
+def test_a_cost_that_cannot_be_is_not_taken(cost):
+    stream = ChatStream("ours")
+    stream.feed(chunk("a") + wire(choices=[], usage={**USAGE, "cost": cost}))
+
+    assert (stream.usage, stream.cost_usd) == (Usage(2, 3, 5, cached_tokens=1), None)
+
+
+def test_tokens_that_cannot_be_take_neither_the_cost_nor_the_event_with_them():
+    stream = ChatStream("ours")
+    said = {**USAGE, "completion_tokens": -500_000}
+    passed = stream.feed(chunk("a") + wire(choices=[], usage=said))
+
+    assert len(events(passed)) == 1
+    assert (stream.usage, stream.cost_usd) == (None, 0.5)
+
+
 def test_done_ends_the_stream_and_is_not_passed_on():
     stream = ChatStream("ours")
     passed = stream.feed(chunk("a") + b"data: [DONE]\n\n" + chunk("too late"))

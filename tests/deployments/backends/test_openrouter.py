@@ -67,6 +67,8 @@ async def streamed(response: httpx.Response) -> tuple[list[bytes], Settlement]:
         ({**USAGE, "cost": 0.25}, 0.25, "upstream"),
         (USAGE, 32.0, "price_table"),
         (None, None, "unknown"),
+        ({**USAGE, "cost": -5.0}, 32.0, "price_table"),
+        ({**USAGE, "completion_tokens": -500_000}, None, "unknown"),
     ],
 )
 async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):
@@ -174,11 +176,26 @@ async def test_what_a_generation_was_charged_can_be_asked_later():
     assert found == Settlement(Usage(2, 3, 5), 0.5, "upstream", "P")
 
 
+async def test_counts_of_a_generation_that_cannot_be_are_not_taken():
+    data = {
+        "total_cost": 0.5,
+        "tokens_prompt": 1,
+        "native_tokens_prompt": -2,
+        "native_tokens_completion": 3,
+        "native_tokens_cached": 99,
+    }
+    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
+
+    assert found == Settlement(Usage(1, 3, 4), 0.5, "upstream")
+
+
 @pytest.mark.parametrize(
     "response",
     [
         httpx.Response(404),
         httpx.Response(200, json={}),
+        httpx.Response(200, json={"data": {"total_cost": -5.0}}),
+        httpx.Response(200, json={"data": {"total_cost": True}}),
         httpx.Response(200, text="<html>"),
         httpx.ConnectError("refused"),
     ],

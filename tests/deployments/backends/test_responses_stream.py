@@ -171,3 +171,13 @@ def test_a_failed_answer_is_told_without_the_upstream_s_words(data, error):
         stream.feed(data)
 
     assert "secret" not in str(raised.value)
+
+
+def test_figures_that_cannot_be_are_not_taken():
+    stream = ResponsesStream("ours")
+    stream.feed(told("completed", usage={**USAGE, "cost": -5.0}))
+    assert (stream.usage.total_tokens, stream.cost_usd) == (5, None)
+
+    stream = ResponsesStream("ours")
+    stream.feed(told("completed", usage={**USAGE, "output_tokens": -3}))
+    assert (stream.usage, stream.cost_usd) == (None, 0.5)

@@ -80,6 +80,14 @@ async def test_the_answer_carries_the_public_id_and_the_cost_of_its_tokens():
     )
 
 
+async def test_counts_that_cannot_be_leave_the_cost_unknown():
+    engine = Engine({"model": "them/m", "usage": {**USAGE, "completion_tokens": -4}})
+
+    settlement = (await backend(engine).complete(request())).settlement
+
+    assert settlement == Settlement(None, None, "unknown", "vllm")
+
+
 async def test_a_stream_ends_with_the_usage_that_the_engine_counted():
     engine = Engine(ROLE, chunk({"content": "a"}), chunk(None, usage=USAGE), DONE)
 

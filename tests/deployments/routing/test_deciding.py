@@ -61,6 +61,13 @@ def test_only_models_within_the_cost_limit_are_ranked(artifact, limit, ranking):
     assert decision.ranking == ranking
 
 
+def test_the_cost_limit_is_one_for_all_answers(artifact):
+    # 1,000 tokens in and 5 times 100 out: 0.06 USD, with `small` 0.006.
+    asked = query(max_cost_usd=0.05, n_answers=5)
+
+    assert decide(artifact, asked, CODE, None).ranking == ("small",)
+
+
 def test_if_none_is_within_it_the_cheapest_is_named(artifact):
     with pytest.raises(InvalidRequest, match=r"the cheapest, small, 0\.002") as raised:
         decide(artifact, query(max_cost_usd=0.001), CODE, None)

@@ -7,13 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited, UpstreamError
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
 from serve_app.access.holdings import Holdings
+from serve_app.answering.answer_size import AnswerSize
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
+from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.run import BackendPort, Call
 from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
@@ -227,6 +230,50 @@ async def test_what_an_answer_cost_is_gone_and_the_rest_of_its_reservation_is_no
     assert (await world.ask()).headers["x-routed-model"] == "small"
 
     assert world.holdings.of(BUDGET).part.free == pytest.approx(9.75)
+
+
+@pytest.mark.parametrize(
+    ("body", "reserved"),
+    [
+        ({"max_tokens": 5}, 0.05),
+        ({"max_tokens": 5, "n": 4}, 0.2),
+        ({"max_tokens": 5, "n": 2, "best_of": 3}, 0.15),
+        ({"max_tokens": 1, "max_completion_tokens": 5}, 0.05),
+        ({"n": 4}, 0.4),  # at most 10 tokens each
+    ],
+)
+async def test_all_answers_that_are_asked_for_are_reserved(body, reserved):
+    enough = await World(max_budget=reserved).ask(model="other", **body)
+    too_little = await World(max_budget=0.99 * reserved).ask(model="other", **body)
+
+    assert enough.status_code == 200
+    assert too_little.json()["error"]["code"] == "insufficient_quota"
+
+
+async def test_what_is_sent_by_default_is_reserved_as_well():
+    world = World(max_budget=0.19)
+    asked = {"model": "other", "max_tokens": 5}
+    assert (await world.ask(**asked)).status_code == 200
+
+    world = World(max_budget=0.19)
+    port = BackendPort("fake", world.backend, {"n": 4})
+    world.gateway._backends = {"fake": port}
+    assert (await world.ask(**asked)).status_code == 429
+
+
+def test_a_model_without_a_price_is_reckoned_with_for_each_answer():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    spec = ModelSpec(id="m", upstream_model="them/m")
+
+    worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(3, 5))
+    assert worst_usd == pytest.approx(0.3)
+
+
+async def test_the_tokens_of_all_answers_count_against_the_rate():
+    assert (await World(tpm_limit=30).ask(max_tokens=5)).status_code == 200
+    error = (await World(tpm_limit=30).ask(max_tokens=5, n=20)).json()["error"]
+
+    assert "This request alone asks for up to 110" in error["message"]
 
 
 async def test_without_limits_nobody_asks_the_ledger():

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from deployments.errors import InvalidRequest
 from serve_app.answering.chat import parse_chat
 
 
@@ -29,3 +32,23 @@ def test_a_stream_always_asks_the_upstream_for_usage():
 
     assert sent["stream_options"] == {"include_usage": True, "z": 1}
     assert not body.request.include_usage
+
+
+@pytest.mark.parametrize("n", [None, 1, 128])
+def test_as_many_answers_as_openai_gives_may_be_asked_for(n):
+    assert json.loads(chat(n=n).upstream_body("m", {}))["n"] == n
+
+
+@pytest.mark.parametrize("n", [0, -1, 129, 2.5, True, "100"])
+def test_another_number_of_answers_is_refused(n):
+    with pytest.raises(InvalidRequest) as raised:
+        chat(n=n)
+
+    assert (raised.value.param, raised.value.code) == ("n", "invalid_value")
+
+
+@pytest.mark.parametrize("longer", ["max_tokens", "max_completion_tokens"])
+def test_of_two_limits_the_larger_is_reckoned_with(longer):
+    limits = {"max_tokens": 1, "max_completion_tokens": 1, longer: 1000}
+
+    assert chat(**limits).request.output_tokens == 1000

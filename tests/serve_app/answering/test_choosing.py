@@ -74,6 +74,16 @@ def test_a_cap_on_the_cost_comes_with_the_candidates_prices():
     assert query.terms.max_cost_usd == 0.5
     assert len(query.terms.prices) == len(query.candidates or ())
     assert query.terms.prompt_tokens > 5
+    assert query.terms.n_answers == 1
+
+
+def test_a_cap_on_the_cost_is_one_for_all_answers():
+    of = made(CACHED)
+    asked = planned(of, routing={"max_cost_usd": 0.5}, n=7)
+    query = chooser().query(*asked, of.directory)
+
+    assert query.terms is not None
+    assert query.terms.n_answers == 7
 
 
 def test_a_conversation_that_is_not_known_asks_where_it_began():

@@ -69,6 +69,53 @@ def test_an_image_counts_as_one_and_its_bytes_do_not():
 
 
 def test_prompts_of_other_surfaces_count_as_well():
-    assert prompt_size({"prompt": WORDS}).tokens > 800
-    assert prompt_size({"input": WORDS}).tokens > 800
-    assert prompt_size({"input": [{"role": "user", "content": WORDS}]}).tokens > 800
+    said = [{"role": "user", "content": WORDS}]
+
+    assert prompt_size({"prompt": WORDS}, "completions").tokens > 800
+    assert prompt_size({"input": WORDS}, "responses").tokens > 800
+    assert prompt_size({"input": said}, "responses").tokens > 800
+
+
+@pytest.mark.parametrize(
+    ("surface", "name"), [("completions", "prompt"), ("responses", "input")]
+)
+def test_a_field_of_another_path_does_not_hide_the_prompt(surface, name):
+    body = {name: WORDS, "messages": [{"role": "user", "content": "hi"}]}
+
+    assert prompt_size(body, surface).tokens > 800
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tokens", "longest", "n"),
+    [
+        ([1] * 1000, 1000, 1000, 1),
+        ([[1] * 1000, [1] * 200], 1200, 1000, 2),
+        ([[1] * 1000] * 100, 100_000, 1000, 100),
+        ("hi", 9, 9, 1),
+        (["hi", "h"], 18, 9, 2),
+        (["hi"], 9, 9, 1),
+    ],
+)
+def test_all_prompts_are_paid_for_and_the_longest_has_to_fit(
+    prompt, tokens, longest, n
+):
+    size = prompt_size({"prompt": prompt}, "completions")
+
+    assert (size.tokens, size.n_prompts) == (tokens, n)
+    assert size.fits(longest)
+    assert not size.fits(longest - 1)
+
+
+def test_the_length_that_is_told_is_that_of_the_longest_prompt():
+    prompts = prompt_size({"prompt": [[1] * 1000, [1] * 200]}, "completions")
+
+    said = size_problem(spec(context_window=900), prompts, None)
+    assert said == "its window is 900 tokens; the prompt has about 1000"
+
+
+def test_what_is_read_with_each_prompt_is_paid_for_as_often():
+    one = prompt_size({"prompt": "hi", "suffix": WORDS}, "completions").tokens
+    ten = prompt_size({"prompt": ["hi"] * 10, "suffix": WORDS}, "completions").tokens
+
+    assert one > 800
+    assert ten == pytest.approx(10 * one, rel=0.01)

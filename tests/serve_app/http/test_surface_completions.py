@@ -69,6 +69,9 @@ def test_routing_options_are_read():
         ({"prompt": [[]]}, "prompt", "invalid_value"),
         ({"prompt": {"text": "a"}}, "prompt", "invalid_value"),
         ({"prompt": "a", "max_tokens": -1}, "max_tokens", "invalid_value"),
+        ({"prompt": "a", "n": 0}, "n", "invalid_value"),
+        ({"prompt": "a", "n": "100"}, "n", "invalid_value"),
+        ({"prompt": "a", "best_of": 21}, "best_of", "invalid_value"),
         ({"prompt": "a", "routing": {"beta": 1}}, "routing.beta", "invalid_value"),
     ],
 )

@@ -1,0 +1,41 @@
+"""What an upstream states counts only where it can be true."""
+
+import pytest
+
+from deployments.backends.figures import stated_tokens, stated_usage, stated_usd
+from deployments.protocol import Usage
+
+NO_NUMBERS = [None, True, "5", [5], {}, float("nan"), float("inf"), -5, -0.5]
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, 5.0, 2**63])
+def test_what_is_no_number_of_tokens(value):
+    assert stated_tokens(value) is None
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_what_is_no_amount_of_money(value):
+    assert stated_usd(value) is None
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 2, 1e-9])
+def test_amounts_of_money(value):
+    assert stated_usd(value) == value
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion"), [(-1, 5), (10, -500_000), (10, None)]
+)
+def test_an_answer_without_both_counts_has_no_usage(prompt, completion):
+    assert stated_usage(prompt, completion, 0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("cached", "known"), [(10, 10), (0, 0), (11, None), (-1, None)]
+)
+def test_no_more_can_be_cached_than_was_read(cached, known):
+    assert stated_usage(10, 5, cached, None) == Usage(10, 5, 15, cached_tokens=known)
+
+
+def test_reasoning_is_not_negative_either():
+    assert stated_usage(10, 5, None, -3) == Usage(10, 5, 15)
