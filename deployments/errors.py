@@ -200,7 +200,8 @@ class Overloaded(ServingError):
 
 
 class RoutingUnavailable(ServingError):
-    """No decision could be made; only `/v1/route` ever tells a client so."""
+    """No decision could be made. A client is told so by `/v1/route`, and where its
+    `max_cost_usd` could not be kept without one; all else is answered all the same."""
 
     status = 503
     error_type = "routing_unavailable"
