@@ -105,3 +105,27 @@ async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(capl
 
     assert await correction.corrected(record, says_nothing, (), None) == record
     assert "does not say what an answer that failed has cost" in caplog.text
+
+
+async def test_those_that_are_waited_for_are_drained(caplog):
+    done = []
+
+    async def soon() -> None:
+        await asyncio.sleep(0.01)
+        done.append(1)
+
+    corrections = correction.Corrections()
+    corrections.begin(soon())
+    await corrections.drain(10)
+
+    assert done == [1]
+    assert caplog.text == ""
+
+
+async def test_those_that_take_too_long_are_given_up(caplog):
+    corrections = correction.Corrections()
+    corrections.begin(asyncio.sleep(3600))
+    await corrections.drain(0.01)
+    await corrections.drain(3600)  # none is left
+
+    assert "what 1 answers have cost stays unknown" in caplog.text
