@@ -72,7 +72,7 @@ class Meter:
             "cost_tier": plan.cost_tier,
             "alpha": plan.alpha,
             "surface": chat.surface,
-            "stream": chat.request.stream,
+            "stream": bool(chat.request.stream),
             "requested_model": chat.request.model,
         }
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from serve_app.answering.chat import parse_chat
 
 
@@ -29,3 +31,30 @@ def test_a_stream_always_asks_the_upstream_for_usage():
 
     assert sent["stream_options"] == {"include_usage": True, "z": 1}
     assert not body.request.include_usage
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "stream",
+        "stream_options",
+        "tools",
+        "response_format",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "n",
+        "stop",
+        "seed",
+        "logprobs",
+        "user",
+    ],
+)
+def test_a_field_may_be_null_which_is_the_same_as_none(field):
+    parsed = chat(**{field: None})
+
+    assert not parsed.request.stream
+    assert not parsed.request.include_usage
+    assert parsed.request.output_tokens is None
+    assert json.loads(parsed.upstream_body("m", {}))[field] is None
