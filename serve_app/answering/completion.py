@@ -102,8 +102,8 @@ def _recorded(run: Run) -> Iterator[None]:
     except ServingError as error:
         run.given_up(error)
         raise
-    except asyncio.CancelledError:
-        run.cancelled()
+    except asyncio.CancelledError as error:
+        run.cancelled(error)
         raise
     except Exception:
         run.given_up(ServingError("An error of ours."))
