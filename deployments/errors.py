@@ -80,6 +80,20 @@ def _rebuild(
     return error
 
 
+def mark_generation(error: BaseException, generation_id: str | None) -> None:
+    """Say with `error` which of the upstream's answers it ended.
+
+    A client that leaves ends one, too: the CancelledError then carries the id.
+    """
+    vars(error)["generation_id"] = generation_id
+
+
+def generation_of(error: BaseException) -> str | None:
+    """The inverse; None where nobody has said it."""
+    generation_id: str | None = getattr(error, "generation_id", None)
+    return generation_id
+
+
 class InvalidRequest(ServingError):
     """The request itself is wrong; `param` names the field."""
 
@@ -200,7 +214,8 @@ class Overloaded(ServingError):
 
 
 class RoutingUnavailable(ServingError):
-    """No decision could be made; only `/v1/route` ever tells a client so."""
+    """No decision could be made. A client is told so by `/v1/route`, and where its
+    `max_cost_usd` could not be kept without one; all else is answered all the same."""
 
     status = 503
     error_type = "routing_unavailable"

@@ -17,6 +17,8 @@ from serve_app.health import Health
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
+# At the end; upstreams are asked for the last time 10.5 s after an answer broke off.
+_CORRECTIONS_S = 11.0
 _AWAY_S = 5.0  # a Ledger that was not heard of for so long is away
 
 
@@ -49,7 +51,7 @@ class Background:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the block runs; at its end what is left is shipped."""
+        """While the block runs; at its end what is left is written and shipped."""
         self._shipper.start()
         loops = [
             asyncio.create_task(self._repeat("accounts", self._refresh)),
@@ -61,6 +63,8 @@ class Background:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
+            # Before the journal is closed: they are written to it.
+            await self._gateway.completions.corrections.drain(_CORRECTIONS_S)
             self._recorder.recover()
             # Ships what is left and closes us with the Ledger: that ends our leases.
             await self._shipper.stop()

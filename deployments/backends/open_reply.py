@@ -1,5 +1,6 @@
 """A reply while it is open: what goes wrong meanwhile becomes a ServingError."""
 
+import asyncio
 from http import HTTPStatus
 from types import TracebackType
 
@@ -10,7 +11,12 @@ from h2.exceptions import H2Error
 from deployments.backends.exchange import Outgoing, Reply, Transport
 from deployments.backends.patience import Patience
 from deployments.backends.upstream_errors import status_error
-from deployments.errors import ServingError, UpstreamError, UpstreamTimeout
+from deployments.errors import (
+    ServingError,
+    UpstreamError,
+    UpstreamTimeout,
+    mark_generation,
+)
 
 # Some escape httpx while a body is read: h2's own errors, those of the socket, and
 # httpcore's for an answer that a GOAWAY disowns.
@@ -57,8 +63,8 @@ class OpenReply:
     ) -> None:
         try:
             # Whatever fails from here on may have been charged: say under which id.
-            if isinstance(error, ServingError):
-                error.generation_id = generation_id(self._reply)
+            if isinstance(error, ServingError | asyncio.CancelledError):
+                mark_generation(error, generation_id(self._reply))
             elif isinstance(error, _FAILURES):
                 failure = _translated(error)
                 failure.generation_id = generation_id(self._reply)

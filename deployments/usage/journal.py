@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,13 +45,22 @@ class Journal:
         # One thread: a file is closed after it was synced, never while it is.
         self._disk = ThreadPoolExecutor(1, "journal")
         self._syncing: asyncio.TimerHandle | None = None
+        self._closing = threading.Lock()  # it may be closed in another thread
+        self._closed = False
         self._number = -1
         self._torn = False  # the file ends with a part of a record
         self._begin_file()
 
     def append(self, record: UsageRecord) -> None:
-        """Write one record; OSError if the disk refuses it."""
+        """Write one record; OSError if the disk refuses it, or after `close`."""
         line = record.to_json() + b"\n"
+        with self._closing:
+            if self._closed:
+                # Its number may be another file's by now.
+                raise OSError(errno.EBADF, "the journal is closed", self.path.name)
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
         if self._size and self._size + len(line) > self._rotate_bytes:
             self._rotate()
         if self._torn:
@@ -69,6 +79,10 @@ class Journal:
 
     def close(self) -> None:
         """Sync, close and let others take over."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         if self._syncing is not None:
             self._syncing.cancel()
         self._disk.shutdown()

@@ -59,7 +59,7 @@ class ChatRequest(BaseModel):
 
     model: str = AUTO
     messages: list[Message] = Field(min_length=1)
-    stream: bool = False
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
@@ -118,7 +118,10 @@ def parse_chat(body: bytes) -> Chat:
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """A JSON object; InvalidRequest says where the JSON is broken."""
+    """A JSON object; InvalidRequest says where the JSON is broken.
+
+    One that is nested too deeply to be passed on is refused here, too.
+    """
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -130,6 +133,13 @@ def parse_json(body: bytes) -> dict[str, Any]:
         ) from None
     if not isinstance(raw, dict):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
+    try:
+        # What is read is nested up to 1,024 levels, what is written up to 254. To write
+        # it costs less than to count levels, but for the longest texts.
+        orjson.dumps(raw)
+    except orjson.JSONEncodeError:
+        what = "The body is nested too deeply to be passed on."
+        raise InvalidRequest(what, code="invalid_json") from None
     return raw
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from artifacts.policy import RoutingDecision
 from deployments.catalog import ModelSpec
-from deployments.errors import InvalidRequest, ServingError
+from deployments.errors import InvalidRequest, RoutingUnavailable, ServingError
 from deployments.protocol import RequestTerms, RouteQuery
 from serve_app.access.tenants import Directory
-from serve_app.answering.answer_size import answer_size
+from serve_app.answering.answer_size import AnswerSize, answer_size
 from serve_app.answering.chat import Chat
 from serve_app.answering.conversation import (
     beginning,
@@ -24,6 +24,7 @@ from serve_app.answering.conversation_memory import (
     ConversationMemory,
 )
 from serve_app.answering.planning import Plan
+from serve_app.answering.prompt_size import PromptSize
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class Choice:
 
 
 class Chooser:
-    """Asks the router; routing that fails never fails the request."""
+    """Asks the router; routing that fails fails no request whose terms can be kept
+    without it."""
 
     def __init__(
         self, decide: Decide, *, timeout_s: float, conversations: ConversationConfig
@@ -59,7 +61,10 @@ class Chooser:
         directory: Directory,
         traceparent: str | None = None,
     ) -> Choice:
-        """The models to try; InvalidRequest if none is within `max_cost_usd`."""
+        """The models to try; InvalidRequest if none is within `max_cost_usd`.
+
+        RoutingUnavailable if routing fails, and without it none can be said to be.
+        """
         key = conversation_key(plan.tenant.id, chat.request)
         if plan.fixed_model is not None and chat.request.routing.max_cost_usd is None:
             return Choice((plan.fixed_model,), "requested", None, key)
@@ -72,9 +77,10 @@ class Chooser:
         except InvalidRequest:
             raise
         except (TimeoutError, ServingError, RuntimeError) as error:
-            logger.warning("routing failed (%s): default model", type(error).__name__)
-            return Choice(_default_first(plan), "fallback", None, key)
-        cause: Cause = "routed" if plan.fixed_model is None else "requested"
+            logger.warning("routing failed (%s)", type(error).__name__)
+            cause: Cause = "fallback" if plan.fixed_model is None else "requested"
+            return Choice(_unrouted(plan, chat, directory), cause, None, key)
+        cause = "routed" if plan.fixed_model is None else "requested"
         return Choice(decision.ranking, cause, decision, key)
 
     def query(self, plan: Plan, chat: Chat, directory: Directory) -> RouteQuery:
@@ -119,7 +125,45 @@ class Chooser:
         )
 
 
+def _unrouted(plan: Plan, chat: Chat, directory: Directory) -> tuple[str, ...]:
+    """What may answer while routing fails: the model that the client named and no
+    other, else the default model and the other candidates.
+
+    Without a profile there is no expected cost to hold against `max_cost_usd`: only
+    what costs less at worst is within it.
+    """
+    named = plan.fixed_model
+    models = _default_first(plan) if named is None else (named,)
+    limit = chat.request.routing.max_cost_usd
+    if limit is None:
+        return models
+    answer = answer_size(chat, plan.prompt)
+    within = tuple(
+        model
+        for model in models
+        if _surely_within(limit, directory.specs[model], plan.prompt, answer)
+    )
+    if within:
+        return within
+    what = (
+        "Routing fails at the moment, and without it no model can be said to cost at "
+        f"most {limit:g} USD."
+    )
+    raise RoutingUnavailable(what, param="routing.max_cost_usd", retry_after_s=1.0)
+
+
+def _surely_within(
+    limit: float, spec: ModelSpec, prompt: PromptSize, answer: AnswerSize
+) -> bool:
+    longest = answer.longest or spec.max_output_tokens
+    if longest is None:
+        return False
+    worst_usd = spec.price.cost_usd(prompt.tokens, answer.tokens(longest))
+    return worst_usd is not None and worst_usd <= limit
+
+
 def _default_first(plan: Plan) -> tuple[str, ...]:
+    """In the catalog's order behind it; it may be no candidate of this request."""
     default = plan.tenant.default_model
     if default in plan.candidates:
         return (default, *(m for m in plan.candidates if m != default))

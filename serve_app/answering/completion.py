@@ -16,6 +16,7 @@ from serve_app.access.admission import Admission
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
 from serve_app.answering.choosing import Chooser
+from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter, Sink
 from serve_app.answering.run import BackendOf, Call, Run, breaker_key
 from serve_app.answering.shadowed import Shadowed
@@ -43,6 +44,7 @@ class Completions:
         self._request_timeout_s = request_timeout_s
         self._admission = admission
         self._sink = sink
+        self.corrections = Corrections()
 
     async def complete(self, call: Call) -> tuple[Answer, Answered]:
         """A whole answer; raises the last model's error if all that were tried fail."""
@@ -62,6 +64,7 @@ class Completions:
             call.plan,
             call.chat,
             call.request_id,
+            corrections=self.corrections,
             replica=self._admission.replica,
             on_correction=self._admission.corrected,
         )
@@ -99,8 +102,8 @@ def _recorded(run: Run) -> Iterator[None]:
     except ServingError as error:
         run.given_up(error)
         raise
-    except asyncio.CancelledError:
-        run.cancelled()
+    except asyncio.CancelledError as error:
+        run.cancelled(error)
         raise
     except Exception:
         run.given_up(ServingError("An error of ours."))

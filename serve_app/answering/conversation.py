@@ -53,8 +53,9 @@ def text_of(message: Message) -> str:
     return "\n".join(text for text in texts if isinstance(text, str)).strip()
 
 
-# Of chat completions and of responses.
-_TEXT_PARTS = {"text", "input_text", "output_text"}
+# Of chat completions and of responses. No set: a client's `type` may be anything, and
+# not all of it can be hashed.
+_TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 def conversation_key(tenant_id: str, request: ChatRequest) -> str | None:

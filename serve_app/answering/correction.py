@@ -6,8 +6,9 @@ charged all the same. Some upstreams can tell a moment later.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
 
 from deployments.errors import ServingError
 from deployments.protocol import Settlement
@@ -20,6 +21,31 @@ logger = logging.getLogger(__name__)
 _ASK_AFTER_S = (0.5, 2.0, 8.0)
 
 Ask = Callable[[], Awaitable[Settlement | None]]
+
+
+class Corrections:
+    """Those that are waited for, after their requests have ended."""
+
+    def __init__(self) -> None:
+        # Tasks are held here: the loop itself keeps only weak references to them.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, correction: Coroutine[Any, Any, None]) -> None:
+        """Run it beside the requests."""
+        task = asyncio.get_running_loop().create_task(correction)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until all are written; those that take longer are given up."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+            logger.warning("what %d answers have cost stays unknown", len(late))
 
 
 async def corrected(

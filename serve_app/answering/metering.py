@@ -4,7 +4,6 @@ What was received of an answer that breaks off is recorded at once, as an estima
 its upstream tells later what it charged (`correction`), the record is written again.
 """
 
-import asyncio
 import logging
 import time
 import uuid
@@ -23,7 +22,7 @@ from deployments.usage.record import (
 )
 from serve_app.answering.attempts import Failure
 from serve_app.answering.chat import Chat
-from serve_app.answering.correction import Ask, corrected
+from serve_app.answering.correction import Ask, Corrections, corrected
 from serve_app.answering.planning import Plan
 from serve_app.answering.shadowed import Shadowed
 
@@ -50,10 +49,12 @@ class Meter:
         chat: Chat,
         request_id: str,
         *,
+        corrections: Corrections,
         replica: str = "",
         on_correction: Callable[[UsageRecord, float], None] | None = None,
     ) -> None:
         self._sink = sink
+        self._corrections = corrections
         self._on_correction = on_correction
         self._start = time.perf_counter()
         self._owed: list[Ask] = []
@@ -71,7 +72,7 @@ class Meter:
             "cost_tier": plan.cost_tier,
             "alpha": plan.alpha,
             "surface": chat.surface,
-            "stream": chat.request.stream,
+            "stream": bool(chat.request.stream),
             "requested_model": chat.request.model,
         }
 
@@ -160,9 +161,7 @@ class Meter:
         )
         self._append(self._record)
         if self._sink is not None and (ask is not None or self._owed):
-            task = asyncio.get_running_loop().create_task(self._correct(ask))
-            _corrections.add(task)
-            task.add_done_callback(_corrections.discard)
+            self._corrections.begin(self._correct(ask))
 
     async def _correct(self, ask: Ask | None) -> None:
         """Write the record again with what the upstream charged in the end."""
@@ -182,7 +181,3 @@ class Meter:
         except OSError as error:
             what = "usage record %s could not be written: %s"
             logger.critical(what, record.id, error.strerror or error)
-
-
-# Tasks are held here: the loop itself keeps only weak references to them.
-_corrections: set[asyncio.Task[None]] = set()

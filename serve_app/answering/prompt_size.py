@@ -172,4 +172,5 @@ def _images(message: Any) -> int:
     if not isinstance(content, list):
         return 0
     kinds = [part.get("type") for part in content if isinstance(part, dict)]
-    return sum(kind in {"image_url", "input_image"} for kind in kinds)
+    # In a tuple, as a client's `type` may be anything: not all of it can be hashed.
+    return sum(kind in ("image_url", "input_image") for kind in kinds)

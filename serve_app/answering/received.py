@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from deployments.catalog import Price
-from deployments.protocol import Settlement, Usage
+from deployments.protocol import Item, Settlement, Usage
 from serve_app.answering.prompt_size import PromptSize
 
 
@@ -16,8 +16,11 @@ class Received:
         self.n_events = 0
         self.head: dict[str, Any] = {}
 
-    def add(self, frame: bytes) -> None:
-        """A frame of whole events."""
+    def add(self, item: Item) -> None:
+        """What has come next; a settlement alone holds no event."""
+        if isinstance(item, Settlement):
+            return
+        frame = item if isinstance(item, bytes) else item.frame
         if not self.n_events:
             self.head = _head(frame)
         self.n_events += frame.count(b"data: ")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
-from deployments.errors import ServingError
+from deployments.errors import ServingError, generation_of
 from deployments.protocol import Backend, BackendRequest, Settlement
 from serve_app.access.admission import Admission, Ticket
 from serve_app.access.tenants import Directory
@@ -53,9 +53,15 @@ class Call:
 BackendOf = Callable[[str], BackendPort]
 
 
-@dataclass(frozen=True, slots=True)
+Asking = tuple[BackendPort, BackendRequest]
+
+
+@dataclass(slots=True)
 class Run:
-    """What accompanies a call from its first model to the end of its answer."""
+    """What accompanies a call from its first model to the end of its answer.
+
+    `asked`: who is asked what at the moment.
+    """
 
     call: Call
     choice: Choice
@@ -64,9 +70,11 @@ class Run:
     backend_of: BackendOf
     chooser: Chooser
     admission: Admission
+    asked: Asking | None = None
 
-    async def next(self) -> tuple[BackendPort, BackendRequest]:
+    async def next(self) -> Asking:
         """Whom to ask what, after the pause that is due; raises if it is given up."""
+        self.asked = None
         attempt = await self._affordable()
         if attempt.wait_s:
             await asyncio.sleep(attempt.wait_s)
@@ -74,7 +82,7 @@ class Run:
         spec = call.directory.specs[attempt.model]
         port = self.backend_of(attempt.model)
         defaults = _defaults(port, spec)
-        return port, BackendRequest(
+        request = BackendRequest(
             request_id=call.request_id,
             model=attempt.model,
             upstream_model=spec.upstream_model,
@@ -85,6 +93,8 @@ class Run:
             secret=call.plan.tenant.byok.get(port.name),
             traceparent=call.watch.traceparent,
         )
+        self.asked = port, request
+        return self.asked
 
     def failed(
         self, port: BackendPort, request: BackendRequest, error: ServingError
@@ -118,12 +128,13 @@ class Run:
         self.meter.failed(error, self.attempts.failures)
         self._ended(error=error)
 
-    def cancelled(self) -> None:
+    def cancelled(self, error: asyncio.CancelledError) -> None:
         """The client went away before the first byte."""
         self.attempts.abandoned()
         nothing = Settlement(None, None, "unknown")
         self.admission.leave(self.call.ticket, nothing)
-        self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=None)
+        ask = _ask(*self.asked, generation_of(error)) if self.asked else None
+        self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=ask)
         self._ended()
 
     def broke_off(

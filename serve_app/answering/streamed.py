@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from deployments.backends.patience import Patience
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import BackendRequest, Item, Settlement, settlement_of
+from deployments.protocol import Item, settlement_of
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.received import Received
-from serve_app.answering.run import BackendPort, Run
+from serve_app.answering.run import Asking, BackendPort, Run
 
 # A backend keeps its own timeouts; only one that is stuck itself needs this much more.
 GRACE_S = 5.0
@@ -48,9 +48,10 @@ async def first_stream(run: Run) -> Started:
         else:
             run.began(port, request)
             received = Received()
-            items = _paced(first, frames, patience, port)
-            asked = port, request
-            followed = _followed(run, asked, received, items)
+            # Now: if nobody comes to read it, it says which answer that was.
+            received.add(first)
+            items = _paced(first, frames, patience, port, received)
+            followed = _followed(run, (port, request), received, items)
             # From here on it ends with a record, though nobody may come to read it.
             await anext(followed)
             return Started(answered(run, port, request), followed, received)
@@ -58,7 +59,7 @@ async def first_stream(run: Run) -> Started:
 
 async def _followed(
     run: Run,
-    asked: tuple[BackendPort, BackendRequest],
+    asked: Asking,
     received: Received,
     items: Frames,
 ) -> Frames:
@@ -71,8 +72,6 @@ async def _followed(
         async with aclosing(items):  # type: ignore[type-var]
             yield b""
             async for item in items:
-                if not isinstance(item, Settlement):
-                    received.add(item if isinstance(item, bytes) else item.frame)
                 if not isinstance(item, bytes):
                     run.finished(*asked, settlement_of(item))
                     finished = True
@@ -90,7 +89,11 @@ async def _followed(
 
 
 async def _paced(
-    first: Item, frames: AsyncIterator[Item], patience: Patience, port: BackendPort
+    first: Item,
+    frames: AsyncIterator[Item],
+    patience: Patience,
+    port: BackendPort,
+    received: Received,
 ) -> Frames:
     """All items; UpstreamError if the backend is stuck or leaves out the settlement."""
     seen = 1
@@ -108,6 +111,7 @@ async def _paced(
                 raise stuck(port) from None
             except StopAsyncIteration:
                 raise UpstreamError("The answer ended without its usage.") from None
+            received.add(item)
             seen += 1
 
 

@@ -41,7 +41,7 @@ _START_ATTEMPTS = 3  # ray.init gives a node 30 s, which a loaded machine may mi
 _LOGICAL_CPUS = 64  # actors ask for shares of these; real cores are not reserved
 _OBJECT_STORE_BYTES = 256 * 2**20
 _POLL_S = 0.1
-_DRAIN_S = 10.0
+_DRAIN_S = 15.0  # longer than a Gateway waits for what answers have cost (11 s)
 _WORKER_HOOK = "serve_app.launching.loopback.bind_replicas"
 
 

@@ -11,15 +11,18 @@ import pytest
 from deployments.errors import Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Resource
+from deployments.protocol import Settlement, Usage
 from deployments.store.database import Database
 from deployments.usage.journal import Journal
 from deployments.usage.journal_files import replicas
 from deployments.usage.recorder import Recorder
 from serve_app import background as module
 from serve_app.access.holdings import Holdings
+from serve_app.answering import correction
 from serve_app.background import Background
 from tests.deployments.store.made import record, tenant
-from tests.fakes import gateway
+from tests.fakes import ScriptedBackend, gateway
+from tests.serve_app.answering.recorded import call_of
 
 BUDGET = Resource("budget", "t")
 
@@ -30,10 +33,11 @@ class World:
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         self.folder = folder / "journal"
         self.ledger = ledger
-        self.gateway = gateway()
         self.journal = Journal(self.folder)
         self.holdings = Holdings(self.journal.replica, ledger)
         recorder = Recorder(self.journal)
+        self.backend = ScriptedBackend()
+        self.gateway = gateway(backend=self.backend, sink=recorder)
         self.background = Background(self.gateway, ledger, recorder, self.holdings)
 
     async def spend(self, usd: float) -> None:
@@ -47,6 +51,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path, monkeypatch) -> AsyncIterator[World]:
+    monkeypatch.setenv("TEST_KEY", "k")
     monkeypatch.setattr(module, "_EVERY_S", 0.01)
     database = Database(f"sqlite:///{tmp_path / 'db'}")
     ledger = Ledger(database, [tenant(max_budget=8.0)])
@@ -62,6 +67,21 @@ async def test_a_replica_that_ends_leaves_no_lease_and_no_record(world):
     state = await world.ledger.budget("t")
     assert (state.spend, state.leased) == (0.25, 0.0)
     assert replicas(world.folder) == []
+
+
+async def test_what_is_known_only_after_the_end_of_a_request_is_waited_for(
+    world, monkeypatch
+):
+    monkeypatch.setattr(correction, "_ASK_AFTER_S", (0.05,))
+    world.backend.charged = Settlement(Usage(7, 8, 15), 0.125, "upstream")
+    async with world.background.running():
+        started = await world.gateway.completions.start_stream(
+            call_of(world.gateway, stream=True)
+        )
+        await anext(started.frames)
+        await started.frames.aclose()
+
+    assert (await world.ledger.budget("t")).spend == 0.125
 
 
 async def test_tenants_of_the_store_are_known_soon_after_a_change(world):

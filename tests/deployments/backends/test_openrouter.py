@@ -20,6 +20,7 @@ from deployments.errors import (
     ServingError,
     UpstreamError,
     UpstreamTimeout,
+    generation_of,
 )
 from deployments.protocol import BackendRequest, Ending, Settlement, Usage
 from tests.fakes import parts_of
@@ -160,6 +161,26 @@ async def test_an_answer_that_is_cut_says_under_which_id_it_may_be_charged():
         )
 
     assert raised.value.generation_id == "gen-7"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_client_that_leaves_is_told_which_answer_that_ends(streams):
+    async def begun():
+        yield b": OPENROUTER PROCESSING\n\n"
+        await asyncio.sleep(3600)
+
+    headers = {"content-type": "text/event-stream", "x-generation-id": "gen-7"}
+    hanging = backend(httpx.Response(200, headers=headers, content=begun()))
+    asking = (
+        hanging.complete(REQUEST) if not streams else anext(hanging.stream(REQUEST))
+    )
+    task = asyncio.ensure_future(asking)
+    await asyncio.sleep(0.01)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError) as raised:
+        await task
+    assert generation_of(raised.value) == "gen-7"
 
 
 async def test_what_a_generation_was_charged_can_be_asked_later():

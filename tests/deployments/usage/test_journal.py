@@ -139,6 +139,22 @@ async def test_a_part_of_a_record_does_not_spoil_the_next(tmp_path, monkeypatch)
     assert journal.appended == 1
 
 
+async def test_a_closed_journal_takes_no_record_and_harms_no_other_file(tmp_path):
+    journal = Journal(tmp_path / "usage")
+    journal.append(RECORD)
+    journal.close()
+    others = [(tmp_path / f"{number}").open("wb") for number in range(8)]
+
+    with pytest.raises(OSError, match="the journal is closed"):
+        journal.append(replace(RECORD, id="use-2"))
+    journal.close()  # again: it closes nobody else's files
+
+    for other in others:
+        other.close()  # OSError if it was closed already
+    assert [path.read_bytes() for path in tmp_path.glob("[0-9]")] == [b""] * 8
+    assert [record.id for record in read_journal(tmp_path / "usage")] == ["use-1"]
+
+
 async def test_the_lock_is_held_until_the_journal_is_closed(tmp_path):
     journal = Journal(tmp_path)
     assert lock_orphan(tmp_path, journal.replica) is None

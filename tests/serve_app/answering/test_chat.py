@@ -52,3 +52,30 @@ def test_of_two_limits_the_larger_is_reckoned_with(longer):
     limits = {"max_tokens": 1, "max_completion_tokens": 1, longer: 1000}
 
     assert chat(**limits).request.output_tokens == 1000
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "stream",
+        "stream_options",
+        "tools",
+        "response_format",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "n",
+        "stop",
+        "seed",
+        "logprobs",
+        "user",
+    ],
+)
+def test_a_field_may_be_null_which_is_the_same_as_none(field):
+    parsed = chat(**{field: None})
+
+    assert not parsed.request.stream
+    assert not parsed.request.include_usage
+    assert parsed.request.output_tokens is None
+    assert json.loads(parsed.upstream_body("m", {}))[field] is None

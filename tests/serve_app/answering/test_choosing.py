@@ -7,7 +7,7 @@ import pytest
 from deployments.errors import InvalidRequest, RoutingUnavailable
 from deployments.protocol import RouteQuery
 from serve_app.answering.chat import Chat, parse_chat
-from serve_app.answering.choosing import Chooser
+from serve_app.answering.choosing import Choice, Chooser
 from serve_app.answering.conversation_memory import ConversationConfig
 from serve_app.answering.planning import Asked, Plan
 from serve_app.gateway import Gateway
@@ -139,3 +139,60 @@ async def test_a_router_that_fails_is_replaced_by_the_default_model():
     choice = await chooser(gone).choose(*planned(of), of.directory)
 
     assert (choice.models, choice.cause) == (("large", "small"), "fallback")
+
+
+PRICES = {
+    "small": {"input_usd_per_token": 1e-6, "output_usd_per_token": 1e-5},
+    "large": {"input_usd_per_token": 1e-4, "output_usd_per_token": 1e-3},
+    "other": {},  # not known
+}
+
+
+async def unrouted(**body: object) -> Choice:
+    """What is chosen while routing fails."""
+    models = [{**spec, "price": PRICES[spec["id"]]} for spec in CATALOG]
+    tenant = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
+    of = gateway(catalog={"models": models}, tenants=[tenant])
+    down = FixedRouter(error=RoutingUnavailable("gone"))
+    return await chooser(down).choose(*planned(of, **body), of.directory)
+
+
+async def test_while_routing_fails_a_model_that_was_named_has_no_substitute():
+    cap = {"max_cost_usd": 0.01}
+    choice = await unrouted(model="small", max_tokens=100, routing=cap)
+
+    assert (choice.models, choice.cause) == (("small",), "requested")
+
+
+async def test_while_routing_fails_a_cap_is_kept_by_what_a_model_costs_at_worst():
+    choice = await unrouted(max_tokens=100, routing={"max_cost_usd": 0.01})
+
+    assert (choice.models, choice.cause) == (("small",), "fallback")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"max_tokens": 100, "routing": {"max_cost_usd": 1e-6}},
+        {"model": "large", "max_tokens": 100, "routing": {"max_cost_usd": 0.01}},
+        {"model": "other", "max_tokens": 100, "routing": {"max_cost_usd": 9.0}},
+        {"routing": {"max_cost_usd": 9.0}},  # an answer as long as the model likes
+    ],
+)
+async def test_while_routing_fails_a_cap_that_cannot_be_kept_is_refused(body):
+    with pytest.raises(RoutingUnavailable) as raised:
+        await unrouted(**body)
+
+    assert raised.value.param == "routing.max_cost_usd"
+    assert raised.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("routing", "models"),
+    [
+        ({"models": ["other", "small"]}, ("small", "other")),
+        ({"exclude": ["large", "small"]}, ("other",)),
+    ],
+)
+async def test_while_routing_fails_no_model_that_was_ruled_out_answers(routing, models):
+    assert (await unrouted(routing=routing)).models == models

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from deployments.errors import UpstreamError
+from deployments.errors import UpstreamError, mark_generation
 from deployments.protocol import Settlement, Usage
 from serve_app.answering import correction
 from tests.fakes import ScriptedBackend, gateway
@@ -94,6 +94,50 @@ async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
     assert corrected.cost_source == "unknown"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_client_that_leaves_before_the_first_byte_is_charged(stream):
+    class Begun(ScriptedBackend):
+        async def complete(self, request):
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError as error:
+                mark_generation(error, "gen-1")
+                raise
+
+        async def stream(self, request):
+            yield await self.complete(request)
+
+    records = Records()
+    backend = Begun()
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    call = call_of(made, stream=stream)
+    answer = made.completions.start_stream if stream else made.completions.complete
+    task = asyncio.ensure_future(answer(call))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    await settled(records, 2)
+
+    first, corrected = records
+    assert (first.status, first.cost_usd) == ("cancelled", None)
+    assert (corrected.cost_usd, corrected.cost_source) == (0.125, "upstream")
+
+
+async def test_what_a_client_is_charged_that_leaves_as_the_stream_begins():
+    records = Records()
+    backend = ScriptedBackend()
+    backend.charged = CHARGED
+    made = gateway(backend=backend, sink=records)
+    started = await made.completions.start_stream(call_of(made, stream=True))
+    await started.frames.aclose()  # nothing of it was read
+    await settled(records, 2)
+
+    first, corrected = records
+    assert (first.status, first.completion_tokens) == ("cancelled", 1)
+    assert (corrected.cost_usd, corrected.cost_source) == (0.125, "upstream")
+
+
 async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(caplog):
     async def says_nothing() -> None:
         raise UpstreamError("down")
@@ -105,3 +149,27 @@ async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(capl
 
     assert await correction.corrected(record, says_nothing, (), None) == record
     assert "does not say what an answer that failed has cost" in caplog.text
+
+
+async def test_those_that_are_waited_for_are_drained(caplog):
+    done = []
+
+    async def soon() -> None:
+        await asyncio.sleep(0.01)
+        done.append(1)
+
+    corrections = correction.Corrections()
+    corrections.begin(soon())
+    await corrections.drain(10)
+
+    assert done == [1]
+    assert caplog.text == ""
+
+
+async def test_those_that_take_too_long_are_given_up(caplog):
+    corrections = correction.Corrections()
+    corrections.begin(asyncio.sleep(3600))
+    await corrections.drain(0.01)
+    await corrections.drain(3600)  # none is left
+
+    assert "what 1 answers have cost stays unknown" in caplog.text

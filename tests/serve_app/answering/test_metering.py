@@ -17,6 +17,7 @@ from deployments.protocol import (
     Settlement,
 )
 from deployments.usage.record import UsageRecord
+from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter
 from tests.fakes import (
     CATALOG,
@@ -213,7 +214,7 @@ async def test_the_worst_case_is_reckoned_only_where_the_cost_stays_unknown(
     asked = []
     records = Records()
     call = call_of(gateway())
-    meter = Meter(records, call.plan, call.chat, "req-1")
+    meter = Meter(records, call.plan, call.chat, "req-1", corrections=Corrections())
     meter.reserved(lambda: asked.append(1) or 4.0)
     meter.answered(replace(SETTLEMENT, cost_usd=cost_usd), (), None)
 

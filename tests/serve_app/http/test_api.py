@@ -95,6 +95,61 @@ async def test_nan_is_not_json():
     assert response.json()["error"]["code"] == "invalid_json"
 
 
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("levels", [300, 1000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"messages": [{"role": "user", "content": "hi"}], "metadata": %s}',
+        '{"messages": [{"role": "user", "content": "hi"}], "tools": [{"a": %s}]}',
+        '{"messages": [{"role": "user", "content": "hi", "x": %s}]}',
+    ],
+)
+async def test_json_that_is_too_deep_to_be_passed_on_is_refused(body, levels):
+    async with client() as c:
+        response = await c.post(CHAT, content=body % nested(levels))
+
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "invalid_json"
+
+
+@pytest.mark.parametrize("field", ["metadata", "tools", "messages"])
+async def test_what_can_be_passed_on_is_however_deep(field):
+    values = {
+        "metadata": nested(250),
+        "tools": f'[{{"a": {nested(250)}}}]',
+        "messages": f'[{{"role": "user", "content": "a", "x": {nested(249)}}}]',
+    }
+    first = '"messages": [{"role": "user", "content": "a"}], "model": "large"'
+    async with client() as c:
+        body = f'{{{first}, "{field}": {values[field]}}}'
+        response = await c.post(CHAT, content=body)
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/route"])
+@pytest.mark.parametrize("kind", [[], {}, 1, None])
+async def test_a_part_whose_type_is_no_text_is_of_no_known_kind(path, kind):
+    said = [{"role": "user", "content": [{"type": kind, "text": "a"}]}]
+    field = "input" if path == "/v1/responses" else "messages"
+    async with client() as c:
+        response = await c.post(path, json={field: said})
+
+    assert response.status_code == 200
+
+
+async def test_an_output_s_part_may_be_of_any_type():
+    output = {"type": "function_call_output", "output": [{"type": [], "text": "x"}]}
+    async with client() as c:
+        response = await c.post("/v1/responses", json={"input": [output]})
+
+    assert response.status_code == 200
+
+
 @pytest.mark.parametrize("alpha", ["nan", "2", "-0.1", "much", "inf"])
 async def test_a_bad_alpha_header(alpha):
     async with client() as c:
