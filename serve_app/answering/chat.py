@@ -14,6 +14,10 @@ from deployments.protocol import Surface
 
 AUTO = "auto"
 
+# OpenRouter's: models to fall back to, and stored settings with a model in them.
+_OTHER_MODELS = ("models", "preset")
+_OURS = "`routing.models` says here which may answer."
+
 # OpenAI's bounds: what a request may cost at worst is reckoned with these.
 NAnswers = Annotated[int | None, Field(ge=1, le=128)]
 BestOf = Annotated[int | None, Field(ge=0, le=20)]
@@ -91,6 +95,14 @@ class Chat:
     request: ChatRequest
     raw: dict[str, Any]
     surface: Surface = "chat/completions"
+
+    def __post_init__(self) -> None:
+        """InvalidRequest if the upstream would choose a model, for all that we know one
+        that the tenant may not use, or that no budget was reserved for."""
+        for name in _OTHER_MODELS:
+            if self.raw.get(name):
+                what = f"{name}: it chooses among models of the upstream's; {_OURS}"
+                raise InvalidRequest(what, param=name, code="unsupported_parameter")
 
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.

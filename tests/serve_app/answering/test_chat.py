@@ -79,3 +79,12 @@ def test_a_field_may_be_null_which_is_the_same_as_none(field):
     assert not parsed.request.include_usage
     assert parsed.request.output_tokens is None
     assert json.loads(parsed.upstream_body("m", {}))[field] is None
+
+
+@pytest.mark.parametrize("field", ["models", "preset"])
+def test_no_other_model_is_chosen_behind_the_limits_of_the_tenant(field):
+    with pytest.raises(InvalidRequest, match=r"routing\.models") as raised:
+        chat(**{field: ["dear/model"]})
+
+    assert (raised.value.param, raised.value.code) == (field, "unsupported_parameter")
+    assert field in json.loads(chat(**{field: None}).upstream_body("m", {}))
