@@ -55,6 +55,11 @@ class RoutingDataset:
         return {name: self.datasets.count(name) for name in self.dataset_names}
 
     @property
+    def measured_rows(self) -> Rows:
+        """The queries that some model has a score for."""
+        return np.flatnonzero(~np.isnan(self.score).all(axis=1))
+
+    @property
     def digest(self) -> str:
         """sha256 over everything in here; the same data gives the same digest."""
         sha = hashlib.sha256()

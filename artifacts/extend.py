@@ -71,7 +71,7 @@ def add_models(
     """
     models = new_models(artifact, records.dataset, models)
     dataset = records.dataset.with_models(models)
-    rows = np.flatnonzero(~np.isnan(dataset.score).all(axis=1))
+    rows = dataset.measured_rows
     dataset, vectors = dataset.take(rows), records.vectors[rows]
     _check_costs(dataset)
     labels = nearest(vectors, artifact.centroids, 1)[0][:, 0]

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.dataset import Matrix
-from artifacts.policy import Policy, Scores, performance_efficiency
+from artifacts.performance_efficiency import efficiency_per_usd, performance_efficiency
+from artifacts.policy import Policy, Scores
 from artifacts.profiles import ClusterProfiles
 from artifacts.smoother import Values
 
@@ -62,6 +63,19 @@ class GlobalProfile:
         share = smoother.accuracy_share(alpha)
         worth = share * accuracy - ((1 - share) / smoother.cost_unit_usd) * cost_usd
         return Scores(worth, accuracy, cost_usd, self.accuracy_sd[None, candidates])
+
+    def score_per_usd(
+        self,
+        policy: Policy,
+        profiles: ClusterProfiles,
+        alpha: float,
+        candidates: NDArray[np.intp],
+    ) -> float:
+        """`Policy.score_per_usd`, of the scores above."""
+        smoother = profiles.smoother
+        if policy.kind == "paper" or smoother is None:
+            return efficiency_per_usd(self.cost_usd[None, candidates], alpha)
+        return (1 - smoother.accuracy_share(alpha)) / smoother.cost_unit_usd
 
 
 def put_rows(scores: Scores, rows: NDArray[np.bool_], row: Scores) -> Scores:

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.performance_efficiency import efficiency_per_usd, performance_efficiency
 from artifacts.profiles import ClusterProfiles
 
 # Scores are compared by whole parts of this: a difference in a later decimal is
 # rounding, not evidence, so it is a tie.
 _TIES_PER_UNIT = 1e12
-# p̃ and q̃ where the candidates are equal.
-_EQUAL = np.array([[1.0], [0.0]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,29 +129,8 @@ class PaperPolicy(BaseModel):
         alpha: float,
         candidates: NDArray[np.intp],
     ) -> float:
-        """Σ (1 − α) / (q_max − q_min) over the clusters, by which q̃ is scaled."""
-        spread = np.ptp(profiles.cells(clusters, candidates)[:, 1], axis=1)
-        return float((1 - alpha) * (1.0 / spread[spread > 0]).sum())
-
-
-def performance_efficiency(cells: Matrix, alpha: float) -> Matrix:
-    """x = α·p̃ + (1 − α)·(1 − q̃) of performances and costs (…, 2, c); (…, c).
-
-    Both are scaled over the candidates in one go: for one query, a step of numpy takes
-    the same time for two short rows as for one.
-    """
-    scaled = min_max(cells, flat=_EQUAL)
-    return alpha * scaled[..., 0, :] + (1 - alpha) * (1 - scaled[..., 1, :])
-
-
-def min_max(values: Matrix, *, flat: float | Matrix) -> Matrix:
-    """Scaled to [0, 1] over the last axis; `flat` where all values are equal."""
-    low = np.minimum.reduce(values, axis=-1, keepdims=True)
-    spread = np.maximum.reduce(values, axis=-1, keepdims=True) - low
-    level = spread == 0
-    scaled = values - low
-    scaled /= np.where(level, 1.0, spread)
-    return np.where(level, flat, scaled)
+        """See `efficiency_per_usd`, of the clusters."""
+        return efficiency_per_usd(profiles.cells(clusters, candidates)[:, 1], alpha)
 
 
 @dataclass(frozen=True, slots=True)

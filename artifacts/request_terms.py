@@ -80,13 +80,14 @@ def keep_home(
 
 
 def _worth(artifact: RoutingArtifact, decision: RoutingDecision) -> float:
-    columns = [artifact.column_of[model] for model in sorted(decision.ranking)]
-    return artifact.manifest.policy.score_per_usd(
-        artifact.profiles,
-        np.array(decision.clusters),
-        decision.alpha,
-        np.array(columns),
-    )
+    """κ, by what the scores of the decision were scaled by."""
+    columns = np.array([artifact.column_of[each] for each in sorted(decision.ranking)])
+    policy, profiles = artifact.manifest.policy, artifact.profiles
+    if decision.out_of_distribution:
+        profile = artifact.global_profile
+        return profile.score_per_usd(policy, profiles, decision.alpha, columns)
+    clusters = np.array(decision.clusters)
+    return policy.score_per_usd(profiles, clusters, decision.alpha, columns)
 
 
 _BY_RANK = (

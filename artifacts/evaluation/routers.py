@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from artifacts.clustering import Vectors, nearest
 from artifacts.dataset import Matrix, RoutingDataset
 from artifacts.evaluation.curves import Values
-from artifacts.policy import (
-    Neighbours,
-    Policy,
-    Scores,
-    min_max,
-    performance_efficiency,
-    rank,
-)
+from artifacts.performance_efficiency import min_max, performance_efficiency
+from artifacts.policy import Neighbours, Policy, Scores, rank
 from artifacts.profiles import ClusterProfiles
 
 Choices = NDArray[np.intp]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,21 @@ class VectorCache:
             self._vectors.popitem(last=False)
 
 
+@dataclass(slots=True, eq=False)
+class _Making:
+    """A vector under way, and how many callers still want it."""
+
+    task: asyncio.Task[Vector]
+    n_waiting: int = 1
+
+
 class Vectors:
     """Looks vectors up, and has those that are missing made.
 
     All of them are of one encoder. `hits` and `misses` count texts since the start; one
     that is under way for somebody else is a hit, as it costs nothing. `on_hits` is told
-    how many more there are.
+    how many more there are. What nobody waits for any more is not made: `make` is
+    cancelled.
     """
 
     def __init__(
@@ -58,7 +68,7 @@ class Vectors:
         self._on_hits = on_hits
         self.misses = 0
         self._cache = VectorCache(cache_size)
-        self._under_way: dict[bytes, asyncio.Task[Vector]] = {}
+        self._under_way: dict[bytes, _Making] = {}
         self._make = make
 
     async def of(self, texts: Sequence[str]) -> list[Vector]:
@@ -68,9 +78,7 @@ class Vectors:
         missing = [at for at, vector in enumerate(found) if vector is None]
         self._hit(len(texts) - len(missing))
         if missing:
-            tasks = [self._begin(keys[at], texts[at]) for at in missing]
-            # A caller that is cancelled must not take a text away from the others.
-            made = await asyncio.gather(*map(asyncio.shield, tasks))
+            made = await self._made([(keys[at], texts[at]) for at in missing])
             for at, vector in zip(missing, made, strict=True):
                 found[at] = vector
         return [vector for vector in found if vector is not None]
@@ -80,21 +88,45 @@ class Vectors:
         if n_texts:
             self._on_hits(n_texts)
 
-    def _begin(self, key: bytes, text: str) -> asyncio.Task[Vector]:
-        task = self._under_way.get(key)
-        if task is not None:
-            self._hit(1)
-            return task
-        self.misses += 1
-        task = asyncio.ensure_future(self._make(text))
-        self._under_way[key] = task
-        task.add_done_callback(lambda done: self._settle(key, done))
-        return task
+    async def _made(self, missing: Sequence[tuple[bytes, str]]) -> list[Vector]:
+        making = [self._begin(key, text) for key, text in missing]
+        try:
+            # A caller that is cancelled must not take a text away from the others.
+            shielded = [asyncio.shield(each.task) for each in making]
+            return await asyncio.gather(*shielded)
+        except BaseException:
+            for (key, _), each in zip(missing, making, strict=True):
+                self._leave(key, each)
+            raise
 
-    def _settle(self, key: bytes, task: asyncio.Task[Vector]) -> None:
-        del self._under_way[key]
+    def _begin(self, key: bytes, text: str) -> _Making:
+        making = self._under_way.get(key)
+        if making is not None:
+            making.n_waiting += 1
+            self._hit(1)
+            return making
+        self.misses += 1
+        making = _Making(asyncio.ensure_future(self._make(text)))
+        self._under_way[key] = making
+        making.task.add_done_callback(lambda _: self._settle(key, making))
+        return making
+
+    def _leave(self, key: bytes, making: _Making) -> None:
+        """The last to go takes the text along: it would only delay what is wanted."""
+        making.n_waiting -= 1
+        if making.n_waiting == 0:
+            making.task.cancel()
+            self._forget(key, making)  # whoever asks from now on begins anew
+
+    def _settle(self, key: bytes, making: _Making) -> None:
+        self._forget(key, making)
+        task = making.task
         if not task.cancelled() and task.exception() is None:
             self._cache.put(key, task.result())
+
+    def _forget(self, key: bytes, making: _Making) -> None:
+        if self._under_way.get(key) is making:
+            del self._under_way[key]
 
 
 def _digest(text: str) -> bytes:

@@ -13,7 +13,7 @@ from artifacts.atomic import check_replaceable, replacing_directory
 from artifacts.clustering import KMeans, Vectors
 from artifacts.dataset import RoutingDataset
 from artifacts.embedding import embed
-from artifacts.encoder import load_encoder
+from artifacts.encoder import TokenEncoder, load_encoder
 from artifacts.errors import BadInput
 from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, judge
 from artifacts.evaluation.judging import evaluate as run_evaluation
@@ -21,9 +21,10 @@ from artifacts.evaluation.report import METRICS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import REFERENCE, Summary, summaries
 from artifacts.onnx_encoder import read_spec
+from artifacts.own_records import made_of
 from artifacts.paper.published import Published, load_published
 from artifacts.records import RecordReader
-from artifacts.store import ENCODER, load
+from artifacts.store import ENCODER, load, load_manifest
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import SHOWN, print_table, progress_bar
@@ -68,23 +69,25 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     the rest, once for each seed.
 
     With --artifact, the records must be new to the artifact. The very records that it
-    was fitted on are refused. An artifact keeps no queries, so records that overlap
-    with them in part cannot be recognised: leave those out yourself, or the figures
-    flatter.
+    was fitted on, or that a model was added from, are refused, whatever other models
+    they tell of. An artifact keeps no queries, so records that overlap with them in
+    part, or tell other costs, cannot be recognised: leave those out yourself, or the
+    figures flatter.
     """
     check_replaceable(out, METRICS)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
-    dataset = with_models(dataset, models)
     if artifact is None:
         config = EvaluationConfig(
             seeds=tuple(range(seeds)),
             kmeans=KMeans(n_clusters=clusters),
             n_processes=min(workers or _cores(), seeds),
         )
-        judged = _fitted_and_judged(dataset, config, embeddings)
+        judged = _fitted_and_judged(with_models(dataset, models), config, embeddings)
     else:
-        judged = _judged(dataset, artifact_directory(artifact), embeddings)
+        directory = artifact_directory(artifact)
+        _check_new(dataset, directory)  # first: what --models leaves out may tell
+        judged = _judged(with_models(dataset, models), directory, embeddings)
     _write(judged, out, load_published(published) if published else None)
     _print(judged.result)
     typer.echo(f"wrote {out}")
@@ -106,33 +109,40 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _vectors(dataset: RoutingDataset, encoder: Path, folder: Path | None) -> Vectors:
-    text_encoder = load_encoder(read_spec(encoder), encoder)
+def _vectors(
+    dataset: RoutingDataset, encoder: TokenEncoder, folder: Path | None
+) -> Vectors:
     with progress_bar("embedding") as progress:
         return embed(
-            dataset.queries, text_encoder, progress, folder=folder, threads=_cores()
+            dataset.queries, encoder, progress, folder=folder, threads=_cores()
         )
 
 
 def _fitted_and_judged(
     dataset: RoutingDataset, config: EvaluationConfig, embeddings: Path | None
 ) -> _Judged:
-    encoder = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
+    bundled = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
+    encoder = load_encoder(read_spec(bundled), bundled)
     vectors = _vectors(dataset, encoder, embeddings)
     with progress_bar("splits") as progress:
         result = run_evaluation(dataset, vectors, config, progress)
     return _Judged(result, dataset, vectors)
 
 
+def _check_new(dataset: RoutingDataset, directory: Path) -> None:
+    if made_of(load_manifest(directory), dataset):
+        raise BadInput(
+            f"{directory}: it was fitted on these very records; judge it on others"
+        )
+
+
 def _judged(
     dataset: RoutingDataset, directory: Path, embeddings: Path | None
 ) -> _Judged:
     artifact = load(directory)
-    if dataset.digest == artifact.manifest.provenance.digest:
-        raise BadInput(
-            f"{directory}: it was fitted on these very records; judge it on others"
-        )
-    vectors = _vectors(dataset, directory / ENCODER, embeddings)
+    # The manifest's, as serving has it: files of another would judge another router.
+    encoder = load_encoder(artifact.manifest.encoder, directory / ENCODER)
+    vectors = _vectors(dataset, encoder, embeddings)
     split = judge(artifact, dataset, vectors)
     result = EvaluationResult(artifact.models, ALPHAS, (split,))
     return _Judged(result, dataset, vectors)

@@ -10,7 +10,9 @@ from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans, unit_rows
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.global_profile import GlobalProfile
-from artifacts.policy import PaperPolicy, performance_efficiency, rank
+from artifacts.performance_efficiency import performance_efficiency
+from artifacts.policy import PaperPolicy, rank
+from artifacts.request_terms import keep_home
 from tests.artifacts.evaluation.split_data import two_topics
 from tests.artifacts.test_fit import SPEC
 
@@ -79,6 +81,31 @@ def test_alpha_means_under_the_global_profile_what_it_means_elsewhere():
     share = smoother.accuracy_share(0.3)
     worth = share * accuracy - (1 - share) * cost_usd / smoother.cost_unit_usd
     np.testing.assert_allclose(scores.score, worth)
+
+
+@pytest.mark.parametrize("n_nearest_clusters", [1, 2])
+def test_a_prompt_cache_is_worth_what_its_cost_is_in_the_scores(n_nearest_clusters):
+    artifact = fitted(PaperPolicy(n_nearest_clusters=n_nearest_clusters))
+    decision = artifact.choose(STRANGE, 0.4)
+
+    staying = keep_home(artifact, decision, "small", 0.001).staying
+
+    assert staying is not None
+    # The scores have the costs of one profile, 0.01 to 0.001 USD.
+    assert staying.loss == pytest.approx(0.6 * 0.001 / 0.009)
+
+
+def test_a_prompt_cache_is_worth_to_calibrated_what_it_is_elsewhere():
+    artifact = fitted(POLICIES[1])
+
+    strange, known = (
+        keep_home(artifact, artifact.choose(vector, 0.4), "small", 0.001).staying
+        for vector in (STRANGE, KNOWN)
+    )
+
+    assert strange is not None
+    assert known is not None
+    assert strange.loss == known.loss > 0
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -12,7 +12,7 @@ from artifacts.clustering import KMeans, unit_rows
 from artifacts.dataset import RoutingDataset
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.fit import FitConfig, fit_artifact
-from artifacts.policy import PaperPolicy, min_max, performance_efficiency
+from artifacts.policy import PaperPolicy
 from artifacts.records import RecordReader
 
 DATA = Path(os.environ.get("AVENGERS_DATA", "../shared/data"))
@@ -99,14 +99,6 @@ def test_scaling_is_over_the_candidates_only():
 
     assert decision.ranking == ("a", "b")
     assert decision.scores == pytest.approx((0.5, 0.5))
-
-
-def test_equal_values_scale_to_the_flat_value():
-    same = np.array([[3.0, 3.0]])
-
-    assert min_max(same, flat=1.0).tolist() == [[1, 1]]
-    both = np.stack([same, same], axis=1)
-    assert performance_efficiency(both, 0.3).tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])

@@ -1,5 +1,6 @@
 """Router and backend in one's own process: unforeseen errors become ours."""
 
+import asyncio
 import warnings
 from collections.abc import AsyncIterator
 
@@ -7,7 +8,10 @@ import pytest
 
 from deployments.errors import RateLimited, RoutingUnavailable, UpstreamError
 from deployments.protocol import BackendRequest, RouteQuery, Settlement
+from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
+from deployments.routing.router import Router
 from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend
+from tests.topic_artifacts import GatedEmbedder, topic_artifact
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, of what it imports
@@ -39,6 +43,26 @@ class Endless(ScriptedBackend):
 async def test_a_mistake_in_the_router_is_routing_that_is_unavailable():
     with pytest.raises(RoutingUnavailable, match="The router failed"):
         await HostedRouter(Broken()).route([RouteQuery("q", 0.5)])
+
+
+async def test_a_burst_that_was_given_up_does_not_delay_who_asks_next():
+    embedder = GatedEmbedder()
+    cached = CachedEmbedder(embedder, RouterConfig(embed_concurrency=1))
+    hosted = HostedRouter(Router(cached, topic_artifact()))
+    burst = [
+        asyncio.ensure_future(hosted.route([RouteQuery(f"{i}", 1)])) for i in range(300)
+    ]
+    await embedder.asked.wait()
+    under_way = list(embedder.embedded)
+    for asking in burst:
+        asking.cancel()
+    await asyncio.wait(burst)
+    embedder.gate.set()
+    routes = await hosted.route([RouteQuery("fresh", 1)])
+
+    assert routes.decisions[0].ranking[0] == "coder"
+    assert len(under_way) < len(burst)
+    assert embedder.embedded == [*under_way, "fresh"]
 
 
 @pytest.mark.parametrize(

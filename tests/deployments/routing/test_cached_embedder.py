@@ -1,10 +1,12 @@
 """An Embedder is asked only for what is not known here."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
 
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
+from tests.topic_artifacts import GatedEmbedder
 
 
 class Lengths:
@@ -56,3 +58,20 @@ async def test_only_a_text_that_is_missing_has_a_span_at_the_embedder():
     await cached.embed(["b"], ["second"])
 
     assert embedder.traces == ["first", "second"]
+
+
+async def test_a_call_that_is_cancelled_takes_only_its_own_texts_along():
+    """So Ray ends a Router's call whose client has gone."""
+    embedder = GatedEmbedder()
+    cached = CachedEmbedder(embedder, RouterConfig(embed_concurrency=1))
+    busy = asyncio.ensure_future(cached.embed(["busy"]))
+    await embedder.asked.wait()
+    gone = asyncio.ensure_future(cached.embed(["a", "both"]))
+    stays = asyncio.ensure_future(cached.embed(["both"]))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    await asyncio.wait([gone])
+    embedder.gate.set()
+    await asyncio.gather(busy, stays)
+
+    assert embedder.embedded == ["busy", "both"]

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 from deployments.errors import RoutingUnavailable
 from deployments.protocol import Explanation, RouteQuery, Routes, RouteTimings
+from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
+from deployments.routing.router import Router
 from deployments.routing.shared_router import SharedRouter
 from tests.fakes import decision
+from tests.topic_artifacts import GatedEmbedder, topic_artifact
 
 
 class SlowRouter:
@@ -55,3 +58,20 @@ async def test_an_error_is_that_of_its_query_only():
     none, some = routes.decisions
     assert isinstance(none, RoutingUnavailable)
     assert some.ranking == ("small", "large")
+
+
+async def test_queries_that_were_given_up_reach_the_router_no_more():
+    """One whose call is under way is embedded: Ray's call goes on without us."""
+    embedder = GatedEmbedder()
+    cached = CachedEmbedder(embedder, RouterConfig(embed_concurrency=1))
+    router = SharedRouter(Router(cached, topic_artifact()))
+    burst = [asyncio.ensure_future(router.route([query(f"{i}")])) for i in range(300)]
+    await embedder.asked.wait()
+    for asking in burst:
+        asking.cancel()
+    await asyncio.wait(burst)
+    embedder.gate.set()
+    routes = await router.route([query("fresh", 1)])
+
+    assert routes.decisions[0].ranking[0] == "coder"
+    assert embedder.embedded == ["0", "fresh"]

@@ -61,3 +61,55 @@ async def test_a_failure_is_told_and_not_kept():
         await vectors.of(["bad"])
 
     assert make.asked == ["bad", "bad"]
+
+
+class Gated(Maker):
+    """A Maker that waits until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.made: list[str] = []
+
+    async def __call__(self, text: str) -> Vector:
+        self.asked.append(text)
+        await self.gate.wait()
+        self.made.append(text)
+        return np.array([len(text)], np.float32)
+
+
+async def turns(n_turns: int) -> None:
+    for _ in range(n_turns):
+        await asyncio.sleep(0)
+
+
+async def test_what_nobody_waits_for_any_more_is_not_made():
+    make = Gated()
+    vectors = Vectors(make, 10)
+    first, second, third = (
+        asyncio.ensure_future(vectors.of(texts))
+        for texts in (["gone"], ["wanted", "gone"], ["wanted"])
+    )
+    await turns(2)
+    first.cancel()
+    second.cancel()
+    await turns(2)
+    make.gate.set()
+
+    assert [vector[0] for vector in await third] == [len("wanted")]
+    assert (make.asked, make.made) == (["gone", "wanted"], ["wanted"])
+
+
+@pytest.mark.parametrize("n_turns", range(4))
+async def test_a_text_that_was_given_up_is_made_for_who_asks_next(n_turns):
+    make = Gated()
+    vectors = Vectors(make, 10)
+    gone = asyncio.ensure_future(vectors.of(["a"]))
+    await turns(2)
+    gone.cancel()
+    await turns(n_turns)
+    make.gate.set()
+
+    assert (await vectors.of(["a"]))[0][0] == 1
+    assert (await vectors.of(["a"]))[0][0] == 1
+    assert make.made == ["a"]

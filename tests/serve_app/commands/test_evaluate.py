@@ -65,6 +65,45 @@ def test_an_artifact_is_judged_on_other_records_but_not_on_its_own(
     assert {"calibrated", "best-single", "oracle"} <= metrics["methods"].keys()
 
 
+def test_its_own_records_are_refused_whatever_other_models_they_tell_of(
+    tmp_path: Path,
+) -> None:
+    lines = []
+    for i in range(40):
+        line = json.loads(record(i))
+        line["records"]["c"], line["usages"]["c"] = 1, line["usages"]["a"]
+        lines.append(json.dumps(line))
+    records, artifact = tmp_path / "r.jsonl", tmp_path / "a"
+    records.write_text("\n".join(lines))
+    fitted = avengers(
+        "fit", records, "-o", artifact, "--clusters", 4, "--models", "a,b"
+    )
+
+    run = avengers("evaluate", records, "-o", tmp_path / "r", "--artifact", artifact)
+
+    assert fitted.returncode == 0, fitted.stderr
+    assert run.returncode == 2
+    assert "it was fitted on these very records" in run.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_artifact_whose_encoder_is_another_is_not_judged(
+    records: Path, tmp_path: Path
+) -> None:
+    others, artifact = tmp_path / "others.jsonl", tmp_path / "a"
+    others.write_text("\n".join(record(i) for i in range(40, 60)))
+    avengers("fit", records, "-o", artifact, "--clusters", 4)
+    described = artifact / "encoder/encoder.json"
+    spec = json.loads(described.read_text())
+    described.write_text(json.dumps(spec | {"max_tokens": 8}))
+
+    run = avengers("evaluate", others, "-o", tmp_path / "r", "--artifact", artifact)
+
+    assert run.returncode == 2
+    assert "max_tokens: 256 != 8" in run.stderr
+    assert not (tmp_path / "r").exists()
+
+
 def test_prices_of_a_catalog_fill_in_missing_costs(tmp_path: Path) -> None:
     models = "openai/gpt-5-medium", "qwen/qwen3-235b-a22b-2507"
     lines = []
