@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -94,6 +95,41 @@ def test_a_broken_compressed_stream_is_refused(artifact, tmp_path):
     path.write_bytes(data)
 
     with pytest.raises(ArtifactError, match="decompressing"):
+        load(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "what"),
+    [
+        (6, 99, "file version 9.9"),
+        (8, 1, "is encrypted"),
+        (8, 32, "compressed patched data"),
+        (10, 14, "not a readable archive"),  # lzma, whose exception is its own
+        (10, 98, "method is not supported"),
+    ],
+)
+def test_a_wrong_byte_of_the_archives_directory_is_refused(
+    artifact, tmp_path, offset, value, what
+):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"PK\1\2") + offset] = value  # the entry of the last array
+    path.write_bytes(data)
+
+    with pytest.raises(ArtifactError, match=what):
+        load(tmp_path / "a")
+
+
+def test_a_broken_header_of_an_array_is_refused(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    header = b"{'descr': '<f4', 'shape': (\n"  # its bracket is never closed
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header))
+    with ZipFile(path, "w") as archive:
+        archive.writestr("centroids.npy", head + header)
+
+    with pytest.raises(ArtifactError, match="not a readable archive"):
         load(tmp_path / "a")
 
 
