@@ -69,6 +69,17 @@ def test_a_bad_line_writes_nothing_and_leaves_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path, command):
+    (tmp_path / "file").write_text("mine")
+
+    run = avengers(command, tmp_path / "unread.jsonl", "-o", tmp_path / "file" / "a")
+
+    assert run.returncode == 2
+    what = f"{tmp_path}/file/a: it cannot be written: Not a directory"
+    assert run.stderr == f"avengers: {what}\n"
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
 def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
     (tmp_path / "thesis.tex").write_text("mine")
 
