@@ -22,7 +22,7 @@ from artifacts.artifact import (
     profiles_of,
 )
 from artifacts.atomic import replacing_directory
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, BadInput
 from artifacts.verification import verify
 
 MANIFEST = "manifest.json"
@@ -41,7 +41,12 @@ def save(
     """Write the artifact to `directory`, replacing what is there in one step.
 
     `encoder_directory` is copied in; `write_report` fills the report's directory.
+    BadInput: `load` would refuse it, so what is there stays; see `replacing_directory`.
     """
+    try:
+        verify(artifact.manifest, artifact.centroids, artifact.profiles)
+    except ValueError as error:
+        raise BadInput(f"the artifact cannot be used, nor saved: {error}") from None
     with replacing_directory(directory, MANIFEST) as staging:
         arrays = arrays_of(artifact.centroids, artifact.profiles)
         with (staging / ARRAYS).open("wb") as file:

@@ -1,6 +1,7 @@
 """An artifact's directory: round trip, damage, and saves that do not finish."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, BadInput
 from artifacts.store import load, save
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
@@ -211,6 +212,17 @@ def test_a_link_goes_on_pointing_to_its_directory(artifact, tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert load(tmp_path / "real").artifact_id == artifact.artifact_id
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_what_would_not_load_is_not_saved(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    profiles = artifact.profiles
+    endless = replace(profiles, cost_usd=profiles.cost_usd + np.inf)
+
+    with pytest.raises(BadInput, match="nor saved: cost_usd: not finite everywhere"):
+        save(replace(artifact, profiles=endless), tmp_path / "a")
+
+    assert load(tmp_path / "a").artifact_id == artifact.artifact_id
 
 
 def test_a_save_that_fails_leaves_the_old_artifact(artifact, tmp_path):
