@@ -97,6 +97,8 @@ def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
         (("fit", "/no/such.jsonl", "-o", "x"), 2, "/no/such.jsonl: No such file"),
         (("route", "hi", "--alpha", "1.5"), 2, "Invalid value for '--alpha'"),
         (("route", "hi", "--alpha", "nan"), 2, "Invalid value for '--alpha'"),
+        (("fit", "r.jsonl", "-o", "x", "--seed", "-1"), 2, "value for '--seed'"),
+        (("fit", "r.jsonl", "-o", "x", "--seed", "2147483648"), 2, "for '--seed'"),
         (("serve", "--config", "/no/such.yaml"), 2, "/no/such.yaml: No such file"),
     ],
 )
