@@ -20,17 +20,21 @@ _UNFINISHED = ".unfinished"  # how the names of directories end that are being f
 
 
 def check_replaceable(target: Path, marker: str) -> None:
-    """ArtifactError if `target` is a file, or holds files that are not ours to drop.
+    """ArtifactError if `target` is a file, holds files that are not ours to drop, or
+    lies where nothing can be written.
 
     What we wrote before holds a file named `marker`.
     """
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise ArtifactError(target, os.strerror(errno.ENOTDIR))
-    if any(target.iterdir()) and not (target / marker).exists():
-        what = f"it is not empty and holds no {marker}: it will not be replaced"
-        raise ArtifactError(target, what)
+    with _explained(target):
+        place = _resolved(target)
+        _probe(place)
+        if not place.exists():
+            return
+        if not place.is_dir():
+            raise ArtifactError(target, os.strerror(errno.ENOTDIR))
+        if any(place.iterdir()) and not (place / marker).exists():
+            what = f"it is not empty and holds no {marker}: it will not be replaced"
+            raise ArtifactError(target, what)
 
 
 @contextmanager
@@ -41,15 +45,16 @@ def replacing_directory(target: Path, marker: str) -> Iterator[Path]:
     before (on Linux; elsewhere there is an instant between two renames in which it
     does not exist and lies beside it as `.NAME-*.old`).
 
-    ArtifactError: see `check_replaceable`.
+    ArtifactError: see `check_replaceable`; or the disk is full.
     """
-    target = target.resolve()  # a link stays one; what it points to is replaced
     check_replaceable(target, marker)
-    with _staging(target) as staging:
-        yield staging
-        _sync_tree(staging)
-        with _locked(target.parent):  # of two first saves, one replaces the other
-            _swap_in(staging, target)
+    with _explained(target):
+        target = _resolved(target)
+        with _staging(target) as staging:
+            yield staging
+            _sync_tree(staging)
+            with _locked(target.parent):  # of two first saves, one replaces the other
+                _swap_in(staging, target)
 
 
 def place_once(target: Path, fill: Callable[[Path], None]) -> Path:
@@ -70,6 +75,34 @@ def place_once(target: Path, fill: Callable[[Path], None]) -> Path:
                 raise
         _sync(target.parent)
     return target
+
+
+def _resolved(target: Path) -> Path:
+    """A link stays one; what it points to is replaced."""
+    try:
+        return target.resolve()
+    except RuntimeError:  # what pathlib makes of ELOOP
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise ArtifactError(target, f"it cannot be written: {what}") from None
+
+
+def _probe(target: Path) -> None:
+    """OSError if no directory can be made beside `target`, or where its own parents
+    would be made: permission bits do not tell for every file system and user."""
+    parent = target.parent
+    while not parent.exists():
+        parent = parent.parent
+    made = tempfile.mkdtemp(_UNFINISHED, f".{target.name}-", parent)
+    with suppress(FileNotFoundError):  # another's save took it for a left-over
+        Path(made).rmdir()
 
 
 @contextmanager

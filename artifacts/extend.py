@@ -67,7 +67,8 @@ def add_models(
     """The artifact with `models` besides, measured on `records` (some may lack some).
 
     A query counts for its nearest cluster. Cells without any query keep count 0 and
-    are imputed from the prior. BadInput: see `new_models`; a score without a cost.
+    are imputed from the prior. BadInput: see `new_models`; a score without a cost, or
+    costs whose sums are not finite.
     """
     models = new_models(artifact, records.dataset, models)
     dataset = records.dataset.with_models(models)
@@ -75,7 +76,10 @@ def add_models(
     dataset, vectors = dataset.take(rows), records.vectors[rows]
     _check_costs(dataset)
     labels = nearest(vectors, artifact.centroids, 1)[0][:, 0]
-    new = _profiles(artifact, dataset, vectors, labels)
+    try:
+        new = _profiles(artifact, dataset, vectors, labels)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
     names = (*artifact.models, *models)
     order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.intp)
     entries = (*artifact.manifest.models, *_entries(dataset, records.prices))
@@ -136,10 +140,7 @@ def _profiles(
 ) -> ClusterProfiles:
     """Of the new models alone, with the priors and the smoother of the artifact."""
     old = artifact.profiles
-    try:
-        measured = profile_clusters(dataset, labels, len(artifact.centroids))
-    except ValueError as error:
-        raise BadInput(str(error)) from None
+    measured = profile_clusters(dataset, labels, len(artifact.centroids))
     new = borrow_priors(old, measured)
     policy, smoother = artifact.manifest.policy, old.smoother
     if policy.kind == "paper" or smoother is None:

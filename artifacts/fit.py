@@ -65,7 +65,8 @@ def fit_artifact(
 ) -> Fitted:
     """Fit on `train_fraction` of each collection; `vectors` are unit rows (n, d).
 
-    BadInput: fewer training queries than clusters, or a model without any score.
+    BadInput: fewer training queries than clusters, a model without any score, or
+    costs whose sums are not finite.
     """
     train_rows, test_rows = dataset.split(config.train_fraction, config.kmeans.seed)
     train = dataset.take(train_rows)
@@ -75,10 +76,10 @@ def fit_artifact(
         profiles = profile_clusters(train, clustering.labels, config.kmeans.n_clusters)
         centroids = unit_rows(clustering.means)
         familiarity = measure_familiarity(train_vectors, clustering)
+        profiles = replace(profiles, familiarity=familiarity)
+        profiles = config.policy.learn(profiles, train, train_vectors, centroids)
     except ValueError as error:
         raise BadInput(str(error)) from None
-    profiles = replace(profiles, familiarity=familiarity)
-    profiles = config.policy.learn(profiles, train, train_vectors, centroids)
     manifest = Manifest(
         artifact_id=arrays_digest(arrays_of(centroids, profiles)),
         created=datetime.now(UTC).replace(microsecond=0),

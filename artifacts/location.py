@@ -21,6 +21,7 @@ import artifacts
 from artifacts.artifact import RoutingArtifact
 from artifacts.atomic import check_replaceable
 from artifacts.cache import addressed, cached
+from artifacts.errors import ArtifactError
 from artifacts.remote import NotThere, RemoteFolder
 from artifacts.store import MANIFEST, load_manifest, manifest_of, save
 
@@ -40,7 +41,10 @@ def directory_of(location: str) -> Path:
     """
     if is_remote(location):
         return cached(RemoteFolder(location))
-    return _local(location).resolve()
+    try:
+        return _local(location).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
+        raise ArtifactError(location, str(error)) from None
 
 
 def artifact_location(artifact: str) -> str:
@@ -105,5 +109,8 @@ def _upload(directory: Path, folder: RemoteFolder) -> None:
 
 def _local(location: str) -> Path:
     if location.startswith("file://"):
-        return Path(unquote(urlsplit(location).path))
+        try:
+            return Path(unquote(urlsplit(location).path))
+        except ValueError:
+            raise ArtifactError(location, "it is not a valid address") from None
     return Path(location)

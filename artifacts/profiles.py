@@ -118,15 +118,20 @@ def profile_clusters(
 ) -> ClusterProfiles:
     """Profiles of `dataset`, whose row r lies in cluster `labels[r]`.
 
-    ValueError names a model that was measured on no query.
+    ValueError names a model that was measured on no query of `dataset` (of a fit: the
+    training part), or whose costs have no finite sum.
     """
     members = _Members(labels, n_clusters)
     measured = ~np.isnan(dataset.score)
     for column in np.flatnonzero(~measured.any(axis=0)):
-        raise ValueError(f"model {dataset.models[column]!r} has no score at all")
+        what = "has no score among the training queries"
+        raise ValueError(f"model {dataset.models[column]!r} {what}")
     count = members.sums(measured.astype(np.float64))
     accuracy = _cluster_means(members, dataset.score)
     cost_usd = _cluster_means(members, dataset.cost_usd)
+    for column in np.flatnonzero(np.isinf(cost_usd).any(axis=0)):
+        what = "its costs are too large: their sum is not finite"
+        raise ValueError(f"model {dataset.models[column]!r}: {what}")
     return ClusterProfiles(
         accuracy=accuracy,
         cost_usd=cost_usd,
@@ -164,9 +169,9 @@ class _Members:
 def _cluster_means(members: _Members, values: Matrix) -> Matrix:
     """Mean of the known `values` (n, m) over the rows of each cluster; nan if none."""
     known = ~np.isnan(values)
-    total = members.sums(np.where(known, values, 0.0))
     count = members.sums(known.astype(np.float64))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = members.sums(np.where(known, values, 0.0))
         return np.asarray(total / count)
 
 

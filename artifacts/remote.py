@@ -26,8 +26,11 @@ class RemoteFolder:
 
     def __init__(self, uri: str) -> None:
         """ArtifactError: no driver for the address, or it is not one."""
-        parts = urlsplit(uri)
         self.shown = shown(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError:  # whose text may show the password
+            raise ArtifactError(self.shown, "it is not a valid address") from None
         self._read_only = parts.scheme in _READ_ONLY
         password = parts.password or ""
         whole = (parts.netloc.rpartition("@")[0], parts.query)
@@ -105,7 +108,11 @@ class RemoteFolder:
 
 
 def shown(uri: str) -> str:
-    """The address without user, password and query."""
-    parts = urlsplit(uri)
+    """The address without user, password and query; without all but the scheme if it
+    is not valid, since nothing tells then where they are."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return f"{uri.partition('://')[0]}://…"
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", "")).rstrip("/")

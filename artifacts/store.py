@@ -7,10 +7,8 @@ report/         tables and figures of the held-out evaluation
 """
 
 import shutil
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +22,7 @@ from artifacts.artifact import (
     profiles_of,
 )
 from artifacts.atomic import replacing_directory
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, BadInput
 from artifacts.verification import verify
 
 MANIFEST = "manifest.json"
@@ -43,7 +41,12 @@ def save(
     """Write the artifact to `directory`, replacing what is there in one step.
 
     `encoder_directory` is copied in; `write_report` fills the report's directory.
+    BadInput: `load` would refuse it, so what is there stays; see `replacing_directory`.
     """
+    try:
+        verify(artifact.manifest, artifact.centroids, artifact.profiles)
+    except ValueError as error:
+        raise BadInput(f"the artifact cannot be used, nor saved: {error}") from None
     with replacing_directory(directory, MANIFEST) as staging:
         arrays = arrays_of(artifact.centroids, artifact.profiles)
         with (staging / ARRAYS).open("wb") as file:
@@ -102,12 +105,16 @@ def read_arrays(path: Path, artifact_id: str) -> dict[str, NDArray[np.generic]]:
 
 def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise ArtifactError(path, "a single array, not an archive of them")
-        with loaded as archive:
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:  # NumPy would not close one that is damaged
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                with loaded as archive:
+                    return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise ArtifactError(path, error.strerror or str(error)) from None
-    except (ValueError, BadZipFile, EOFError, zlib.error) as error:
-        raise ArtifactError(path, f"not a readable archive: {error}") from None
+    # zipfile, each of its decompressors and NumPy's parser of headers have exceptions
+    # of their own for damage, and do not say which.
+    except Exception as error:  # noqa: BLE001
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ArtifactError(path, f"not a readable archive: {what}") from None
+    raise ArtifactError(path, "a single array, not an archive of them")

@@ -27,6 +27,7 @@ from artifacts.evaluation.routers import (
     Method,
     NearestNeighbours,
     PolicyMethod,
+    Router,
     Training,
 )
 from artifacts.evaluation.split_pool import each_seed
@@ -103,7 +104,8 @@ def evaluate(
     """Fit and judge every method on its own splits; `vectors` are unit rows (n, d).
 
     Processes are spawned: the caller's main module must be importable. BadInput: too
-    few queries for the clusters, a model without any score.
+    few queries for the clusters, a model without any score, costs whose sums are not
+    finite.
     """
     run = partial(_run_split, dataset, vectors, config)
     done: dict[int, SplitResult] = {}
@@ -134,11 +136,18 @@ def _run_split(
     test_vectors = vectors[test_rows][rows.rows]
     knob = np.array(config.alphas)
     curves = {
-        name: routed(rows, knob, method.fit(training).choose(test_vectors, knob))
+        name: routed(rows, knob, _fitted(method, training).choose(test_vectors, knob))
         for name, method in config.methods.items()
     }
     means = means_of_records(training.dataset)
     return _result(_Setting(seed, means, training.centroids), rows, curves)
+
+
+def _fitted(method: Method, training: Training) -> Router:
+    try:
+        return method.fit(training)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
 
 
 def _training(train: RoutingDataset, vectors: Vectors, kmeans: KMeans) -> Training:

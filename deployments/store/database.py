@@ -12,7 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from deployments.store.errors import StoreError, StoreUnavailable
 from deployments.store.failures import translated
-from deployments.store.location import is_sqlite, make_private_file, parse_url
+from deployments.store.location import (
+    check_file,
+    is_sqlite,
+    make_private_file,
+    parse_url,
+)
 from deployments.store.migrating import migrate
 
 _FIRST_PAUSE_S = 0.1
@@ -46,16 +51,19 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
-    async def open(self, *, patience_s: float = 30.0) -> None:
+    async def open(self, *, patience_s: float = 30.0, new: bool = True) -> None:
         """Wait until it answers, and bring its tables up to date.
 
         After `patience_s` StoreUnavailable says what was wrong last. StoreError if the
-        tables are of a newer release.
+        tables are of a newer release; unless it may be `new`, if SQLite's file is
+        missing.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + patience_s
         pause_s, tries = _FIRST_PAUSE_S, 1
         if is_sqlite(self._url):
+            if not new:
+                check_file(self._url)
             make_private_file(self._url)
         while True:
             try:

@@ -53,6 +53,17 @@ def public_name(url: URL) -> str:
     return plain.render_as_string(hide_password=True)
 
 
+def check_file(url: URL) -> None:
+    """StoreError if there is no file for SQLite, which would make an empty one."""
+    try:
+        found = Path(str(url.database)).is_file()
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise StoreUnavailable(f"{public_name(url)}: {what}") from None
+    if not found:
+        raise StoreError(f"{public_name(url)}: no such file")
+
+
 def make_private_file(url: URL) -> None:
     """Make SQLite's file, for its owner only; those beside it take on its mode."""
     path = Path(str(url.database))

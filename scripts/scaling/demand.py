@@ -42,7 +42,7 @@ def query_vectors(
 ) -> tuple[Vectors, str]:
     """Unit rows, and what they are of."""
     rng = np.random.default_rng(seed)
-    if queries is None or not queries.is_file():
+    if queries is None:
         share = artifact.profiles.query_share
         near = artifact.centroids[rng.choice(len(share), SAMPLE, p=share)]
         noise = rng.normal(0, _NEAR, near.shape)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from artifacts.errors import BadInput
 from scripts.scaling.assumed import add_assumptions, assumptions_of
+from scripts.scaling.bounds import file, number, whole
 from scripts.scaling.comparisons import (
     check_table,
     in_processes,
@@ -32,6 +34,7 @@ DOCS = ROOT / "docs"
 PAGE = DOCS / "simulation.md"
 RATES = (100.0, 1_000.0, 10_000.0, 100_000.0)
 _SHOWN = 1_000.0  # whose day is drawn
+_OF_DAYS = ("rates", "hours", "bursts", "burst_factor", "json", "plots", "docs")
 DAYS_PART, CHECK_PART, POLICIES_PART = (
     f"{name}: scripts/simulate --docs" for name in ("days", "check", "policies")
 )
@@ -100,12 +103,17 @@ def _draw(days: list[tuple[Course, Outcome]], directory: Path) -> None:
 def main() -> int:
     """Run and print."""
     given = ["--help" if word == "--options" else word for word in sys.argv[1:]]
-    options = _parser().parse_args(given)
+    parser = _parser()
+    options = parser.parse_args(given)
+    _refuse_unused(parser, options)
     quiet()
     assumptions = assumptions_of(vars(options))
-    load = workload(
-        assumptions, gpu=options.gpu, queries=options.queries, seed=options.seed
-    )
+    try:
+        load = workload(
+            assumptions, gpu=options.gpu, queries=options.queries, seed=options.seed
+        )
+    except BadInput as error:
+        parser.error(str(error))
     if options.check:
         table, agree = check_table(load, options.seed)
         print(table)
@@ -127,20 +135,34 @@ def main() -> int:
     return 0
 
 
+def _refuse_unused(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    """--check and --policies run days of their own, and print a table."""
+    mode = next((name for name in ("check", "policies") if vars(options)[name]), None)
+    for name in _OF_DAYS if mode else ():
+        if vars(options)[name] != parser.get_default(name):
+            parser.error(f"--{name.replace('_', '-')}: --{mode} has no use for it")
+    if options.check and options.policies:
+        parser.error("--policies: --check has no use for it")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/simulate",
+        usage="%(prog)s [OPTION ...]  (--options says which)",  # an error: two lines
         description="A day of an installation, simulated.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--rates", type=float, nargs="+", default=list(RATES), help="requests/s, mean")
-    add("--hours", type=float, default=24.0)
-    add("--bursts", type=int, default=12, help="a day")
-    add("--burst-factor", type=float, default=3.0)
+    rate = number(0.1, 1e6)
+    add("--rates", type=rate, nargs="+", default=list(RATES), help="requests/s, mean")
+    add("--hours", type=number(0.1, 168.0), default=24.0)
+    add("--bursts", type=whole(0, 10_000), default=12, help="a day")
+    add("--burst-factor", type=number(1.0, 1000.0), default=3.0)
     add("--gpu", action="store_true", help="Qwen3-Embedding-8B on GPUs embeds")
-    add("--queries", type=Path, default=_bundled_queries(), help="records to decide on")
-    add("--seed", type=int, default=0)
+    add("--queries", type=file, default=_bundled_queries(), help="records to decide on")
+    add("--seed", type=whole(0, 2**31 - 1), default=0)
     add("--json", type=Path)
     add("--plots", type=Path, help="folder")
     add("--check", action="store_true", help="flows beside requests; 1 if they differ")

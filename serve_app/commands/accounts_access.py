@@ -33,11 +33,16 @@ PasswordEnv = Annotated[
 
 
 def with_accounts(
-    url: str, password_env: str | None, work: Callable[["Accounts"], Awaitable[T]]
+    url: str,
+    password_env: str | None,
+    work: Callable[["Accounts"], Awaitable[T]],
+    *,
+    new: bool = False,
 ) -> T:
     """Do a piece of work; its tables are made or brought up to date before.
 
-    BadInput where the store refuses it; StoreUnavailable where there is no database.
+    BadInput where the store refuses it or, unless it may be `new`, SQLite's file is
+    missing; StoreUnavailable where no database answers.
     """
     password = _password(password_env)
 
@@ -48,7 +53,7 @@ def with_accounts(
 
         database = Database(url, password=password)
         try:
-            await database.open(patience_s=_PATIENCE_S)
+            await database.open(patience_s=_PATIENCE_S, new=new)
             return await work(Accounts(database))
         finally:
             await database.close()

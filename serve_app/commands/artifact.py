@@ -84,7 +84,9 @@ def fit(  # noqa: PLR0913  (the options of a command)
         int | None, typer.Option(min=1, help="Clusters a query asks; policy's default.")
     ] = None,
     train_fraction: Annotated[float, typer.Option(min=0.01, max=0.99)] = 0.7,
-    seed: int = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of the split and of k-means.")
+    ] = 0,
     ood_quantile: _OodQuantile = 0.01,
     allow_gaps: Annotated[
         bool, typer.Option(help="Accept lines that lack some of the models.")

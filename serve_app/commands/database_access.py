@@ -1,4 +1,4 @@
-"""A database for one piece of work of a command."""
+"""A database that is in use, for one piece of work of a command."""
 
 import asyncio
 import os
@@ -19,9 +19,10 @@ T = TypeVar("T")
 def with_database(
     url: str, password_env: str | None, work: Callable[["Database"], Awaitable[T]]
 ) -> T:
-    """Do a piece of work; its tables are made or brought up to date before.
+    """Do a piece of work; its tables are brought up to date before.
 
-    BadInput where the store refuses it; StoreUnavailable where there is no database.
+    BadInput where the store refuses it or SQLite's file is missing: in one made now
+    there would be nothing to find. StoreUnavailable where no database answers.
     """
     password = os.environ.get(password_env) if password_env else None
     if password_env and not password:
@@ -33,7 +34,7 @@ def with_database(
 
         database = Database(url, password=password)
         try:
-            await database.open(patience_s=_PATIENCE_S)
+            await database.open(patience_s=_PATIENCE_S, new=False)
             return await work(database)
         finally:
             await database.close()

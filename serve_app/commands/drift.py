@@ -25,7 +25,7 @@ from serve_app.commands.database_access import with_database
 from serve_app.commands.drift_traffic import Collected, collect_sample
 from serve_app.commands.terminal import print_table, progress_bar
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
-from serve_app.http.usage_span import moment
+from serve_app.http.usage_span import MOST_DAYS, moment
 
 if TYPE_CHECKING:
     from deployments.store.database import Database
@@ -57,7 +57,9 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
     artifact: Annotated[
         str, typer.Option(help="Directory or address, or 'default': the bundled.")
     ] = BUNDLED_ARTIFACT,
-    days: Annotated[float, typer.Option(min=0.01, help="Up to --end.")] = 7,
+    days: Annotated[
+        float, typer.Option(min=0.01, max=MOST_DAYS, help="Up to --end.")
+    ] = 7,
     end: Annotated[
         str | None, typer.Option(help="2026-06-01, or an ISO time. Default: now.")
     ] = None,

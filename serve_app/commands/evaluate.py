@@ -30,11 +30,15 @@ from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import SHOWN, print_table, progress_bar
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
+_SEEDS, _CLUSTERS = 10, 60
+
 
 def evaluate(  # noqa: PLR0913  (the options of a command)
     records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Report directory.")],
-    seeds: Annotated[int, typer.Option(min=1, help="Random 70/30 splits.")] = 10,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Random 70/30 splits; default: 10.")
+    ] = None,
     artifact: Annotated[
         str | None,
         typer.Option(help="Judge this artifact on all records, fit nothing."),
@@ -46,7 +50,9 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
         Path | None,
         typer.Option(help="Serve configuration: its prices fill in missing costs."),
     ] = None,
-    clusters: Annotated[int, typer.Option(min=1, help="k of k-means.")] = 60,
+    clusters: Annotated[
+        int | None, typer.Option(min=1, help="k of k-means; default: 60.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes; default: a core each. No figure changes."),
@@ -74,13 +80,16 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     part, or tell other costs, cannot be recognised: leave those out yourself, or the
     figures flatter.
     """
+    if artifact is not None:
+        _refuse_unused({"seeds": seeds, "clusters": clusters, "workers": workers})
     check_replaceable(out, METRICS)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     if artifact is None:
+        seeds = seeds or _SEEDS
         config = EvaluationConfig(
             seeds=tuple(range(seeds)),
-            kmeans=KMeans(n_clusters=clusters),
+            kmeans=KMeans(n_clusters=clusters or _CLUSTERS),
             n_processes=min(workers or _cores(), seeds),
         )
         judged = _fitted_and_judged(with_models(dataset, models), config, embeddings)
@@ -100,6 +109,13 @@ class _Judged:
     result: EvaluationResult
     dataset: RoutingDataset
     vectors: Vectors
+
+
+def _refuse_unused(options: Mapping[str, int | None]) -> None:
+    """BadInput names the first that is stated."""
+    for name, value in options.items():
+        if value is not None:
+            raise BadInput(f"--{name}: nothing is fitted with --artifact")
 
 
 def _cores() -> int:

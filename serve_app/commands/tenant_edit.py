@@ -49,7 +49,8 @@ def create(
             f"there is a tenant {tenant!r} already: `tenants set` changes it"
         )
 
-    print_changes(with_accounts(database, password_env, work), dry_run=False)
+    changes = with_accounts(database, password_env, work, new=True)
+    print_changes(changes, dry_run=False)
 
 
 def set_fields(

@@ -68,7 +68,7 @@ def apply(  # noqa: PLR0913  (the options of a command)
     async def work(accounts: "Accounts") -> list[Change]:
         return await _apply(accounts, stated, prune=prune, dry_run=dry_run)
 
-    changes = with_accounts(database, password_env, work)
+    changes = with_accounts(database, password_env, work, new=True)
     if as_json:
         _print_json([shown_change(change) for change in changes])
     else:

@@ -9,13 +9,15 @@ from deployments.tenancy import TenantConfig
 
 DAYS = 30  # looked back where nothing is said
 MOST_DAYS = 3660
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 
 def moment(text: str, timezone: str) -> datetime:
     """`2026-06-01`, an ISO time or a unix time, in UTC; ValueError for all else.
 
-    Where it names no zone it is of `timezone`.
+    Where it names no zone it is of `timezone`. Before 1970 nothing was used, and some
+    days before the year 1 there is no time to look back to.
     """
     try:
         if text.isdecimal() and len(text) > len("20260601"):
@@ -23,10 +25,13 @@ def moment(text: str, timezone: str) -> datetime:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None:
             at = at.replace(tzinfo=zone(timezone))
-        return at.astimezone(UTC)
+        at = at.astimezone(UTC)
+        if at < _EARLIEST:
+            raise ValueError
+        return at
     except (ValueError, OverflowError, OSError):
         what = "a date (2026-06-01), a time (2026-06-01T12:00:00Z) or a unix time"
-        raise ValueError(f"it must be {what}, not {text!r}") from None
+        raise ValueError(f"it must be {what} from 1970 on, not {text!r}") from None
 
 
 def dimensions(

@@ -1,5 +1,6 @@
 """Directories that change all at once, whatever becomes of who changes them."""
 
+import errno
 import fcntl
 import os
 import random
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.atomic import place_once, replacing_directory
+from artifacts.atomic import check_replaceable, place_once, replacing_directory
+from artifacts.errors import ArtifactError
 from artifacts.store import load, save
 from tests.artifacts.hand_made import altered
 
@@ -56,6 +58,42 @@ def test_a_kill_at_any_moment_leaves_the_old_artifact_or_the_new(
     assert len(list((tmp_path / "work").iterdir())) <= 2  # the target, one left-over
     save(artifact, target)
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["target"]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("file/a", "Not a directory"),
+        ("loop", "symbolic links"),
+        ("/proc/no/a", "(No such file|denied|Read-only)"),  # not even for root
+        ("x" * 256, "File name too long"),
+    ],
+)
+def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path, name, what):
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(ArtifactError, match=f"cannot be written: .*{what}"):
+        check_replaceable(tmp_path / name, "marker")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_the_look_before_the_work_leaves_nothing_behind(tmp_path):
+    check_replaceable(tmp_path / "new" / "a", "marker")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path):
+    put(tmp_path / "a", "old")
+    with (
+        pytest.raises(ArtifactError, match="a: it cannot be written: No space left"),
+        replacing_directory(tmp_path / "a", "marker"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert (tmp_path / "a" / "marker").read_text() == "old"
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):

@@ -69,6 +69,15 @@ def expected(artifact: RoutingArtifact, model: str) -> tuple[np.ndarray, np.ndar
     return scores.accuracy[:, 0], scores.cost_usd[:, 0]
 
 
+def test_costs_whose_sums_are_not_finite_are_bad_input(artifact):
+    new = records()
+    cost_usd = np.full(new.dataset.cost_usd.shape, 1e308)
+    new = replace(new, dataset=replace(new.dataset, cost_usd=cost_usd))
+
+    with pytest.raises(BadInput, match="'new': its costs are too large"):
+        add_models(artifact, ["new"], new)
+
+
 def test_all_that_is_of_the_others_stays_byte_for_byte(artifact):
     extended = add_models(artifact, ["new"], records(slice(0, 60)))
 

@@ -92,8 +92,18 @@ def test_a_model_without_any_score_is_bad_input():
     score[:, 1] = np.nan
     config = FitConfig(KMeans(n_clusters=2))
 
-    with pytest.raises(BadInput, match="'mathematician' has no score"):
+    with pytest.raises(
+        BadInput, match="'mathematician' has no score among the training"
+    ):
         fit_artifact(replace(dataset, score=score), vectors, SPEC, config)
+
+
+def test_costs_whose_sums_are_not_finite_are_bad_input():
+    dataset, vectors = two_topics()
+    dataset = replace(dataset, cost_usd=np.full(dataset.cost_usd.shape, 1e308))
+
+    with pytest.raises(BadInput, match="'coder': its costs are too large"):
+        fit_artifact(dataset, vectors, SPEC, FitConfig(KMeans(n_clusters=2)))
 
 
 def test_a_cluster_around_the_origin_is_bad_input():

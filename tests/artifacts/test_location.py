@@ -33,6 +33,11 @@ def test_paths_are_only_resolved(tmp_path, monkeypatch):
     assert directory_of(f"file://{tmp_path}/a%20b") == tmp_path / "a b"
 
 
+def test_a_path_that_is_no_address_is_refused():
+    with pytest.raises(ArtifactError, match=r"file://\[x: it is not a valid address"):
+        directory_of("file://[x")
+
+
 def arrays_in(memory: MemoryFileSystem) -> list[str]:
     return [path for path in memory.find("/") if path.endswith(".npz")]
 

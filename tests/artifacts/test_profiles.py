@@ -115,5 +115,5 @@ def test_rows_are_summed_in_blocks(monkeypatch):
 
 
 def test_a_model_without_any_score_is_named():
-    with pytest.raises(ValueError, match="'b' has no score at all"):
+    with pytest.raises(ValueError, match="'b' has no score among the training"):
         profiles([[1, NAN]] * 4, [[1, NAN]] * 4)

@@ -28,6 +28,14 @@ def test_an_address_with_nothing_behind_it_is_named(memory, address, what):
     assert str(error.value) == what
 
 
+def test_what_is_no_address_is_refused_without_its_secrets(cache):
+    for refused in (directory_of, check_destination):
+        with pytest.raises(ArtifactError) as error:
+            refused("s3://me:hush@[bucket/a?token=hush")
+
+        assert str(error.value) == "s3://…: it is not a valid address"
+
+
 def test_a_missing_driver_names_the_extra(cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
 

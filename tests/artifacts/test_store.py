@@ -1,13 +1,15 @@
 """An artifact's directory: round trip, damage, and saves that do not finish."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, BadInput
 from artifacts.store import load, save
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
@@ -97,6 +99,41 @@ def test_a_broken_compressed_stream_is_refused(artifact, tmp_path):
         load(tmp_path / "a")
 
 
+@pytest.mark.parametrize(
+    ("offset", "value", "what"),
+    [
+        (6, 99, "file version 9.9"),
+        (8, 1, "is encrypted"),
+        (8, 32, "compressed patched data"),
+        (10, 14, "not a readable archive"),  # lzma, whose exception is its own
+        (10, 98, "method is not supported"),
+    ],
+)
+def test_a_wrong_byte_of_the_archives_directory_is_refused(
+    artifact, tmp_path, offset, value, what
+):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"PK\1\2") + offset] = value  # the entry of the last array
+    path.write_bytes(data)
+
+    with pytest.raises(ArtifactError, match=what):
+        load(tmp_path / "a")
+
+
+def test_a_broken_header_of_an_array_is_refused(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    header = b"{'descr': '<f4', 'shape': (\n"  # its bracket is never closed
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header))
+    with ZipFile(path, "w") as archive:
+        archive.writestr("centroids.npy", head + header)
+
+    with pytest.raises(ArtifactError, match="not a readable archive"):
+        load(tmp_path / "a")
+
+
 @pytest.mark.parametrize("file", ["manifest.json", "arrays.npz"])
 def test_an_absent_file_is_named(artifact, tmp_path, file):
     save(artifact, tmp_path / "a")
@@ -175,6 +212,17 @@ def test_a_link_goes_on_pointing_to_its_directory(artifact, tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert load(tmp_path / "real").artifact_id == artifact.artifact_id
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_what_would_not_load_is_not_saved(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    profiles = artifact.profiles
+    endless = replace(profiles, cost_usd=profiles.cost_usd + np.inf)
+
+    with pytest.raises(BadInput, match="nor saved: cost_usd: not finite everywhere"):
+        save(replace(artifact, profiles=endless), tmp_path / "a")
+
+    assert load(tmp_path / "a").artifact_id == artifact.artifact_id
 
 
 def test_a_save_that_fails_leaves_the_old_artifact(artifact, tmp_path):

@@ -14,6 +14,7 @@ from artifacts.errors import BadInput
 from artifacts.evaluation.judging import ALPHAS, default_methods, evaluate, judge
 from artifacts.evaluation.measures import METRICS
 from artifacts.evaluation.report import metrics_json
+from artifacts.evaluation.routers import Router, Training
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
 from tests.artifacts.evaluation.split_data import MODELS, N, small_config, two_topics
@@ -119,6 +120,17 @@ def test_held_out_rows_with_a_gap_are_counted_and_not_judged() -> None:
     assert split.n_test == 12
     assert 0 < split.n_skipped < 12
     assert split.singles["small"].accuracy.tolist() == [0.0]
+
+
+def test_what_a_method_cannot_be_fitted_on_is_bad_input() -> None:
+    class Picky:
+        def fit(self, training: Training) -> Router:
+            raise ValueError("cost_scale_usd: not finite everywhere")
+
+    config = replace(small_config(), methods={"picky": Picky()})
+
+    with pytest.raises(BadInput, match="cost_scale_usd: not finite"):
+        evaluate(*two_topics(), config)
 
 
 def test_too_few_queries_for_the_clusters_is_bad_input() -> None:

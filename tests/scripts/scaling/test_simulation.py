@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scripts.scaling import simulate
 from scripts.scaling.fleet import Fleet, Nodes
 from scripts.scaling.installation import Scenario, run_events, run_fluid
 from scripts.scaling.leases import Metered, Window, refused_share
@@ -136,6 +137,44 @@ def test_quantiles_count_weights():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 8.0, 1.0])
 
     assert weighted_quantiles(values, weights, (0.5, 0.85, 1.0)) == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ("--rates 50 0", "--rates: a number from 0.1 to"),
+        ("--rates -5", "--rates: a number"),
+        ("--rates nan", "--rates: a number"),
+        ("--hours 0", "--hours: a number"),
+        ("--burst-factor nan", "--burst-factor: a number"),
+        ("--seed -1", "--seed: a whole number"),
+        ("--queries /nope", "--queries: /nope: no such file"),
+        ("--check --json F", "--json: --check has no use for it"),
+        ("--policies --hours 3", "--hours: --policies has no use for it"),
+        ("--check --policies", "--policies: --check has no use for it"),
+    ],
+)
+def test_an_option_that_cannot_count_is_refused(monkeypatch, capsys, options, what):
+    monkeypatch.setattr("sys.argv", ["simulate", *options.split()])
+
+    with pytest.raises(SystemExit) as ended:
+        simulate.main()
+
+    assert ended.value.code == 2
+    assert what in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_queries_that_cannot_be_read_are_refused(monkeypatch, capsys, tmp_path):
+    (tmp_path / "q.jsonl").write_text("{")
+    monkeypatch.setattr(
+        "sys.argv", ["simulate", "--queries", str(tmp_path / "q.jsonl")]
+    )
+
+    with pytest.raises(SystemExit) as ended:
+        simulate.main()
+
+    assert ended.value.code == 2
+    assert "q.jsonl:1: not JSON" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_run_prints_its_days_and_leaves_json_and_two_plots(tmp_path):

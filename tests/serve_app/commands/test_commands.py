@@ -70,6 +70,17 @@ def test_a_bad_line_writes_nothing_and_leaves_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path, command):
+    (tmp_path / "file").write_text("mine")
+
+    run = avengers(command, tmp_path / "unread.jsonl", "-o", tmp_path / "file" / "a")
+
+    assert run.returncode == 2
+    what = f"{tmp_path}/file/a: it cannot be written: Not a directory"
+    assert run.stderr == f"avengers: {what}\n"
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
 def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
     (tmp_path / "thesis.tex").write_text("mine")
 
@@ -88,6 +99,8 @@ def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
         (("route", "hi", "--alpha", "1.5"), 2, "Invalid value for '--alpha'"),
         (("route", "hi", "--alpha", "nan"), 2, "Invalid value for '--alpha'"),
         (("serve", "--port", "99999"), 2, "Invalid value for '--port'"),
+        (("fit", "r.jsonl", "-o", "x", "--seed", "-1"), 2, "value for '--seed'"),
+        (("fit", "r.jsonl", "-o", "x", "--seed", "2147483648"), 2, "for '--seed'"),
         (("serve", "--config", "/no/such.yaml"), 2, "/no/such.yaml: No such file"),
     ],
 )

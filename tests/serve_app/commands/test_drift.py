@@ -148,9 +148,26 @@ def test_fresh_labels_are_compared_too(cli, tmp_path):
     assert ran.code == 3
 
 
+def test_a_mistyped_database_is_refused_and_not_made(cli, tmp_path):
+    ran = cli.run("drift", "--database", f"sqlite:///{tmp_path}/typo.db")
+
+    what = f"sqlite:///{tmp_path}/typo.db: no such file"
+    assert (ran.code, ran.out, ran.err) == (2, "", f"avengers: {what}\n")
+    assert not (tmp_path / "typo.db").exists()
+
+
+@pytest.mark.parametrize("days", ["1e6", "inf", "nan", "0"])
+def test_days_that_no_calendar_has_are_a_usage_error(cli, days):
+    ran = cli.run("drift", "--days", days)
+
+    assert ran.code == 2
+    assert "'--days'" in ran.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
+        (("--end", "0001-01-02"), "--end: it must be .* from 1970 on"),
         (("--end", "soon"), "--end: it must be a date"),
         (("--artifact", "/nowhere"), "manifest.json"),
         (("--records", "/nowhere.jsonl"), "No such file"),

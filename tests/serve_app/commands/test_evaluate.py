@@ -104,6 +104,17 @@ def test_an_artifact_whose_encoder_is_another_is_not_judged(
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("option", ["--seeds", "--clusters", "--workers"])
+def test_what_only_a_fit_uses_is_refused_with_an_artifact(
+    records: Path, tmp_path: Path, option: str
+) -> None:
+    out, artifact = tmp_path / "r", tmp_path / "a"
+    run = avengers("evaluate", records, "-o", out, "--artifact", artifact, option, 7)
+
+    assert run.returncode == 2
+    assert run.stderr == f"avengers: {option}: nothing is fitted with --artifact\n"
+
+
 def test_prices_of_a_catalog_fill_in_missing_costs(tmp_path: Path) -> None:
     models = "openai/gpt-5-medium", "qwen/qwen3-235b-a22b-2507"
     lines = []

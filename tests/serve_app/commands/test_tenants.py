@@ -195,7 +195,7 @@ def test_a_table_passes_no_command_on_to_the_terminal(cli):
     ("options", "code", "what"),
     [
         (("--database", "mysql://x/y"), 2, "'mysql' is no database"),
-        (("--database", "sqlite:////dev/null/x"), 1, "sqlite:////dev/null/x"),
+        (("--database", "sqlite:////dev/null/x"), 2, "/dev/null/x: no such file"),
         (("--password-env", "NO_SUCH_VARIABLE"), 2, "NO_SUCH_VARIABLE is not set"),
     ],
 )
@@ -206,6 +206,26 @@ def test_a_database_that_is_not_there(cli, monkeypatch, options, code, what):
     assert run.code == code
     assert what in run.err
     assert run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tenants", "list"),
+        ("tenants", "show", "acme"),
+        ("tenants", "delete", "acme"),
+        ("keys", "list", "acme"),
+        ("keys", "issue", "acme"),
+        ("usage",),
+        ("usage", "delete", "--before", "2026-01-01"),
+    ],
+)
+def test_only_what_makes_tenants_makes_a_database(cli, command):
+    run = cli.run(*command)
+
+    assert (run.code, run.err) == (2, f"avengers: {cli.url}: no such file\n")
+    assert list(cli.directory.iterdir()) == []
+    assert cli.run("tenants", "create", "acme", "alpha=1").code == 0
 
 
 def test_a_database_must_be_named(cli, monkeypatch):

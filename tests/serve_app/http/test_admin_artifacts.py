@@ -227,6 +227,9 @@ async def test_what_cannot_be_loaded_any_more_is_not_activated(graph):
     [
         ("PUT /artifacts/x", {"location": "relative/path"}, 400, "location"),
         ("PUT /artifacts/x", {"location": "/nowhere"}, 400, "location"),
+        ("PUT /artifacts/x", {"location": "/no\0where"}, 400, "location"),
+        ("PUT /artifacts/x", {"location": "s3://[bucket"}, 400, "location"),
+        ("PUT /artifacts/x", {"location": "file:///[x"}, 400, "location"),
         ("PUT /artifacts/x", {"location": "{other}"}, 400, "location"),
         ("PUT /artifacts/x", {}, 400, "location"),
         ("PUT /artifacts/x", {"location": "{b}", "more": 1}, 400, "more"),

@@ -218,6 +218,7 @@ def test_moments_are_of_their_zone(start, timezone, at):
         ({"start": "2001-01-01"}, "start"),
         ({"end": ""}, "end"),
         ({"end": "0001-01-05"}, "end"),
+        ({"end": "0001-01-02"}, "end"),
         ({"start": "2026-06-02", "end": "2026-06-02"}, "end"),
         ({"start": "2030-01-01"}, "end"),
         ({"by": "tenant"}, "by"),

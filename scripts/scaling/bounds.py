@@ -1,0 +1,41 @@
+"""Types of options: numbers within bounds, and files that are there."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """From `least` to `most`; nan is not."""
+    return _within(float, "a number", least, most)
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """From `least` to `most`."""
+    return _within(int, "a whole number", least, most)
+
+
+def file(text: str) -> Path:
+    """One that can be read."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text}: no such file")
+    return Path(text)
+
+
+def _within(
+    kind: Callable[[str], Number], said: str, least: Number, most: Number
+) -> Callable[[str], Number]:
+    def read(text: str) -> Number:
+        try:
+            value = kind(text)
+            if least <= value <= most:
+                return value
+        except ValueError:
+            pass
+        what = f"{said} from {least:,} to {most:,} is needed, not {text!r}"
+        raise argparse.ArgumentTypeError(what)
+
+    return read
