@@ -18,6 +18,7 @@ from scripts.k8s.render import (
     render,
 )
 from scripts.k8s.structure import schema_directory
+from scripts.scaling.bounds import text_file
 
 _GOLDEN = ("prod", "prod-gpu")
 _PLACEHOLDER = "sha256:" + 64 * "0"
@@ -47,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/check-k8s")
     parser.add_argument("--update-golden", action="store_true")
     parser.add_argument("--overlay", action="append", help="only this one")
-    parser.add_argument("file", nargs="*", type=Path, help="rendered manifests")
+    parser.add_argument("file", nargs="*", type=text_file, help="rendered manifests")
     return parser.parse_args()
 
 

@@ -30,6 +30,8 @@ def findings(text: str) -> list[Finding]:
         manifests = documents.load_all(text)
     except yaml.YAMLError as error:
         return [Finding("YAML", " ".join(str(error).split()))]
+    if not manifests or not all(isinstance(one, dict) for one in manifests):
+        return [Finding("YAML", "there is no Kubernetes object in it")]
     if wrong := list(check_structure(manifests)):
         return wrong
     return [

@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def load_all(text: str) -> list[dict[str, Any]]:
+def load_all(text: str) -> list[Any]:
     """The documents that are not empty; yaml.YAMLError."""
     return [document for document in yaml.load_all(text, _Loader) if document]
 

@@ -49,7 +49,7 @@ def callers(path: Path | None) -> tuple[Caller, ...]:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise KeyFileError(f"{path}: {where}: {first['msg']}") from None
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise KeyFileError(f"{path}: {str(error).splitlines()[0]}") from None
     if not found:
         raise KeyFileError(f"{path}: no keys")

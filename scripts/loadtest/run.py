@@ -26,7 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     given = ["--help" if argument == "--options" else argument for argument in given]
     own, _, theirs = _split(given)
-    options = _parser().parse_args(own)
+    parser = _parser()
+    options = parser.parse_args(own)
+    if options.keys and not options.host:
+        parser.error("--keys: the gateway started here has keys of its own")
     try:
         with _target(options) as target:
             return _load(options, target, theirs)
@@ -121,7 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", help="URL of a running gateway; None: one is started here")
-    add("--keys", type=Path, help="file of keys; None: the key in AVENGERS_KEY")
+    keys = "file of keys, with --host; None: the key in AVENGERS_KEY"
+    add("--keys", type=_path, help=keys)
     add("--profile", choices=PROFILES, default="steady")
     add("--users", type=int, help="None: the profile's")
     add("--seconds", type=float, help="None: the profile's")
@@ -129,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--stream-share", type=float, default=0.7)
     add(
         "--queries",
-        type=Path,
+        type=_path,
         help="records, JSON lines or texts; None: those of "
         "AVENGERS_DATA, else made up with a lognormal length",
     )
@@ -137,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--processes", type=int, help="so many Locust workers on this machine")
     add("--web", action="store_true", help="Locust's web UI on 127.0.0.1")
     add("--web-port", type=int, default=8089)
-    add("--report", type=Path, default=Path("var/loadtest"), help="folder")
+    add("--report", type=_path, default=ROOT / "var/loadtest", help="folder")
     add("--first-token-s", type=float, default=0.15, help="of the local simulator")
     add("--tokens-per-s", type=float, default=200.0, help="of the local simulator")
     _add_thresholds(parser)
@@ -154,6 +158,11 @@ def _add_thresholds(parser: argparse.ArgumentParser) -> None:
             default=getattr(default, field.name),
             metavar="N",
         )
+
+
+def _path(text: str) -> Path:
+    """Of where the command is given: Locust is started elsewhere."""
+    return Path(text).absolute()
 
 
 def _limit(text: str) -> float | None:

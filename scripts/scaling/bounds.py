@@ -19,9 +19,20 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def file(text: str) -> Path:
-    """One that can be read."""
+    """One that is there."""
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"{text}: no such file")
+    return Path(text)
+
+
+def text_file(text: str) -> Path:
+    """One that can be read as UTF-8."""
+    try:
+        Path(text).read_text(encoding="utf-8")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"{text}: not UTF-8") from None
     return Path(text)
 
 

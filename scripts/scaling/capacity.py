@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.placing import PLACES
 from scripts.scaling.assumed import add_assumptions, assumptions_of
+from scripts.scaling.bounds import number
 from scripts.scaling.capacity_tables import (
     RATES,
     basis,
@@ -52,7 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--rates", type=float, nargs="+", default=list(RATES), help="requests/s")
+    add(
+        "--rates",
+        type=number(0.1, 1e6),
+        nargs="+",
+        default=list(RATES),
+        help="requests/s",
+    )
     add("--gpu", action="store_true", help="Qwen3-Embedding-8B on GPUs embeds")
     where = "where Router and backends are"
     add("--placement", choices=PLACES, default=PLACES[0], help=where)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from deployments.backends.upstream_config import OpenRouterConfig
 from deployments.routing.cached_embedder import RouterConfig
 from scripts.scaling.assumed import add_assumptions, assumptions_of
+from scripts.scaling.bounds import number, text_file
 from scripts.scaling.constants import FILE, GATHER_MS, Constants, Way
 from scripts.scaling.demand import bundled_demand
 from scripts.scaling.plan import SCALED, Workload
@@ -85,7 +86,10 @@ def _told(room: dict[str, Any] | None, settings: type[BaseModel], name: str) -> 
 
 def main() -> int:
     """Write, or check."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if options.least > options.most:
+        parser.error("--least is above --most")
     bursts = Bursts(factor=options.burst_factor, last_s=options.burst_s)
     goal = Goal(options.least, options.most, bursts)
     assumptions = assumptions_of(vars(options))
@@ -115,11 +119,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("file", type=Path, help="a Serve configuration (YAML)")
-    add("--least", type=float, default=20.0, help="requests/s at night")
-    add("--most", type=float, default=500.0, help="requests/s at the very top")
-    add("--burst-factor", type=float, default=3.0)
-    add("--burst-s", type=float, default=240.0, help="how long a burst lasts")
+    rate = number(0.1, 1e6)
+    add("file", type=text_file, help="a Serve configuration (YAML)")
+    add("--least", type=rate, default=20.0, help="requests/s at night")
+    add("--most", type=rate, default=500.0, help="requests/s at the very top")
+    add("--burst-factor", type=number(1.0, 1000.0), default=3.0)
+    seconds = "how long a burst lasts"
+    add("--burst-s", type=number(1.0, 86_400.0), default=240.0, help=seconds)
     add("--gpu", action="store_true", help="the Embedder has a GPU")
     add("--constants", type=Path, default=FILE)
     add("--check", action="store_true", help="change nothing; 1 if it would")

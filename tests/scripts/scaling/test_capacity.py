@@ -114,3 +114,14 @@ def test_a_part_is_replaced_between_its_marks():
 def test_a_file_without_the_marks_is_refused():
     with pytest.raises(SystemExit, match="no part is marked by <!-- x -->"):
         with_part("text", "x", "new")
+
+
+@pytest.mark.parametrize("rate", ["-1", "0", "inf", "nan", "many"])
+def test_no_rate_is_no_capacity(rate, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["capacity", "--rates", rate])
+
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+
+    assert ended.value.code == 2
+    assert "--rates: a number from 0.1 to" in capsys.readouterr().err

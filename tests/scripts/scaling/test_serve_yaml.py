@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -223,3 +225,30 @@ def test_settings_of_what_is_no_deployment_are_not_derived():
 
     with pytest.raises(SystemExit, match="scripts/capacity --placement gateway"):
         way_of(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "told"),
+    [
+        (None, [], "serve.yaml: No such file"),
+        (b"\xff", [], "serve.yaml: not UTF-8"),
+        (TEXT.encode(), ["--least", "9", "--most", "3"], "--least is above --most"),
+        (TEXT.encode(), ["--most", "nan"], "--most: a number"),
+    ],
+)
+def test_what_cannot_be_derived_is_a_usage_error(content, options, told, tmp_path):
+    file = tmp_path / "serve.yaml"
+    if content is not None:
+        file.write_bytes(content)
+
+    run = subprocess.run(
+        [sys.executable, "-m", "scripts.scaling.derive", file, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 2
+    assert told in run.stderr
+    assert "Traceback" not in run.stderr
+    assert file.exists() is (content is not None)
