@@ -12,7 +12,7 @@ import orjson
 from deployments.backends.chat_stream import ChatStream, cost_of, usage_of
 from deployments.backends.exchange import Transport
 from deployments.backends.generation import settlement_of_generation
-from deployments.backends.open_reply import generation_id
+from deployments.backends.open_reply import FAILURES, generation_id
 from deployments.backends.patience import Patience
 from deployments.backends.responses_stream import (
     ResponsesStream,
@@ -183,9 +183,10 @@ class OpenRouterBackend:
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
     """Read to the end of the body, which frees the connection for the next request.
 
-    It should be there already; an upstream that dawdles loses the connection instead.
+    It should be there already; an upstream that dawdles loses the connection instead,
+    and one that breaks it has said all the same that the answer is complete.
     """
-    with suppress(TimeoutError, ServingError):
+    with suppress(*FAILURES, ServingError):
         async with asyncio.timeout(_DRAIN_S):
             async for _ in chunks:
                 pass
