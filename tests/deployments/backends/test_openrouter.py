@@ -121,7 +121,14 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
 
 @pytest.mark.parametrize(
     ("stated", "seconds"),
-    [("7", 7.0), ("-1", 0.0), ("inf", None), ("nan", None), ("soon", None)],
+    [
+        ("7", 7.0),
+        ("-1", 0.0),
+        ("inf", None),
+        ("nan", None),
+        ("soon", None),
+        (f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT", None),
+    ],
 )
 async def test_a_rate_limit_says_when_to_come_back(stated, seconds):
     response = httpx.Response(429, headers={"retry-after": stated})
