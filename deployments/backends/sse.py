@@ -1,7 +1,7 @@
 """Server-sent events as bytes: cutting a stream into events, and gathering them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
 
 from deployments.errors import ServingError
@@ -83,7 +83,7 @@ def event(data: bytes) -> bytes:
 
 
 def passed(
-    events: Sequence[bytes], pass_on: Callable[[bytes], bytes], preceded: bool = False
+    events: Iterable[bytes], pass_on: Callable[[bytes], bytes], preceded: bool = False
 ) -> tuple[bytes, ServingError | None]:
     """What becomes of events that came together, up to the first that is an error.
 

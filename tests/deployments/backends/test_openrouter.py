@@ -42,7 +42,8 @@ def backend(response: httpx.Response | Exception) -> OpenRouterBackend:
 
 
 def unary(**changes: object) -> httpx.Response:
-    return httpx.Response(200, json={"model": "them/theirs", "choices": [], **changes})
+    body = {"model": "them/theirs", "choices": [{"message": {"content": "hi"}}]}
+    return httpx.Response(200, json={**body, **changes})
 
 
 def stream(*events: object, done: bool = True) -> httpx.Response:

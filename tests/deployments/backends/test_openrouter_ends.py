@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpcore
 import httpx
@@ -9,6 +10,8 @@ import pytest
 
 from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
+from deployments.backends.sse import EventSplitter
+from deployments.errors import RateLimited, UpstreamError
 from deployments.protocol import BackendRequest, Settlement, Surface, Usage
 from tests.fakes import parts_of
 
@@ -84,3 +87,100 @@ async def test_nothing_fails_a_complete_response_either(then):
     _, settlement = await streamed(Body(end, then=then), "responses")
 
     assert settlement == CHARGED
+
+
+def read(passed: bytes) -> list[dict]:
+    return [json.loads(data) for data in EventSplitter().feed(passed)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        (chunk("", "stop"), BILL),
+        (chunk("", "stop") + BILL,),
+        (chunk("", "stop", usage=USAGE),),
+        (BILL, b"data: [DONE]"),
+        (BILL + b"data: [DONE]\r\n",),
+    ],
+)
+async def test_a_body_that_ends_after_all_was_said_is_complete(end):
+    passed, settlement = await streamed(Body(chunk("a"), *end))
+
+    said = [event["choices"][0]["delta"]["content"] for event in read(passed)]
+    assert [text for text in said if text] == ["a"]
+    assert settlement == CHARGED
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        (),
+        (chunk("", "stop"),),
+        (chunk("", usage=USAGE),),
+        (chunk("", "stop"), chunk("", usage=USAGE)),
+        (BILL,),
+    ],
+)
+async def test_a_body_that_ends_before_is_cut(end):
+    with pytest.raises(UpstreamError, match="ended before it was complete"):
+        await streamed(Body(chunk("a"), *end))
+
+
+@pytest.mark.parametrize(
+    ("end", "then"),
+    [
+        (BILL, None),
+        (BILL, httpx.ReadError("reset")),
+        (BILL + b"data: secret\n\n", None),
+        (wire(error={"code": 502}, usage=USAGE), None),
+        (wire(choices=[{"error": {"code": 502}}], usage=USAGE), None),
+    ],
+)
+async def test_what_was_told_before_a_break_goes_with_the_error(end, then):
+    with pytest.raises(UpstreamError) as raised:
+        await streamed(Body(chunk("a"), end, then=then))
+
+    assert raised.value.settlement == CHARGED
+
+
+async def test_a_response_that_fails_says_what_it_was_charged():
+    usage = {"input_tokens": 2, "output_tokens": 300, "cost": 0.5}
+    failed = {"id": "r", "error": {"code": "server_error"}, "usage": usage}
+    begun = wire(type="response.output_text.delta", delta="a")
+
+    with pytest.raises(UpstreamError) as raised:
+        await streamed(
+            Body(begun, wire(type="response.failed", response=failed)), "responses"
+        )
+
+    assert raised.value.settlement == CHARGED
+
+
+async def test_a_choice_that_ends_by_an_error_fails_its_stream():
+    error = {"code": 502, "message": "secret"}
+    choice = {"delta": {}, "finish_reason": "error", "error": error}
+    piece = chunk("a") + wire(model="them/theirs", choices=[choice]) + BILL + DONE
+
+    with pytest.raises(UpstreamError, match="status 502"):
+        await streamed(Body(piece))
+    with pytest.raises(UpstreamError, match="status 502"):
+        await streamed(Body(chunk("a"), chunk("b"), piece))
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"detail": "secret"}, {"choices": None}, {"choices": []}]
+)
+async def test_an_answer_without_a_choice_is_none(body):
+    with pytest.raises(UpstreamError, match="answer is empty"):
+        await backend(httpx.Response(200, json=body)).complete(request())
+
+
+async def test_a_choice_that_ended_by_an_error_is_no_answer_but_may_cost():
+    choice = {"error": {"code": 429, "message": "secret"}, "finish_reason": "error"}
+    body = {"id": "gen-7", "choices": [choice], "usage": USAGE}
+
+    with pytest.raises(RateLimited) as raised:
+        await backend(httpx.Response(200, json=body)).complete(request())
+
+    assert raised.value.generation_id == "gen-7"
+    assert raised.value.settlement == replace(CHARGED, generation_id="gen-7")
