@@ -17,7 +17,10 @@ They cross process boundaries whole, and are rendered in one place
 (`serve_app.http.responses`). Messages never hold a prompt or a key.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deployments.protocol import Settlement
 
 
 class ServingError(Exception):
@@ -46,6 +49,8 @@ class ServingError(Exception):
         self.model = model
         # Of the upstream's answer that failed: it may have been charged all the same.
         self.generation_id: str | None = None
+        # What the upstream said of it before it failed, if it was asked at all.
+        self.settlement: Settlement | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, dict(self.__dict__))

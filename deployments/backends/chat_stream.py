@@ -1,19 +1,19 @@
 """What a streamed chat completion says, read without parsing what passes through."""
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from deployments.backends.chat_events import failure_in, json_object, plain
 from deployments.backends.figures import stated_usage, stated_usd
 from deployments.backends.sse import DONE, EventSplitter, event, passed
-from deployments.backends.upstream_errors import reported_error
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
 
-_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)+"')
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
 
 def usage_of(data: dict[str, Any]) -> Usage | None:
@@ -52,6 +52,7 @@ class ChatStream:
         self._model = model
         self._ours = b'"model":' + orjson.dumps(model)
         self._theirs: bytes | None = None
+        self._last = b""  # of the events passed on
         self._splitter = EventSplitter()
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
@@ -75,24 +76,42 @@ class ChatStream:
             raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
         self.n_events += len(events)
         before = b""
-        if self._theirs is None and events:  # the first one tells their name
-            before, events = self._passed_on(events[0]), events[1:]
-        plain = 0 if self.done else _plain(events)
-        if plain:
-            before += self._renamed(events[:plain])
-        found, self.failure = passed(events[plain:], self._passed_on, bool(before))
-        return before + found
+        if self._theirs is None and events:
+            rest = iter(events)
+            before, self.failure = passed(self._unnamed(rest), self._passed_on)
+            events = [] if self.failure else list(rest)
+        n_plain = 0 if self.done else plain(events)
+        if n_plain:
+            before += self._renamed(events[:n_plain])
+        if n_plain < len(events):
+            found, self.failure = passed(
+                events[n_plain:], self._passed_on, bool(before)
+            )
+            before += found
+        return before
 
     def finish(self) -> None:
-        """UpstreamError if the stream ended without saying so."""
+        """The body has ended: UpstreamError if the stream did not end before.
+
+        Not all upstreams say `[DONE]`: usage after a choice that has finished is the
+        end as well. The empty line after `[DONE]` may be missing.
+        """
         if self.failure:
             raise self.failure
-        if not self.done:
+        finished = self.usage is not None and _FINISHED.search(self._last)
+        if not (self.done or finished or self._splitter.unfinished == DONE):
             raise UpstreamError("The upstream's stream ended before it was complete.")
 
+    def _unnamed(self, events: Iterator[bytes]) -> Iterator[bytes]:
+        """Events up to the first that tells the upstream's name of the model: Azure's
+        first one, with what its filters say, has none."""
+        while self._theirs is None and (data := next(events, None)) is not None:
+            yield data
+
     def _renamed(self, events: Sequence[bytes]) -> bytes:
-        """Events that `_plain` has found: once for all of them, not for each."""
+        """Events that `plain` has found: once for all of them, not for each."""
         assert self._theirs is not None
+        self._last = events[-1]
         together = b"\n\ndata: ".join(events)
         return event(together.replace(self._theirs, self._ours))
 
@@ -102,17 +121,22 @@ class ChatStream:
         if self.done:
             return b""
         # Parsing costs about a microsecond; half an event would cost the client more.
-        chunk = _json_object(data)
-        if chunk.get("error"):
-            raise reported_error(chunk["error"])
-        if self._theirs is None or chunk.get("usage") or b"\n" in data:
-            return self._rewritten(data, chunk)
-        return event(data.replace(self._theirs, self._ours, 1))
+        chunk = json_object(data)
+        failure = failure_in(chunk)
+        if self._theirs is None or chunk.get("usage") or failure or b"\n" in data:
+            written = self._rewritten(data, chunk)
+        else:
+            written = event(data.replace(self._theirs, self._ours, 1))
+        if failure:  # whose usage is known now
+            raise failure
+        if written:
+            self._last = data
+        return written
 
     def _rewritten(self, data: bytes, chunk: dict[str, Any]) -> bytes:
-        found = _MODEL.search(data)
         # Inside a JSON string the quotes would be escaped, so this is a real key.
-        self._theirs = found.group() if found else self._ours
+        if chunk.get("model") and (found := _MODEL.search(data)):
+            self._theirs = found.group()
         if isinstance(chunk.get("provider"), str):
             self.provider = chunk["provider"]
         if isinstance(chunk.get("usage"), dict):
@@ -124,41 +148,3 @@ class ChatStream:
             del chunk["usage"]
         chunk["model"] = self._model
         return event(orjson.dumps(chunk))
-
-
-def _plain(events: Sequence[bytes]) -> int:
-    """How many of the first events are JSON objects, each on one line, with nothing in
-    them to read."""
-    chunks = _parsed(events[:-1] if events and events[-1] == DONE else events)
-    for place, chunk in enumerate(chunks):
-        ours = not isinstance(chunk, dict) or chunk.get("error") or chunk.get("usage")
-        if ours or b"\n" in events[place]:
-            return place
-    return len(chunks)
-
-
-def _parsed(events: Sequence[bytes]) -> list[Any]:
-    """The values of the events up to the first that is no JSON: all at once, in half
-    the time, or one by one where that fails.
-
-    Two halves never make a whole: neither an object nor a string goes on across the
-    brackets and the line end between them.
-    """
-    with suppress(orjson.JSONDecodeError):
-        apart: list[list[Any]] = orjson.loads(b"[[%b]]" % b"],\n[".join(events))
-        if len(apart) == len(events) and all(len(each) == 1 for each in apart):
-            return [value for (value,) in apart]
-    values: list[Any] = []
-    with suppress(orjson.JSONDecodeError):
-        values.extend(map(orjson.loads, events))
-    return values
-
-
-def _json_object(data: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise UpstreamError("The upstream sent an event that is not JSON.") from None
-    if not isinstance(value, dict):
-        raise UpstreamError("The upstream sent an event that is not an object.")
-    return value

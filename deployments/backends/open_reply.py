@@ -20,7 +20,7 @@ from deployments.errors import (
 
 # Some escape httpx while a body is read: h2's own errors, those of the socket, and
 # httpcore's for an answer that a GOAWAY disowns.
-_FAILURES = (httpx.HTTPError, httpcore.ConnectionNotAvailable, H2Error, OSError)
+FAILURES = (httpx.HTTPError, httpcore.ConnectionNotAvailable, H2Error, OSError)
 
 
 class OpenReply:
@@ -46,13 +46,18 @@ class OpenReply:
             else:
                 async with self._events.waiting():
                     reply = await self._transport.send(self._outgoing)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _translated(error) from None
         self._reply = reply
-        if unwanted := self._unwanted(reply):
-            unwanted.generation_id = generation_id(reply)
-            await reply.close()
-            raise unwanted
+        wanted = False
+        try:
+            if unwanted := self._unwanted(reply):
+                unwanted.generation_id = generation_id(reply)
+                raise unwanted
+            wanted = True
+        finally:
+            if not wanted:  # nobody will leave this context, which closes it
+                await reply.close()
         return reply
 
     async def __aexit__(
@@ -65,7 +70,7 @@ class OpenReply:
             # Whatever fails from here on may have been charged: say under which id.
             if isinstance(error, ServingError | asyncio.CancelledError):
                 mark_generation(error, generation_id(self._reply))
-            elif isinstance(error, _FAILURES):
+            elif isinstance(error, FAILURES):
                 failure = _translated(error)
                 failure.generation_id = generation_id(self._reply)
                 raise failure from None

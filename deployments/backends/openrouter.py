@@ -5,28 +5,25 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any
 
 import orjson
 
-from deployments.backends.chat_stream import ChatStream, cost_of, usage_of
+from deployments.backends.chat_stream import ChatStream
 from deployments.backends.exchange import Transport
 from deployments.backends.generation import settlement_of_generation
-from deployments.backends.open_reply import generation_id
+from deployments.backends.open_reply import FAILURES, OpenReply, generation_id
 from deployments.backends.patience import Patience
-from deployments.backends.responses_stream import (
-    ResponsesStream,
-    response_failure,
-    usage_of_response,
-)
+from deployments.backends.responses_stream import ResponsesStream
 from deployments.backends.settling import settle
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
-from deployments.backends.upstream_errors import reported_error
+from deployments.backends.whole_answer import answer_object, settled
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
 from deployments.protocol import Answer, BackendRequest, Ending, Item, Settlement
 
 __all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig"]
+
+_Followed = ChatStream | ResponsesStream
 
 _DRAIN_S = 0.05
 _GENERATION_TIMEOUT_S = 5.0
@@ -80,18 +77,9 @@ class OpenRouterBackend:
             self._traceparent(request),
         )
         upstream_s = time.perf_counter() - asked
-        data = _answer_object(answer, request)
+        data = answer_object(answer)
+        settlement = settled(request, data, upstream_s)
         data["model"] = request.model
-        provider = data.get("provider")
-        responses = request.surface == "responses"
-        settlement = settle(
-            request,
-            usage_of_response(data) if responses else usage_of(data),
-            cost_of(data),
-            provider if isinstance(provider, str) else None,
-            generation_id=data["id"] if isinstance(data.get("id"), str) else None,
-            upstream_s=upstream_s,
-        )
         return Answer(orjson.dumps(data), settlement)
 
     async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
@@ -105,43 +93,32 @@ class OpenRouterBackend:
         answer = follows(request.model)
         patience = Patience(request.timeouts)
         asked, upstream_s, events = time.perf_counter(), None, b""
-        opening = self._client.open_stream(
-            request.surface,
-            request.body,
-            request.timeouts,
-            patience,
-            self._key(request),
-            self._traceparent(request),
-        )
-        async with opening as reply:
-            chunks, named, pause = reply.chunks(), generation_id(reply), reply.pause
-            while not answer.done:
-                async with patience.waiting(named):
-                    chunk = await anext(chunks, b"")
-                if not chunk:
-                    break
-                events = answer.feed(chunk)
-                patience.saw(answer.n_events)
-                if events:
-                    upstream_s = upstream_s or time.perf_counter() - asked
-                if events and not answer.done:
-                    yield events
-                if answer.failure:
-                    raise answer.failure
-                if events and pause and answer.n_events > 1 and not answer.done:
-                    await pause()
-            if answer.done:
-                await _drain(chunks)
-        answer.finish()
-        settled = settle(
-            request,
-            answer.usage,
-            answer.cost_usd,
-            answer.provider,
-            generation_id=named,
-            upstream_s=upstream_s,
-        )
-        yield Ending(events, settled) if events else settled
+        try:
+            async with self._opening(request, patience) as reply:
+                chunks, named, pause = reply.chunks(), generation_id(reply), reply.pause
+                while not answer.done:
+                    async with patience.waiting(named):
+                        chunk = await anext(chunks, b"")
+                    if not chunk:
+                        events = b""
+                        break
+                    events = answer.feed(chunk)
+                    patience.saw(answer.n_events)
+                    if events:
+                        upstream_s = upstream_s or time.perf_counter() - asked
+                    if events and not answer.done:
+                        yield events
+                    if answer.failure:
+                        raise answer.failure
+                    if events and pause and answer.n_events > 1 and not answer.done:
+                        await pause()
+                await _end(answer, chunks)
+        except ServingError as error:
+            named = error.generation_id
+            error.settlement = _settled(request, answer, named, upstream_s)
+            raise
+        settlement = _settled(request, answer, named, upstream_s)
+        yield Ending(events, settlement) if events else settlement
 
     async def settle(
         self, request: BackendRequest, generation_id: str
@@ -160,6 +137,16 @@ class OpenRouterBackend:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+    def _opening(self, request: BackendRequest, patience: Patience) -> OpenReply:
+        return self._client.open_stream(
+            request.surface,
+            request.body,
+            request.timeouts,
+            patience,
+            self._key(request),
+            self._traceparent(request),
+        )
 
     def _check(self, request: BackendRequest) -> None:
         if request.surface not in self._config.surfaces:
@@ -180,28 +167,35 @@ class OpenRouterBackend:
         return key
 
 
+def _settled(
+    request: BackendRequest,
+    answer: _Followed,
+    generation_id: str | None,
+    upstream_s: float | None,
+) -> Settlement:
+    return settle(
+        request,
+        answer.usage,
+        answer.cost_usd,
+        answer.provider,
+        generation_id=generation_id,
+        upstream_s=upstream_s,
+    )
+
+
+async def _end(answer: _Followed, chunks: AsyncIterator[bytes]) -> None:
+    if answer.done:
+        await _drain(chunks)
+    answer.finish()
+
+
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
     """Read to the end of the body, which frees the connection for the next request.
 
-    It should be there already; an upstream that dawdles loses the connection instead.
+    It should be there already; an upstream that dawdles loses the connection instead,
+    and one that breaks it has said all the same that the answer is complete.
     """
-    with suppress(TimeoutError, ServingError):
+    with suppress(*FAILURES, ServingError):
         async with asyncio.timeout(_DRAIN_S):
             async for _ in chunks:
                 pass
-
-
-def _answer_object(body: bytes, request: BackendRequest) -> dict[str, Any]:
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise UpstreamError("The upstream's answer is not JSON.") from None
-    if not isinstance(data, dict):
-        raise UpstreamError("The upstream's answer is not an object.")
-    error = data.get("error")
-    if request.surface == "responses":
-        if error or data.get("status") == "failed":
-            raise response_failure(error)
-    elif error:
-        raise reported_error(error)
-    return data

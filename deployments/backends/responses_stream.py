@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from deployments.backends.chat_events import json_object
 from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.sse import DONE, EventSplitter, passed
 from deployments.backends.upstream_errors import error_of, reported_error
@@ -101,7 +102,7 @@ class ResponsesStream:
             return b""
         if data == DONE:
             self.finish()
-        event = _json_object(data)
+        event = json_object(data)
         if error := event.get("error"):
             raise response_failure(error)
         name = event.get("type")
@@ -109,8 +110,10 @@ class ResponsesStream:
             raise UpstreamError("The upstream sent an event that has no type.")
         if name in _FAILURES:
             response = event.get("response")
-            inside = response.get("error") if isinstance(response, dict) else event
-            raise response_failure(inside)
+            if not isinstance(response, dict):
+                raise response_failure(event)
+            self._billed(response)
+            raise response_failure(response.get("error"))
         written = named_event(name, self._written(data, event))
         if name in _PREAMBLE and not self.n_events:
             self._held += written
@@ -126,19 +129,12 @@ class ResponsesStream:
             # A line end would end the event, so such data is written anew.
             return orjson.dumps(event) if b"\n" in data else data
         response["model"] = self._model
+        self._billed(response)
+        return orjson.dumps(event)
+
+    def _billed(self, response: dict[str, Any]) -> None:
         usage, cost_usd = usage_of_response(response), cost_of(response)
         if usage is not None or cost_usd is not None:
             self.usage, self.cost_usd = usage or self.usage, cost_usd
         if isinstance(response.get("provider"), str):
             self.provider = response["provider"]
-        return orjson.dumps(event)
-
-
-def _json_object(data: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise UpstreamError("The upstream sent an event that is not JSON.") from None
-    if not isinstance(value, dict):
-        raise UpstreamError("The upstream sent an event that is not an object.")
-    return value

@@ -1,7 +1,7 @@
 """Server-sent events as bytes: cutting a stream into events, and gathering them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
 
 from deployments.errors import ServingError
@@ -20,16 +20,23 @@ class EventSplitter:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: bytes | bytearray = b""  # of the event that is not whole yet
+        self._held = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Data of the events that `chunk` completes; ValueError for one too large."""
-        text = self._rest + chunk
-        if b"\r" in text:
-            # A CR at the very end may be half of a CRLF: wait for its other half.
-            held = b"\r" if text.endswith(b"\r") else b""
-            text = text[: len(text) - len(held)].replace(b"\r\n", b"\n") + held
-        whole, _, self._rest = text.rpartition(b"\n\n")
+        if self._held or b"\r" in chunk:
+            chunk = self._with_line_feeds(chunk)
+        if self._rest:
+            # Looked through once, and copied once: an event may come in many pieces.
+            ends = b"\n\n" in chunk or (
+                chunk.startswith(b"\n") and self._rest.endswith(b"\n")
+            )
+            if not ends:
+                self._grow(chunk)
+                return []
+            chunk = b"".join((self._rest, chunk))
+        whole, _, self._rest = chunk.rpartition(b"\n\n")
         if len(self._rest) > MAX_EVENT_BYTES:
             raise ValueError("an event is longer than the limit")
         if whole.startswith(b"data: "):
@@ -41,9 +48,22 @@ class EventSplitter:
         return [data for data in found if data is not None]
 
     @property
-    def clean(self) -> bool:
-        """Whether the stream ended between events, not inside one."""
-        return not self._rest.strip()
+    def unfinished(self) -> bytes | None:
+        """Data of an event that still lacks the empty line after it."""
+        return _data(bytes(self._rest).strip())
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        """A CR at the very end may be half of a CRLF: it waits for its other half."""
+        text = self._held + chunk
+        self._held = b"\r" if text.endswith(b"\r") else b""
+        return text[: len(text) - len(self._held)].replace(b"\r\n", b"\n")
+
+    def _grow(self, more: bytes) -> None:
+        if isinstance(self._rest, bytes):
+            self._rest = bytearray(self._rest)
+        self._rest += more
+        if len(self._rest) > MAX_EVENT_BYTES:
+            raise ValueError("an event is longer than the limit")
 
 
 def _data(event: bytes) -> bytes | None:
@@ -63,7 +83,7 @@ def event(data: bytes) -> bytes:
 
 
 def passed(
-    events: Sequence[bytes], pass_on: Callable[[bytes], bytes], preceded: bool = False
+    events: Iterable[bytes], pass_on: Callable[[bytes], bytes], preceded: bool = False
 ) -> tuple[bytes, ServingError | None]:
     """What becomes of events that came together, up to the first that is an error.
 

@@ -75,8 +75,8 @@ def retry_after_s(value: str | None) -> float | None:
 def _until(date: str) -> float:
     try:
         when = parsedate_to_datetime(date)
-    except ValueError:
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        return (when - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):  # no date, or none of this calendar
         return math.nan
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return (when - datetime.now(UTC)).total_seconds()

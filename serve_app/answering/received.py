@@ -5,24 +5,28 @@ from typing import Any
 import orjson
 
 from deployments.catalog import Price
+from deployments.errors import ServingError
 from deployments.protocol import Item, Settlement, Usage
 from serve_app.answering.prompt_size import PromptSize
 
+_HEAD = ("id", "created", "object")
+
 
 class Received:
-    """Counts the events of a stream's frames, and keeps the head of the first."""
+    """Counts the events of a stream's frames, and keeps the head of one with an id."""
 
     def __init__(self) -> None:
         self.n_events = 0
         self.head: dict[str, Any] = {}
+        self._headless = True
 
     def add(self, item: Item) -> None:
         """What has come next; a settlement alone holds no event."""
         if isinstance(item, Settlement):
             return
         frame = item if isinstance(item, bytes) else item.frame
-        if not self.n_events:
-            self.head = _head(frame)
+        if self._headless:
+            self._look(frame)
         self.n_events += frame.count(b"data: ")
 
     @property
@@ -30,6 +34,15 @@ class Received:
         """The upstream's own id of the answer."""
         value = self.head.get("id")
         return value if isinstance(value, str) else None
+
+    def settled(
+        self, error: ServingError | None, price: Price, prompt: PromptSize
+    ) -> Settlement:
+        """Of an answer that broke off: what its upstream had said, or an estimate."""
+        told = None if error is None else error.settlement
+        if told is not None and told.usage is not None:
+            return told
+        return self.estimate(price, prompt)
 
     def estimate(self, price: Price, prompt: PromptSize) -> Settlement:
         """Tokens and cost so far, an event taken for a token, marked as estimated."""
@@ -40,10 +53,20 @@ class Received:
         known = cost_usd is not None
         return Settlement(usage, cost_usd, "estimated" if known else "unknown")
 
+    def _look(self, frame: bytes) -> None:
+        """Azure's first event, with what its filters say, has no id."""
+        for event in frame.split(b"\n\n"):
+            head = _head(event)
+            if "id" in head or not self.head:
+                self.head = head
+            if "id" in head:
+                self._headless = False
+                return
 
-def _head(frame: bytes) -> dict[str, Any]:
-    """`id`, `created` and `object` of the first event; later ones repeat them."""
-    lines = frame.partition(b"\n\n")[0].split(b"\n")
+
+def _head(event: bytes) -> dict[str, Any]:
+    """Those of `id`, `created` and `object` that say something; others repeat them."""
+    lines = event.split(b"\n")
     data = next((line[5:] for line in lines if line.startswith(b"data:")), b"{}")
     try:
         chunk = orjson.loads(data)
@@ -53,4 +76,4 @@ def _head(frame: bytes) -> dict[str, Any]:
         return {}
     if isinstance(chunk.get("response"), dict):  # of the Responses API
         chunk = chunk["response"]
-    return {name: chunk[name] for name in ("id", "created", "object") if name in chunk}
+    return {name: chunk[name] for name in _HEAD if chunk.get(name)}

@@ -101,7 +101,10 @@ class Run:
     ) -> None:
         """The model that was asked failed before its first byte."""
         self.attempts.failed(error)
-        if ask := _ask(port, request, error.generation_id):
+        told = error.settlement
+        if told is not None and told.cost_source == "upstream":
+            self.meter.owes(partial(_said, told))
+        elif ask := _ask(port, request, error.generation_id):
             self.meter.owes(ask)
         logger.warning("model %s failed: %s", error.model, error.code)
 
@@ -149,13 +152,14 @@ class Run:
             self.attempts.abandoned()
         else:
             self.attempts.broke(error)
-        so_far = received.estimate(request.price, self.call.plan.prompt)
+        so_far = received.settled(error, request.price, self.call.plan.prompt)
+        said = so_far.cost_source == "upstream"
         self.admission.leave(self.call.ticket, so_far)
         self.meter.broke_off(
             self.attempts.failures,
             so_far,
             error=None if error is None else error.code or error.error_type,
-            ask=_ask(port, request, received.generation_id),
+            ask=None if said else _ask(port, request, received.generation_id),
         )
         self._ended(error=error)
 
@@ -212,6 +216,11 @@ def _nothing() -> float:
 def _defaults(port: BackendPort, spec: ModelSpec) -> dict[str, Any]:
     """What is sent where the client says nothing."""
     return {**port.defaults, **spec.request_defaults}
+
+
+async def _said(settlement: Settlement) -> Settlement:
+    """The answer where nobody has to be asked."""
+    return settlement
 
 
 def _ask(

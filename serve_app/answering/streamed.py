@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deployments.backends.patience import Patience
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import Item, settlement_of
+from deployments.protocol import Item, Settlement, settlement_of
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.received import Received
 from serve_app.answering.run import Asking, BackendPort, Run
@@ -36,13 +36,7 @@ async def first_stream(run: Run) -> Started:
         patience = Patience(_with_grace(request.timeouts))
         frames = port.backend.stream(request)
         try:
-            async with asyncio.timeout_at(patience.until):
-                first = await anext(frames)
-        except TimeoutError:
-            run.failed(port, request, stuck(port))
-        except StopAsyncIteration:
-            empty = UpstreamError("The upstream's answer is empty.")
-            run.failed(port, request, empty)
+            first = await _first(frames, patience, port)
         except ServingError as error:
             run.failed(port, request, error)
         else:
@@ -55,6 +49,23 @@ async def first_stream(run: Run) -> Started:
             # From here on it ends with a record, though nobody may come to read it.
             await anext(followed)
             return Started(answered(run, port, request), followed, received)
+
+
+async def _first(
+    frames: AsyncIterator[Item], patience: Patience, port: BackendPort
+) -> Item:
+    """UpstreamError if none comes, or a settlement and nothing to pass on."""
+    try:
+        async with asyncio.timeout_at(patience.until):
+            first = await anext(frames, None)
+            if first is None or isinstance(first, Settlement):
+                empty = UpstreamError("The upstream's answer is empty.")
+                empty.settlement = first
+                await anext(frames, None)  # to its end, that nothing is cancelled
+                raise empty
+            return first
+    except TimeoutError:
+        raise stuck(port) from None
 
 
 async def _followed(

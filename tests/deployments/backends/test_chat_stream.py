@@ -41,6 +41,31 @@ def test_every_event_carries_our_name_for_the_model():
     assert stream.provider == "P"
 
 
+FILTERS = wire(choices=[], id="", model="", prompt_filter_results=[{}])
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    "first", [FILTERS, FILTERS * 2, wire(model=None, choices=None), wire(choices=[])]
+)
+def test_the_first_event_need_not_name_the_model(first, together):
+    stream = ChatStream("ours")
+    pieces = [first, chunk("a"), chunk("b"), chunk("c")]
+    passed = b"".join(map(stream.feed, [b"".join(pieces)] if together else pieces))
+
+    assert b"theirs" not in passed
+    assert {event["model"] for event in events(passed)} == {"ours"}
+    assert passed.count(b"data: ") == first.count(b"data: ") + 3
+
+
+def test_a_usage_event_without_a_name_does_not_end_the_renaming():
+    stream = ChatStream("ours")
+    passed = stream.feed(chunk("a") + wire(choices=[], model="", usage=USAGE))
+    passed += stream.feed(chunk("b"))
+
+    assert [event["model"] for event in events(passed)] == ["ours"] * 2
+
+
 def test_a_usage_event_is_taken_out():
     stream = ChatStream("ours")
     passed = stream.feed(chunk("a") + wire(choices=[], usage=USAGE))
@@ -142,6 +167,9 @@ ENDS = {
     "usage beside text": chunk("z", usage=USAGE) + chunk("after it"),
     "no usage yet": chunk("z", usage=None) + chunk("after it"),
     "error": wire(error={"code": 502, "message": "secret"}) + chunk("too late"),
+    "error of a choice": wire(choices=[{"error": {"code": 502}}]) + chunk("too late"),
+    "no error of a choice": chunk("z").replace(b'{"delta', b'{"error":null,"delta'),
+    "no choices": wire(choices=None) + wire(choices=3) + wire(choices=[3]) + chunk("z"),
     "not JSON": b"data: secret\n\n" + chunk("too late"),
     "half an event": b'data: {"choices": []\n\ndata: "model": "x"}\n\n',
     "two in one": b"data: {},{}\n\n",

@@ -43,7 +43,8 @@ def backend(response: httpx.Response | Exception) -> OpenRouterBackend:
 
 
 def unary(**changes: object) -> httpx.Response:
-    return httpx.Response(200, json={"model": "them/theirs", "choices": [], **changes})
+    body = {"model": "them/theirs", "choices": [{"message": {"content": "hi"}}]}
+    return httpx.Response(200, json={**body, **changes})
 
 
 def stream(*events: object, done: bool = True) -> httpx.Response:
@@ -124,7 +125,14 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
 
 @pytest.mark.parametrize(
     ("stated", "seconds"),
-    [("7", 7.0), ("-1", 0.0), ("inf", None), ("nan", None), ("soon", None)],
+    [
+        ("7", 7.0),
+        ("-1", 0.0),
+        ("inf", None),
+        ("nan", None),
+        ("soon", None),
+        (f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT", None),
+    ],
 )
 async def test_a_rate_limit_says_when_to_come_back(stated, seconds):
     response = httpx.Response(429, headers={"retry-after": stated})

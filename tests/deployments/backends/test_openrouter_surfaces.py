@@ -54,7 +54,9 @@ async def test_a_whole_response_is_renamed_and_settled():
 
 async def test_a_whole_text_completion_is_renamed_and_settled():
     usage = {"prompt_tokens": 2, "completion_tokens": 3, "cost": 0.25}
-    body, settlement = await complete("completions", choices=[], usage=usage)
+    body, settlement = await complete(
+        "completions", choices=[{"text": "a"}], usage=usage
+    )
 
     assert body["model"] == "ours"
     assert settlement.cost_usd == 0.25

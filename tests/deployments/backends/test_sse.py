@@ -1,6 +1,7 @@
 """Events out of bytes, and bytes gathered into fewer pieces."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,6 +20,37 @@ def test_events_do_not_depend_on_how_the_bytes_are_cut(cut):
     events = splitter.feed(STREAM[:cut]) + splitter.feed(STREAM[cut:])
 
     assert events == [b'{"a":1}', b"one\ntwo", b"[DONE]"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_events_do_not_depend_on_the_size_of_the_pieces(size):
+    splitter = EventSplitter()
+    starts = range(0, len(STREAM), size)
+
+    events = [one for at in starts for one in splitter.feed(STREAM[at : at + size])]
+
+    assert events == [b'{"a":1}', b"one\ntwo", b"[DONE]"]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_a_long_event_in_many_pieces_takes_time_by_its_length_only(line_end):
+    splitter = EventSplitter()
+    stream = b"data: " + b"x" * 6 * 2**20 + line_end * 2
+    began = time.process_time()
+
+    for start in range(0, len(stream), 1400):
+        events = splitter.feed(stream[start : start + 1400])
+
+    assert [len(data) for data in events] == [6 * 2**20]
+    # A tenth of a second; looked through anew for each piece it is ten.
+    assert time.process_time() - began < 2
+
+
+def test_an_end_without_its_empty_line_is_there_to_see():
+    splitter = EventSplitter()
+    splitter.feed(b"data: {}\r\n\r\ndata: [DONE]\r\n")
+
+    assert splitter.unfinished == b"[DONE]"
 
 
 def test_an_endless_event_is_refused(monkeypatch):

@@ -1,0 +1,65 @@
+"""The JSON of a chat stream's events: which pass unread, and which tell of failures."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from deployments.backends.sse import DONE
+from deployments.backends.upstream_errors import reported_error
+from deployments.errors import ServingError, UpstreamError
+
+
+def plain(events: Sequence[bytes]) -> int:
+    """How many of the first events are JSON objects, each on one line, with nothing in
+    them to read."""
+    chunks = _parsed(events[:-1] if events and events[-1] == DONE else events)
+    place = 0
+    with suppress(AttributeError, LookupError, TypeError):  # of what is no chunk
+        for place, chunk in enumerate(chunks):
+            if chunk.get("error") or chunk.get("usage") or b"\n" in events[place]:
+                return place
+            if (choices := chunk.get("choices")) and choices[0].get("error"):
+                return place
+        return len(chunks)
+    return place
+
+
+def _parsed(events: Sequence[bytes]) -> list[Any]:
+    """The values of the events up to the first that is no JSON: all at once, in half
+    the time, or one by one where that fails.
+
+    Two halves never make a whole: neither an object nor a string goes on across the
+    brackets and the line end between them.
+    """
+    with suppress(orjson.JSONDecodeError):
+        apart: list[list[Any]] = orjson.loads(b"[[%b]]" % b"],\n[".join(events))
+        if len(apart) == len(events) and all(len(each) == 1 for each in apart):
+            return [value for (value,) in apart]
+    values: list[Any] = []
+    with suppress(orjson.JSONDecodeError):
+        values.extend(map(orjson.loads, events))
+    return values
+
+
+def json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise UpstreamError("The upstream sent an event that is not JSON.") from None
+    if not isinstance(value, dict):
+        raise UpstreamError("The upstream sent an event that is not an object.")
+    return value
+
+
+def failure_in(data: dict[str, Any]) -> ServingError | None:
+    """The error that a chunk or a whole answer tells of, in a choice too: OpenRouter
+    ends one with it when a provider fails after the status was sent."""
+    if error := data.get("error"):
+        return reported_error(error)
+    choices = data.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (error := choice.get("error")):
+            return reported_error(error)
+    return None

@@ -1,0 +1,60 @@
+"""What an upstream's whole answer says, or how it has failed."""
+
+from typing import Any
+
+import orjson
+
+from deployments.backends.chat_events import failure_in
+from deployments.backends.chat_stream import cost_of, usage_of
+from deployments.backends.responses_stream import response_failure, usage_of_response
+from deployments.backends.settling import settle
+from deployments.errors import ServingError, UpstreamError
+from deployments.protocol import BackendRequest, Settlement, Surface
+
+
+def answer_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; UpstreamError if it is none."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise UpstreamError("The upstream's answer is not JSON.") from None
+    if not isinstance(data, dict):
+        raise UpstreamError("The upstream's answer is not an object.")
+    return data
+
+
+def settled(
+    request: BackendRequest, data: dict[str, Any], upstream_s: float
+) -> Settlement:
+    """What an answer says it used and cost.
+
+    Raises the error that it tells of instead, with what it was charged all the same.
+    """
+    responses = request.surface == "responses"
+    provider, named = data.get("provider"), data.get("id")
+    settlement = settle(
+        request,
+        usage_of_response(data) if responses else usage_of(data),
+        cost_of(data),
+        provider if isinstance(provider, str) else None,
+        generation_id=named if isinstance(named, str) and named else None,
+        upstream_s=upstream_s,
+    )
+    if failure := _failure(data, request.surface):
+        failure.generation_id = settlement.generation_id
+        failure.settlement = settlement
+        raise failure
+    return settlement
+
+
+def _failure(data: dict[str, Any], surface: Surface) -> ServingError | None:
+    if surface == "responses":
+        error = data.get("error")
+        failed = error or data.get("status") == "failed"
+        return response_failure(error) if failed else None
+    if failure := failure_in(data):
+        return failure
+    choices = data.get("choices")
+    if not isinstance(choices, list) or not choices:
+        return UpstreamError("The upstream's answer is empty.")
+    return None

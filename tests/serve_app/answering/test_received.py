@@ -1,0 +1,63 @@
+"""What has arrived of a stream: how much, and of which answer."""
+
+import json
+
+import pytest
+
+from deployments.catalog import Price
+from deployments.errors import UpstreamError
+from deployments.protocol import Settlement, Usage
+from serve_app.answering.prompt_size import PromptSize
+from serve_app.answering.received import Received
+
+HEAD = {"id": "gen-1", "created": 1, "object": "chat.completion.chunk"}
+FILTERS = {"id": "", "created": 0, "object": "", "choices": []}
+
+
+def wire(**event: object) -> bytes:
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+def received(*frames: bytes) -> Received:
+    made = Received()
+    for frame in frames:
+        made.add(frame)
+    return made
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (wire(**HEAD), wire(**{**HEAD, "id": "gen-2"})),
+        (wire(**FILTERS), wire(**HEAD)),
+        (wire(**FILTERS) + wire(**HEAD),),
+        (wire(choices=[]), b"data: secret\n\n", wire(**HEAD)),
+    ],
+)
+def test_the_head_is_that_of_the_first_event_with_an_id(frames):
+    made = received(*frames)
+
+    assert made.head == HEAD
+    assert made.generation_id == "gen-1"
+
+
+def test_without_an_id_the_first_event_tells_what_it_can():
+    made = received(wire(created=1, choices=[]), wire(created=2, choices=[]))
+
+    assert made.head == {"created": 1}
+    assert made.generation_id is None
+    assert made.n_events == 2
+
+
+def test_what_the_upstream_said_wins_over_what_was_counted():
+    price, prompt = Price(input_usd_per_token=1, output_usd_per_token=1), PromptSize(())
+    error = UpstreamError("cut")
+    made = received(wire(**HEAD))
+
+    assert made.settled(error, price, prompt).cost_source == "estimated"
+
+    error.settlement = Settlement(None, None, "unknown")
+    assert made.settled(error, price, prompt).cost_source == "estimated"
+
+    error.settlement = Settlement(Usage(2, 300, 302), 0.5, "upstream")
+    assert made.settled(error, price, prompt) is error.settlement

@@ -1,0 +1,58 @@
+"""A stream that has nothing to say, or breaks after its usage was told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deployments.errors import UpstreamError
+from deployments.protocol import BackendRequest, Settlement, Usage
+from serve_app.answering import correction
+from tests.fakes import SETTLEMENT, ScriptedBackend
+from tests.serve_app.answering.recorded import Records, streamed
+
+CHARGED = Settlement(Usage(2, 300, 302), 0.5, "upstream", "P")
+
+
+class Silent(ScriptedBackend):
+    """Of `small` comes a settlement and no event."""
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        if request.model == "small":
+            yield CHARGED
+            return
+        async for item in super().stream(request):
+            yield item
+
+
+@pytest.fixture(autouse=True)
+def _setting(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "k")
+    monkeypatch.setattr(correction, "_ASK_AFTER_S", (0.0,))
+
+
+async def test_a_stream_without_an_event_is_no_answer_but_may_cost():
+    records = Records()
+    items = await streamed(Silent(), records)
+    await asyncio.wait_for(records.are(2), timeout=10)
+
+    assert items[-1] is SETTLEMENT
+    first, corrected = records
+    assert (first.status, first.model) == ("answered", "large")
+    assert first.failures == ("small=upstream_error",)
+    assert corrected.failed_cost_usd == 0.5
+
+
+async def test_a_stream_that_breaks_costs_what_its_upstream_had_said():
+    records = Records()
+    error = UpstreamError("cut")
+    error.settlement = CHARGED
+    with pytest.raises(UpstreamError):
+        await streamed(ScriptedBackend(cut=error), records)
+
+    (record,) = records
+    assert (record.status, record.error) == ("failed", "upstream_error")
+    assert (record.prompt_tokens, record.completion_tokens) == (2, 300)
+    assert (record.cost_usd, record.cost_source) == (0.5, "upstream")
