@@ -178,7 +178,7 @@ def _query(
     since = (
         _read("--start", lambda: moment(start, timezone))
         if start
-        else _read("--end", lambda: last_days(until, timezone))
+        else last_days(until, timezone)
     )
     if since >= until:
         raise BadInput("--end must be later than --start")

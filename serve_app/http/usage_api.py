@@ -134,9 +134,7 @@ def _span(
     if start is None and end is None:
         return current
     end = end or current[1]
-    if start is None:
-        start = _checked("end", lambda _: last_days(end, timezone), "")
-    return start, end
+    return start or last_days(end, timezone), end
 
 
 def _checked(name: str, read: Callable[[str], Any], text: str) -> Any:

@@ -46,13 +46,10 @@ def dimensions(
 
 
 def last_days(end: datetime, timezone: str) -> datetime:
-    """The beginning of the first of the last 30 days; ValueError before all years."""
-    try:
-        first = end.astimezone(zone(timezone)) - timedelta(days=DAYS - 1)
-        midnight = first.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        return midnight.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"no calendar has the {DAYS} days before it") from None
+    """The beginning of the first of the last 30 days."""
+    first = end.astimezone(zone(timezone)) - timedelta(days=DAYS - 1)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return midnight.astimezone(UTC)
 
 
 def current_span(tenant: TenantConfig, now: datetime) -> tuple[datetime, datetime]:

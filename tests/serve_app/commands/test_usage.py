@@ -152,7 +152,7 @@ def test_records_are_deleted_only_if_that_is_meant(url, capsys):
         (("--database", "DB", "--start", "soon"), "--start: it must be a date"),
         (("--database", "DB", "--timezone", "Mars"), "--timezone: 'Mars'"),
         (("--database", "DB", "--start", "2999-01-01"), "--end must be later"),
-        (("--database", "DB", "--end", "0001-01-05"), "--end: no calendar has the 30"),
+        (("--database", "DB", "--end", "0001-01-05"), "--end: it must be a date"),
         (("--database", "DB", "--password-env", "NO_SUCH"), "NO_SUCH is not set"),
         (("--url", "http://127.0.0.1:9", "--key-env", "NO_SUCH"), "NO_SUCH is not set"),
         (("--url", "http://x", "--tenant", "t"), "--tenant: a Gateway shows"),
