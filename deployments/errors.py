@@ -11,6 +11,7 @@
     ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve it)
     ├── Overloaded          503 overloaded
     ├── RoutingUnavailable  503 routing_unavailable
+    │   └── NotProfiled     400 model_not_profiled
     └── UpstreamTimeout     504 upstream_timeout
 
 They cross process boundaries whole, and are rendered in one place
@@ -225,3 +226,11 @@ class RoutingUnavailable(ServingError):
     status = 503
     error_type = "routing_unavailable"
     code = "routing_unavailable"
+
+
+class NotProfiled(RoutingUnavailable):
+    """The artifact has no records of any candidate: asking again will not help."""
+
+    status = 400
+    error_type = "invalid_request_error"
+    code = "model_not_profiled"

@@ -7,7 +7,7 @@ from artifacts.artifact import RoutingArtifact
 from artifacts.policy import RoutingDecision
 from artifacts.request_terms import expected_cost_usd, keep_home
 from deployments.catalog import Price
-from deployments.errors import InvalidRequest, RoutingUnavailable
+from deployments.errors import InvalidRequest, NotProfiled
 from deployments.protocol import RequestTerms, RouteQuery
 
 Vector = NDArray[np.float32]
@@ -18,8 +18,8 @@ def decide(
 ) -> RoutingDecision:
     """The decision for unit row `vector`; `first` is that of `terms.first_text`.
 
-    RoutingUnavailable: the artifact knows none of the candidates. InvalidRequest: none
-    is within `max_cost_usd`.
+    NotProfiled: the artifact knows none of the candidates. InvalidRequest: none is
+    within `max_cost_usd`.
     """
     candidates = known_candidates(artifact, query)
     terms = query.terms
@@ -50,7 +50,7 @@ def known_candidates(
         return None
     known = artifact.candidates.known(query.candidates)
     if not known:
-        raise RoutingUnavailable("The artifact holds no records of any candidate.")
+        raise NotProfiled("The artifact holds no records of any candidate.")
     return known
 
 

@@ -8,7 +8,12 @@ from typing import Literal
 
 from artifacts.policy import RoutingDecision
 from deployments.catalog import ModelSpec
-from deployments.errors import InvalidRequest, RoutingUnavailable, ServingError
+from deployments.errors import (
+    InvalidRequest,
+    NotProfiled,
+    RoutingUnavailable,
+    ServingError,
+)
 from deployments.protocol import RequestTerms, RouteQuery
 from serve_app.access.tenants import Directory
 from serve_app.answering.answer_size import AnswerSize, answer_size
@@ -79,7 +84,9 @@ class Chooser:
         except (TimeoutError, ServingError, RuntimeError) as error:
             logger.warning("routing failed (%s)", type(error).__name__)
             cause: Cause = "fallback" if plan.fixed_model is None else "requested"
-            return Choice(_unrouted(plan, chat, directory), cause, None, key)
+            if models := _unrouted(plan, chat, directory):
+                return Choice(models, cause, None, key)
+            raise _not_within(error, chat.request.routing.max_cost_usd) from None
         cause = "routed" if plan.fixed_model is None else "requested"
         return Choice(decision.ranking, cause, decision, key)
 
@@ -130,7 +137,7 @@ def _unrouted(plan: Plan, chat: Chat, directory: Directory) -> tuple[str, ...]:
     other, else the default model and the other candidates.
 
     Without a profile there is no expected cost to hold against `max_cost_usd`: only
-    what costs less at worst is within it.
+    what costs less at worst is within it, which may be none.
     """
     named = plan.fixed_model
     models = _default_first(plan) if named is None else (named,)
@@ -138,18 +145,20 @@ def _unrouted(plan: Plan, chat: Chat, directory: Directory) -> tuple[str, ...]:
     if limit is None:
         return models
     answer = answer_size(chat, plan.prompt)
-    within = tuple(
+    return tuple(
         model
         for model in models
         if _surely_within(limit, directory.specs[model], plan.prompt, answer)
     )
-    if within:
-        return within
-    what = (
-        "Routing fails at the moment, and without it no model can be said to cost at "
-        f"most {limit:g} USD."
-    )
-    raise RoutingUnavailable(what, param="routing.max_cost_usd", retry_after_s=1.0)
+
+
+def _not_within(error: BaseException, limit: float | None) -> ServingError:
+    param, most = "routing.max_cost_usd", f"{limit:g} USD" if limit else "that"
+    if isinstance(error, NotProfiled):
+        what = f"{error.message} At worst, none costs at most {most}."
+        return InvalidRequest(what, param=param, code="no_candidate_model")
+    what = "Routing fails at the moment, and without it no model can be said to cost "
+    return RoutingUnavailable(f"{what}at most {most}.", param=param, retry_after_s=1.0)
 
 
 def _surely_within(

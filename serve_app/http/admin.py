@@ -162,7 +162,9 @@ class Admin:
 def _limit(text: str | None) -> int:
     if text is None:
         return _PAGE
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _LARGEST_PAGE):
+    # Python refuses to read a number of thousands of digits.
+    short = len(text) <= len(str(_LARGEST_PAGE)) and text.isascii()
+    if not (short and text.isdecimal() and 1 <= int(text) <= _LARGEST_PAGE):
         message = f"limit must be a whole number from 1 to {_LARGEST_PAGE}."
         raise InvalidRequest(message, param="limit", code="invalid_value")
     return int(text)

@@ -55,7 +55,7 @@ class EmbeddingRequest(BaseModel):
 
     model: str = AUTO
     input: Any
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None  # as "float"
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
 

@@ -28,7 +28,9 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         message, code = f"There is no path {request.url.path!r}.", "path_not_found"
         return error_response(NotFound(message, code=code))
     known = InvalidRequest(f"{error.detail}.", code="method_not_allowed")
-    return error_response(known, status=error.status_code)
+    response = error_response(known, status=error.status_code)
+    response.headers.update(error.headers or {})  # `Allow`, where there is one
+    return response
 
 
 async def _client_gone(_: Request, __: Exception) -> Response:

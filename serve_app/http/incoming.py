@@ -10,6 +10,8 @@ from starlette.requests import ClientDisconnect, Request
 from deployments.errors import InvalidRequest, PayloadTooLarge
 from serve_app.answering.planning import Asked
 
+# Of a Content-Length: more than any limit has.
+_MOST_DIGITS = 20
 _NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -50,7 +52,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     """The body, never holding more than `limit` bytes of it; PayloadTooLarge beyond."""
     too_large = PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
+    # Python refuses to read a number of thousands of digits.
+    if length.isdecimal() and (len(length) > _MOST_DIGITS or int(length) > limit):
         raise too_large
     parts: list[bytes] = []
     size = 0

@@ -1,5 +1,7 @@
 """Our headers and the one place where errors become HTTP."""
 
+from math import ceil
+
 import orjson
 from starlette.responses import Response
 
@@ -16,7 +18,7 @@ def error_response(error: ServingError, *, status: int | None = None) -> Respons
     """OpenAI's envelope; `Retry-After` where the error knows it."""
     headers = {}
     if error.retry_after_s is not None:
-        headers["retry-after"] = f"{max(1, round(error.retry_after_s))}"
+        headers["retry-after"] = f"{max(1, ceil(error.retry_after_s))}"
     if error.model is not None:
         headers["x-routed-model"] = error.model
     return Response(

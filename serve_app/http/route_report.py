@@ -31,11 +31,10 @@ def route_report(
 
 def decision_report(decision: RoutingDecision, plan: Plan) -> dict[str, Any]:
     """JSON of a decision without the cells that it rests on: `routing.explain`."""
-    left_out = {
-        model: "the artifact holds no records of it, or it is over max_cost_usd"
-        for model in plan.candidates
-        if model not in decision.ranking
-    }
+    why = "the artifact holds no records of it, or it is over max_cost_usd"
+    if plan.fixed_model is not None:
+        why = "the request names another model"
+    left_out = {m: why for m in plan.candidates if m not in decision.ranking}
     return {
         "model": decision.model,
         "alpha": decision.alpha,

@@ -65,6 +65,9 @@ def parse_responses(body: bytes) -> Chat:
         request = ResponsesRequest.model_validate(raw)
     except ValidationError as error:
         raise invalid_field(error) from None
+    if request.stream and request.routing.explain:
+        what = "a stream of this API has no event that could hold it"
+        raise _unsupported("routing.explain", what)
     view = ChatRequest(
         model=request.model,
         messages=_messages(request),

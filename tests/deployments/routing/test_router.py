@@ -8,7 +8,7 @@ import pytest
 from artifacts.artifact import RoutingArtifact
 from artifacts.errors import ArtifactError, EncoderMismatch
 from deployments.catalog import Price
-from deployments.errors import InvalidRequest, RoutingUnavailable
+from deployments.errors import InvalidRequest, NotProfiled
 from deployments.protocol import (
     ArtifactChoice,
     ArtifactRef,
@@ -82,7 +82,8 @@ async def test_what_cannot_be_decided_does_not_stop_the_others_of_its_batch(arti
     queries = [query("code", 1, "brand-new"), query("code", 1)]
     none, other = (await Router(TopicEmbedder(), artifact).route(queries)).decisions
 
-    assert isinstance(none, RoutingUnavailable)
+    assert isinstance(none, NotProfiled)
+    assert none.status == 400  # for good, so not 503
     assert other.ranking[0] == "coder"
 
 

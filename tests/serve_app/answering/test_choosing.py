@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deployments.errors import InvalidRequest, RoutingUnavailable
+from deployments.errors import InvalidRequest, NotProfiled, RoutingUnavailable
 from deployments.protocol import RouteQuery
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.choosing import Choice, Chooser
@@ -168,6 +168,21 @@ async def test_while_routing_fails_a_cap_is_kept_by_what_a_model_costs_at_worst(
     choice = await unrouted(max_tokens=100, routing={"max_cost_usd": 0.01})
 
     assert (choice.models, choice.cause) == (("small",), "fallback")
+
+
+@pytest.mark.parametrize("most", [1e-6, 9.0])
+async def test_a_model_without_records_is_held_to_a_cap_by_what_it_costs_at_worst(most):
+    of = made(PRICES["small"])
+    asked = planned(of, model="small", max_tokens=100, routing={"max_cost_usd": most})
+    unknown = chooser(FixedRouter(error=NotProfiled("No records.")))
+
+    if most > 1:
+        choice = await unknown.choose(*asked, of.directory)
+        assert (choice.models, choice.cause) == (("small",), "requested")
+    else:
+        with pytest.raises(InvalidRequest) as raised:  # 503 would be asked again
+            await unknown.choose(*asked, of.directory)
+        assert raised.value.param == "routing.max_cost_usd"
 
 
 @pytest.mark.parametrize(

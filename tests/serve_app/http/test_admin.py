@@ -175,6 +175,7 @@ async def test_the_budget_of_the_present_period(client):
         ),
         ("GET /tenants?limit=0", b"", "limit"),
         ("GET /tenants?limit=x", b"", "limit"),
+        ("GET /tenants?limit=" + "9" * 5000, b"", "limit"),
         ("POST /tenants/acme/keys", b'{"alpha": 0, "cost_tier": "gold"}', None),
         ("POST /tenants/acme/keys", b'{"rpm_limit": 0}', "rpm_limit"),
         ("POST /tenants/acme/keys", b'{"models": ["nope"]}', "models"),

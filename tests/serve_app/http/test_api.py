@@ -193,6 +193,15 @@ async def test_paths_that_do_not_exist(method, path, status):
 
     assert response.status_code == status
     assert "message" in response.json()["error"]
+    assert response.headers.get("allow") == ("POST" if status == 405 else None)
+
+
+async def test_a_content_length_that_python_cannot_read_is_too_long():
+    headers = {"content-length": "9" * 5000}
+    async with client() as c:
+        response = await c.post(CHAT, content=b"{}", headers=headers)
+
+    assert response.status_code == 413
 
 
 async def test_a_stream_ends_with_usage_and_done():
@@ -233,7 +242,7 @@ async def test_the_next_model_answers_where_one_fails(stream):
     ("error", "status", "attempts"),
     [
         (InvalidRequest("no"), 400, 1),
-        (RateLimited("later", retry_after_s=7), 429, 2),
+        (RateLimited("later", retry_after_s=6.4), 429, 2),  # never told too soon
         (UpstreamError("down"), 502, 2),
     ],
 )

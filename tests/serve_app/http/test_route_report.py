@@ -1,6 +1,7 @@
 """`/v1/route` says how sure the decision is, and whether the query is familiar."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from tests.artifacts.test_out_of_distribution import KNOWN, POLICIES, STRANGE, f
 ARTIFACT = fitted(POLICIES[1])
 
 
-def report(decision: RoutingDecision) -> dict:
+def report(decision: RoutingDecision, **told: Any) -> dict:
     explanation = Explanation(decision, (), RouteTimings(0.001, 0.002))
     plan = Plan(
         tenant=None,  # type: ignore[arg-type]  # a report says nothing of tenants
@@ -24,6 +25,7 @@ def report(decision: RoutingDecision) -> dict:
         candidates=decision.ranking,
         excluded={},
     )
+    plan = replace(plan, **told)
     return route_report(explanation, plan, 0.004)
 
 
@@ -56,3 +58,15 @@ def test_the_printed_table_marks_it_too(capsys):
     assert "out of distribution" in marked
     assert "±" in marked
     assert "distribution" not in unknown
+
+
+def test_a_model_that_the_request_names_leaves_out_the_others_for_that():
+    decision = ARTIFACT.choose(KNOWN, 0.5)
+    named, *others = ARTIFACT.models
+    alone = ARTIFACT.choose(KNOWN, 0.5, (named,))
+
+    answer = report(alone, fixed_model=named, candidates=decision.ranking)
+
+    assert answer["excluded"] == dict.fromkeys(
+        sorted(others, key=decision.ranking.index), "the request names another model"
+    )

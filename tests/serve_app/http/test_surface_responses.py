@@ -138,6 +138,11 @@ def test_saying_no_to_a_store_is_fine(value):
             "input[0]",
             "unsupported_parameter",
         ),
+        (
+            {"input": "a", "stream": True, "routing": {"explain": True}},
+            "routing.explain",
+            "unsupported_parameter",
+        ),
         ({"input": "a", "max_output_tokens": 0}, "max_output_tokens", "invalid_value"),
         ({"input": "a", "instructions": 1}, "instructions", "invalid_value"),
     ],
