@@ -65,7 +65,7 @@ class Background:
             await asyncio.gather(*loops, return_exceptions=True)
             # Before the journal is closed: they are written to it.
             await self._gateway.completions.corrections.drain(_CORRECTIONS_S)
-            self._recorder.recover()
+            self._recorder.recover(at_once=True)
             # Ships what is left and closes us with the Ledger: that ends our leases.
             await self._shipper.stop()
 
@@ -92,8 +92,10 @@ class Background:
             try:
                 await work()
                 self._failing.discard(what)
-            except ServingError as error:
+            except Exception as error:  # whatever it is, the next try may succeed
                 if what not in self._failing:
-                    logger.warning("%s cannot be refreshed: %s", what, error)
+                    unforeseen = not isinstance(error, ServingError)
+                    told = "%s cannot be refreshed: %s"
+                    logger.warning(told, what, error, exc_info=unforeseen)
                 self._failing.add(what)
             await asyncio.sleep(_EVERY_S)

@@ -66,20 +66,18 @@ def tightest(
     now: float,
 ) -> list[BudgetLeft]:
     """The `n` tenants with the least share left, of those that have a pool of now."""
-    latest: dict[str, BudgetPool] = {}
-    for (tenant_id, _), pool in pools.items():
-        known = latest.get(tenant_id, pool)
-        if not pool.stale and pool.period.start >= known.period.start:
-            latest[tenant_id] = pool
-    limited = (
-        (pool.left_share, tenant_id)
-        for tenant_id, pool in latest.items()
-        if math.isfinite(pool.capacity)
-    )
-    found = []
-    for _, tenant_id in heapq.nsmallest(n, limited):
-        pool = latest[tenant_id]
-        if pool.period == period_at(tenants[tenant_id], now):
-            left_usd = max(0.0, pool.capacity - pool.consumed)
-            found.append(BudgetLeft(tenant_id, pool.capacity, left_usd))
-    return found
+    moment = datetime.fromtimestamp(now, UTC)
+    limited = {
+        tenant_id: pool
+        for (tenant_id, _), pool in pools.items()
+        if pool.period.start <= moment < pool.period.end
+        and not pool.stale
+        and tenant_id in tenants
+        and math.isfinite(pool.capacity)
+    }
+    tight = heapq.nsmallest(n, limited, key=lambda name: limited[name].left_share)
+    return [
+        BudgetLeft(name, pool.capacity, max(0.0, pool.capacity - pool.consumed))
+        for name in tight
+        for pool in (limited[name],)
+    ]

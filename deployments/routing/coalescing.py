@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from deployments.detached import detached
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -55,7 +57,7 @@ class Coalescer(Generic[Q, A]):
             if not batch:
                 return
             self._free -= 1
-            task = asyncio.ensure_future(self._run(batch))
+            task = detached(self._run(batch))
             self._running.add(task)
             task.add_done_callback(self._finished)
 

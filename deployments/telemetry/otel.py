@@ -3,6 +3,9 @@
 Import this module late: it takes memory that nobody needs while traces are off.
 """
 
+import random
+from typing import Any
+
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -14,7 +17,7 @@ from opentelemetry.sdk.trace.sampling import (
     ALWAYS_ON,
     ParentBased,
     Sampler,
-    TraceIdRatioBased,
+    SamplingResult,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -109,5 +112,20 @@ def sampler(config: TelemetryConfig, *, root: bool) -> Sampler:
     """Who decides: the share, or whoever made the span before."""
     if not root:
         return ParentBased(root=ALWAYS_OFF, remote_parent_sampled=ALWAYS_ON)
-    share = TraceIdRatioBased(config.sampling)
+    share = _Share(config.sampling)
     return ParentBased(root=share) if config.follow_client else share
+
+
+class _Share(Sampler):
+    """Draws, for a trace's id may be the client's, and by that he could have all of his
+    requests exported."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+
+    def should_sample(self, *args: Any, **named: Any) -> SamplingResult:
+        chosen = ALWAYS_ON if random.random() < self._share else ALWAYS_OFF
+        return chosen.should_sample(*args, **named)
+
+    def get_description(self) -> str:
+        return f"Share{{{self._share:g}}}"

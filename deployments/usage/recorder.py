@@ -64,11 +64,11 @@ class Recorder:
                 retry_after_s=_RETRY_AFTER_S,
             )
 
-    def recover(self) -> None:
+    def recover(self, *, at_once: bool = False) -> None:
         """Try whether it can be written again, if it could not, once a second."""
-        if self.problem is None or self._clock() - self._tried_at < _TRY_EVERY_S:
-            return
-        self._try()
+        due = at_once or self._clock() - self._tried_at >= _TRY_EVERY_S
+        if self.problem is not None and due:
+            self._try()
 
     def append(self, record: UsageRecord) -> None:
         """Keep one record, on disk if that is possible at all."""

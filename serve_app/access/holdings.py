@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deployments.detached import detached
 from deployments.errors import Overloaded, ServingError
 from deployments.limits.ledger_protocol import Ask, Grant, LedgerLike, Resource, Return
 from deployments.tenancy import TenantConfig
@@ -114,7 +115,7 @@ class Holdings:
                 returns += found
                 giving.append(holding)
         # Whoever asks for more of these meanwhile must not overtake.
-        task = asyncio.create_task(self._give_back(giving, returns))
+        task = detached(self._give_back(giving, returns))
         for holding in giving:
             holding.busy, holding.busy_since = task, time.monotonic()
         task.add_done_callback(_seen)
@@ -123,7 +124,7 @@ class Holdings:
     async def _give_back(self, giving: list[Holding], returns: list[Return]) -> None:
         try:
             await self._ledger.give_back(self.replica, returns)
-        except ServingError:
+        except BaseException:
             for holding in giving:
                 holding.unsure = True
             raise
@@ -133,7 +134,7 @@ class Holdings:
 
     def _begin(self, holding: Holding, ask: Ask) -> None:
         # A task of its own: whoever waits for it may go away, the lease must not.
-        task = asyncio.create_task(self._ask(holding, ask))
+        task = detached(self._ask(holding, ask))
         task.add_done_callback(_seen)
         holding.busy, holding.busy_since = task, time.monotonic()
 
@@ -143,7 +144,7 @@ class Holdings:
             (grant,) = await self._ledger.lease(self.replica, [ask])
             holding.take(grant, ask.need, self._clock(), asked_at)
             return grant
-        except ServingError:
+        except BaseException:  # the Ledger may have granted it all the same
             holding.unsure = True
             raise
         finally:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
+from deployments.detached import detached
 from deployments.errors import ServingError
 from deployments.protocol import Settlement
 from deployments.usage.record import UsageRecord, settled_fields
@@ -32,7 +33,7 @@ class Corrections:
 
     def begin(self, correction: Coroutine[Any, Any, None]) -> None:
         """Run it beside the requests."""
-        task = asyncio.get_running_loop().create_task(correction)
+        task = detached(correction)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -143,3 +143,22 @@ async def test_health_tells_what_waits_and_whether_the_ledger_answers(
         "usage_journal": "writable",
         "usage_records_pending": 1,
     }
+
+
+async def test_an_unforeseen_error_ends_no_loop(world, monkeypatch, caplog):
+    taken, times = world.gateway.take, []
+
+    def take(snapshot):
+        times.append(snapshot)
+        if len(times) < 3:
+            raise RuntimeError("can't start new thread")
+        taken(snapshot)
+
+    monkeypatch.setattr(world.gateway, "take", take)
+    async with world.background.running(), asyncio.timeout(20):
+        await world.ledger.put_tenant(tenant("new"))
+        while "new" not in world.gateway.directory.tenants:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    assert caplog.text.count("accounts cannot be refreshed: can't start") == 1
+    assert "Traceback" in caplog.text

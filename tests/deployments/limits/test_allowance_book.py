@@ -346,3 +346,16 @@ async def test_a_late_record_is_looked_at_in_its_own_period(world, caplog):
     assert "its soft budget is 1.00" in caplog.text
     await world.spend(1.5)
     assert [state.spend for state in world.book.soft_budgets_reached()] == [1.5]
+
+
+async def test_the_tightest_are_not_those_that_were_spent_yesterday(world):
+    names = [f"old-{n}" for n in range(5)]
+    world.know(*(budget(1.0, id=name) for name in [*names, "now"]))
+    for name in names:
+        await world.spend(1.0, tenant=name, id=name)
+        await world.book.budget(name)
+    world.now += 86400
+    await world.spend(0.9, tenant="now", id="now")
+    await world.book.budget("now")
+
+    assert [left.tenant for left in world.book.tightest(2)] == ["now"]

@@ -125,3 +125,16 @@ def test_a_limit_that_cuts_a_record_in_two_costs_none(tmp_path):
     assert json.loads(done.stdout) == ["usage_not_recordable", None, 0], done.stderr
     found = {record.id for record in read_journal(tmp_path)}
     assert found == {f"use-{number}" for number in range(20)}
+
+
+async def test_at_the_end_it_is_tried_once_more_at_once(small_disk):
+    world = World(small_disk)
+    filler = fill(small_disk)
+    world.record(times=200)
+    filler.unlink()
+
+    world.recorder.recover()  # tried a moment ago
+    assert world.recorder.waiting > 0
+    world.recorder.recover(at_once=True)
+
+    assert world.recorder.waiting == 0
