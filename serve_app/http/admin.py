@@ -98,7 +98,8 @@ class Admin:
         )
 
     async def put_tenant(self, request: Request, tenant_id: str) -> Response:
-        """Create or replace one. Keys that were issued stay; so do revoked ones."""
+        """Create or replace one. Keys that were issued stay; so do revoked
+        and rotated ones."""
         stated = await admin_body(request)
         if stated.setdefault("id", tenant_id) != tenant_id:
             message = f"id: the path names the tenant {tenant_id!r}."
