@@ -42,7 +42,7 @@ def unavailable(error: StoreUnavailable) -> Overloaded:
 
 
 def _log(text: str) -> None:
-    global _last_said  # noqa: PLW0603  (one Ledger is one process)
+    global _last_said  # one Ledger is one process
     now = time.monotonic()
     said, at = _last_said
     if text != said or now - at >= _QUIET_S:
