@@ -126,6 +126,10 @@ class KeyConfig(KeyTerms):
         description="in usage records; none = the head of its SHA-256, or env:VARIABLE",
     )
     revoked: bool = Field(default=False, description="opens nothing any more")
+    rotated: bool = Field(
+        default=False,
+        description="another one has taken its place: its end cannot be put off",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> "KeyConfig":

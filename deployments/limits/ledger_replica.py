@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artifacts.location import artifact_location
-from deployments.errors import Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import LedgerLike
+from deployments.limits.store_failures import unavailable
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
 from deployments.store.location import is_sqlite, parse_url
@@ -77,23 +77,23 @@ class LedgerReplica:
         """
         try:
             await self._open()
-        except Overloaded as error:
-            raise ConnectionError(error.message) from None
+        except StoreUnavailable as error:
+            raise ConnectionError(f"The store: {error}") from None
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """A method of LedgerLike."""
         if method not in _METHODS:
             raise ValueError(f"the Ledger has no method {method!r}")
-        await self._open()
+        try:
+            await self._open()
+        except StoreUnavailable as error:
+            raise unavailable(error) from None
         return await getattr(self._ledger, method)(*arguments)
 
     async def _open(self) -> None:
         async with self._opening:
             if not self._is_open:
-                try:
-                    await self._ledger.open(patience_s=_PATIENCE_S)
-                except StoreUnavailable as error:
-                    raise Overloaded(f"The store: {error}", retry_after_s=5) from None
+                await self._ledger.open(patience_s=_PATIENCE_S)
                 self._is_open = True
                 if self._kept_days is not None:
                     retaining = self._ledger.retain(self._kept_days)

@@ -9,7 +9,6 @@ from deployments.store.errors import Refused
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.state import (
     State,
-    applied,
     checked,
     with_changed_key,
     with_key,
@@ -18,6 +17,7 @@ from deployments.store.state import (
     without_tier,
 )
 from deployments.store.state_changes import changes
+from deployments.store.state_listing import applied
 from deployments.store.state_rollouts import remembered
 from deployments.store.state_rows import read_state, read_version, write_state
 from deployments.tenancy import (
@@ -91,7 +91,8 @@ class Accounts:
         """Make the accounts what is stated; doing it again changes nothing.
 
         A tenant's fields and listed keys become exactly these. Keys that were issued
-        stay, and a revoked key stays revoked. `prune` deletes the tenants, and where
+        stay; a revoked key stays revoked, and a rotated one ends when it was to end, or
+        earlier. `prune` deletes the tenants, and where
         `cost_tiers` are stated the tiers, that are not; their usage stays. `dry_run`
         only tells what would change.
         """
@@ -145,7 +146,8 @@ class Accounts:
                 raise Refused(f"the key {key_id!r} is {why}: issue a new one")
             secret, key = _made(old)
             end = min(filter(None, (old.expires_at, now + grace)))
-            state = with_changed_key(state, old.model_copy(update={"expires_at": end}))
+            ending = old.model_copy(update={"expires_at": end, "rotated": True})
+            state = with_changed_key(state, ending)
             issued.append(IssuedKey(tenant.config.id, secret, key))
             return with_key(state, tenant.config.id, key, now)
 

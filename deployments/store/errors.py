@@ -4,6 +4,7 @@ StoreError              the message is one line and holds no password
 ├── StoreUnavailable    down, locked or full: the same may succeed later
 ├── Missing             no such tenant, key, cost tier or artifact
 └── Refused             the change contradicts what is stored
+    └── Unfit           the database takes no such value
 """
 
 
@@ -25,3 +26,7 @@ class Refused(StoreError):
     def __init__(self, what: str, *, field: str | None = None) -> None:
         super().__init__(what)
         self.field = field  # of the thing that was to be changed
+
+
+class Unfit(Refused):
+    """The database takes no such value; the message says which database, too."""

@@ -7,7 +7,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from deployments.store.errors import Refused, StoreUnavailable
+from deployments.store.errors import StoreUnavailable, Unfit
 from deployments.store.location import is_sqlite, public_name
 
 _VALUES = ("22", "23")  # SQL states: a value that does not fit, or breaks a constraint
@@ -15,7 +15,7 @@ _VALUES = ("22", "23")  # SQL states: a value that does not fit, or breaks a con
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Refused for values that do not fit, StoreUnavailable for what may pass.
+    """Unfit for values that do not fit, StoreUnavailable for what may pass.
 
     A statement that makes no sense is a mistake of ours, and stays what it is.
     """
@@ -24,7 +24,7 @@ def translated(url: URL) -> Iterator[None]:
     except ProgrammingError:
         raise
     except _passing(url) as error:
-        kind = Refused if _is_of_values(error) else StoreUnavailable
+        kind = Unfit if _is_of_values(error) else StoreUnavailable
         raise kind(_said(error, url)) from None
 
 

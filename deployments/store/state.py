@@ -1,6 +1,6 @@
 """The accounts as values, and what the commands make of them. Pure; knows no SQL."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -64,33 +64,6 @@ class State:
         return replace(self, tenants={**self.tenants, tenant.config.id: tenant})
 
 
-def applied(
-    state: State,
-    tenants: Sequence[TenantConfig],
-    cost_tiers: Mapping[str, CostTier] | None,
-    *,
-    prune: bool,
-    now: datetime,
-) -> State:
-    """As a file of tenants wants it; Refused if it lists one twice.
-
-    Keys that were issued stay, and so do revoked ones: a file cannot revive them.
-    """
-    wanted: dict[str, StoredTenant] = {}
-    for config in tenants:
-        if config.id in wanted:
-            raise Refused(f"tenants.{config.id}: listed twice")
-        wanted[config.id] = _merged(state.tenants.get(config.id), config, now)
-    tiers = state.cost_tiers if cost_tiers is None else cost_tiers
-    if prune:
-        return replace(state, tenants=wanted, cost_tiers=tiers)
-    return replace(
-        state,
-        tenants={**state.tenants, **wanted},
-        cost_tiers={**state.cost_tiers, **tiers},
-    )
-
-
 def with_key(state: State, tenant_id: str, key: KeyConfig, now: datetime) -> State:
     """With one more key, issued `now`."""
     tenant = state.tenant(tenant_id)
@@ -144,7 +117,7 @@ def checked(state: State, configured: Collection[str] = ()) -> State:
             raise Refused(f"tenants.{config.id}: cost tier {name!r} is not defined")
         check_artifact(state, config.artifact, f"tenants.{config.id}.artifact")
         for key in config.keys:
-            for mark in (f"id {key.key_id}", _secret(key)):
+            for mark in (f"id {key.key_id}", secret_mark(key)):
                 if mark in owners:
                     raise Refused(
                         f"tenants.{config.id}.keys: {key.key_id!r} is a key of tenant "
@@ -163,39 +136,6 @@ def check_artifact(state: State, name: str | None, where: str = "artifact") -> N
     raise Refused(what, field="artifact")
 
 
-def _merged(
-    stored: StoredTenant | None, config: TenantConfig, now: datetime
-) -> StoredTenant:
-    stored = stored or StoredTenant(config.model_copy(update={"keys": ()}), {})
-    known = {_secret(key): key for key in stored.config.keys}
-    keys = list(_listed(config, known))
-    origins: dict[str, KeyOrigin] = {}
-    for key in keys:
-        old = known.pop(_secret(key), None)
-        since = stored.origins[old.key_id].created_at if old else now
-        origins[key.key_id] = KeyOrigin(False, since)
-    for key in known.values():
-        origin = stored.origins[key.key_id]
-        if not origin.issued and not key.revoked:
-            continue
-        if key.key_id in origins:
-            raise Refused(
-                f"tenants.{config.id}.keys: {key.key_id!r} is the id of another key, "
-                "issued or revoked"
-            )
-        keys.append(key)
-        origins[key.key_id] = origin
-    return StoredTenant(config, {}).with_keys(keys, origins)
-
-
-def _listed(
-    config: TenantConfig, known: Mapping[str, KeyConfig]
-) -> Iterator[KeyConfig]:
-    for key in config.keys:
-        old = known.get(_secret(key))
-        revoked = old is not None and old.revoked and not key.revoked
-        yield key.model_copy(update={"revoked": True}) if revoked else key
-
-
-def _secret(key: KeyConfig) -> str:
+def secret_mark(key: KeyConfig) -> str:
+    """By it a key is known again, whatever else is stated of it."""
     return key.sha256 or f"env:{key.env}"

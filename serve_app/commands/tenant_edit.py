@@ -75,7 +75,10 @@ def set_fields(
 def delete(
     tenant: _Tenant, database: DatabaseUrl, password_env: PasswordEnv = None
 ) -> None:
-    """Delete a tenant and its keys; its usage stays."""
+    """Delete a tenant and its keys; its usage stays.
+
+    If the gateway's configuration has one of this id, that one counts again.
+    """
     changes = with_accounts(database, password_env, lambda a: a.delete_tenant(tenant))
     print_changes(changes, dry_run=False)
 

@@ -55,8 +55,8 @@ def apply(  # noqa: PLR0913  (the options of a command)
 ) -> None:
     """Make the stored tenants what FILE says, all or nothing; say what changed.
 
-    Doing it again changes nothing. Keys that were issued stay, and a revoked key stays
-    revoked.
+    Doing it again changes nothing. Keys that were issued stay; a revoked key stays
+    revoked, and what a rotation has ended stays ended.
     """
     stated = read_tenants_file(file)
     if prune and stated.stated.tenants is None:

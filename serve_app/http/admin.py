@@ -98,7 +98,8 @@ class Admin:
         )
 
     async def put_tenant(self, request: Request, tenant_id: str) -> Response:
-        """Create or replace one. Keys that were issued stay; so do revoked ones."""
+        """Create or replace one. Keys that were issued stay; so do revoked
+        and rotated ones."""
         stated = await admin_body(request)
         if stated.setdefault("id", tenant_id) != tenant_id:
             message = f"id: the path names the tenant {tenant_id!r}."
@@ -108,8 +109,18 @@ class Admin:
         return changes_response(await self._ledger.put_tenant(tenant))
 
     async def delete_tenant(self, tenant_id: str) -> Response:
-        """Delete one and its keys; its usage stays."""
-        return changes_response(await self._ledger.delete_tenant(tenant_id))
+        """Delete one and its keys; its usage stays. It says so if that leaves open what
+        the configuration has of the same id."""
+        changes = await self._ledger.delete_tenant(tenant_id)
+        settings = self._directory().settings
+        if all(tenant.id != tenant_id for tenant in settings.tenants):
+            return changes_response(changes)
+        message = (
+            f"The configuration has a tenant {tenant_id!r}, too, which counts again: "
+            "its keys open. To shut it, take it out of the configuration, or store it "
+            "with no keys."
+        )
+        return changes_response(changes, message)
 
     async def budget(self, tenant_id: str) -> Response:
         """What it has spent in the present period, and what is left."""

@@ -45,6 +45,11 @@ def list_response(data: Iterable[dict[str, Any]], *, has_more: bool) -> Response
     return json_response({"object": "list", "data": [*data], "has_more": has_more})
 
 
-def changes_response(changes: Sequence[Change]) -> Response:
-    """What was created, changed or deleted; nothing, if it was so before."""
-    return list_response(map(shown_change, changes), has_more=False)
+def changes_response(changes: Sequence[Change], message: str | None = None) -> Response:
+    """What was created, changed or deleted; nothing, if it was so before.
+
+    `message`: what else comes of it.
+    """
+    shown = [shown_change(change) for change in changes]
+    content = {"object": "list", "data": shown, "has_more": False}
+    return json_response(content if message is None else content | {"message": message})

@@ -104,6 +104,9 @@ def read_query(
     for name in params.keys() - allowed:
         known = ", ".join(sorted(allowed))
         raise _bad(name, f"there is no such parameter, only {known}")
+    for name, text in params.items():
+        if "\0" in text:  # no database has it in a text
+            raise _bad(name, "it must not hold a NUL character")
     _checked("timezone", zone, timezone)
     start, end = _span(params, timezone, current)
     if start >= end:

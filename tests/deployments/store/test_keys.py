@@ -93,6 +93,41 @@ async def test_a_rotated_key_opens_until_its_grace_is_over(accounts):
     assert keys[old.id].ended(JUNE + timedelta(hours=1)) == "expired"
 
 
+async def test_a_file_does_not_revive_a_rotated_key(accounts, database):
+    listed = tenant(keys=[{"sha256": DIGEST, "id": "ci"}])
+    await accounts.apply([listed])
+    new = await accounts.rotate_key("ci", grace=timedelta(hours=1))
+    end = JUNE + timedelta(hours=1)
+
+    assert await accounts.apply([listed]) == []
+    assert await accounts.apply([tenant()], prune=True) == []
+    assert await accounts.apply([listed]) == []
+    keys = {key.key_id: key for key in (await fresh(database)).tenants[0].keys}
+    assert keys["ci"].expires_at == end
+    assert keys["ci"].ended(end) == "expired"
+    assert keys[new.id].ended(end) is None
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(0.5, 0.5), (48, 1)])
+async def test_the_end_of_a_rotated_key_only_comes_nearer(accounts, hours, kept):
+    key = {"sha256": DIGEST, "id": "ci"}
+    await accounts.apply([tenant(keys=[key])])
+    await accounts.rotate_key("ci", grace=timedelta(hours=1))
+    stated = {**key, "expires_at": JUNE + timedelta(hours=hours)}
+    await accounts.apply([tenant(keys=[stated])])
+
+    _, old = sorted((await accounts.tenant("t")).keys, key=lambda key: key.rotated)
+    assert old.expires_at == JUNE + timedelta(hours=kept)
+
+
+async def test_the_end_of_a_key_that_was_not_rotated_is_as_stated(accounts):
+    for end in (JUNE, JUNE + timedelta(days=9), None):
+        stated = {"sha256": DIGEST, "expires_at": end}
+        await accounts.apply([tenant(keys=[stated])])
+        [key] = (await accounts.tenant("t")).keys
+        assert (key.expires_at, key.rotated) == (end, False)
+
+
 async def test_a_key_that_has_ended_is_not_rotated(accounts):
     await accounts.put_tenant(tenant())
     key = await accounts.issue_key("t", KeyTerms(expires_at=JUNE))

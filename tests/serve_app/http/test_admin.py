@@ -97,6 +97,18 @@ async def test_a_tenant_is_made_changed_and_deleted(client, accounts):
     assert [tenant.id for tenant in (await accounts.snapshot()).tenants] == ["acme"]
 
 
+async def test_deleting_says_if_the_configurations_tenant_counts_again(client):
+    for name in ("t", "other"):
+        await client.put(f"{TENANTS}/{name}", json={"alpha": 0})
+    configured, other = [
+        (await client.delete(f"{TENANTS}/{name}")).json() for name in ("t", "other")
+    ]
+
+    assert configured["data"][0]["kind"] == other["data"][0]["kind"] == "deleted"
+    assert "The configuration has a tenant 't', too" in configured["message"]
+    assert "message" not in other
+
+
 async def test_the_same_again_changes_nothing(client):
     for expected in (1, 0):
         response = await client.put(f"{TENANTS}/new", json={"alpha": 0})

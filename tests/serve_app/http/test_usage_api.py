@@ -226,6 +226,8 @@ def test_moments_are_of_their_zone(start, timezone, at):
         ({"by": "hour"}, "by"),
         ({"timezone": "Mars/Base"}, "timezone"),
         ({"tenant": "somebody else"}, "tenant"),
+        ({"model": "\0"}, "model"),
+        ({"key_id": "a\0"}, "key_id"),
     ],
 )
 async def test_bad_parameters_are_named(books, monkeypatch, params, param):
