@@ -13,7 +13,6 @@ from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
 
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)+"')
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
 
 def usage_of(data: dict[str, Any]) -> Usage | None:
@@ -52,7 +51,6 @@ class ChatStream:
         self._model = model
         self._ours = b'"model":' + orjson.dumps(model)
         self._theirs: bytes | None = None
-        self._last = b""  # of the events passed on
         self._splitter = EventSplitter()
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
@@ -93,13 +91,11 @@ class ChatStream:
     def finish(self) -> None:
         """The body has ended: UpstreamError if the stream did not end before.
 
-        Not all upstreams say `[DONE]`: usage after a choice that has finished is the
-        end as well. The empty line after `[DONE]` may be missing.
+        The empty line after `[DONE]` may be missing.
         """
         if self.failure:
             raise self.failure
-        finished = self.usage is not None and _FINISHED.search(self._last)
-        if not (self.done or finished or self._splitter.unfinished == DONE):
+        if not (self.done or self._splitter.unfinished == DONE):
             raise UpstreamError("The upstream's stream ended before it was complete.")
 
     def _unnamed(self, events: Iterator[bytes]) -> Iterator[bytes]:
@@ -111,7 +107,6 @@ class ChatStream:
     def _renamed(self, events: Sequence[bytes]) -> bytes:
         """Events that `plain` has found: once for all of them, not for each."""
         assert self._theirs is not None
-        self._last = events[-1]
         together = b"\n\ndata: ".join(events)
         return event(together.replace(self._theirs, self._ours))
 
@@ -129,8 +124,6 @@ class ChatStream:
             written = event(data.replace(self._theirs, self._ours, 1))
         if failure:  # whose usage is known now
             raise failure
-        if written:
-            self._last = data
         return written
 
     def _rewritten(self, data: bytes, chunk: dict[str, Any]) -> bytes:

@@ -93,12 +93,18 @@ def read(passed: bytes) -> list[dict]:
     return [json.loads(data) for data in EventSplitter().feed(passed)]
 
 
+async def test_without_done_it_broke_off_but_what_it_cost_is_known():
+    body = Body(chunk("a"), chunk("", "stop"), BILL)
+
+    with pytest.raises(UpstreamError, match="before it was complete") as raised:
+        await streamed(body)
+
+    assert raised.value.settlement == CHARGED
+
+
 @pytest.mark.parametrize(
     "end",
     [
-        (chunk("", "stop"), BILL),
-        (chunk("", "stop") + BILL,),
-        (chunk("", "stop", usage=USAGE),),
         (BILL, b"data: [DONE]"),
         (BILL + b"data: [DONE]\r\n",),
     ],
