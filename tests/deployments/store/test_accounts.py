@@ -114,6 +114,14 @@ async def test_a_dry_run_tells_and_changes_nothing(accounts, database):
     assert await fresh(database) == Snapshot(1, (), {})
 
 
+async def test_what_a_dry_run_told_is_not_taken_for_what_there_is(accounts, database):
+    await accounts.apply([tenant()], dry_run=True)
+    await accounts.apply([tenant("u")])
+
+    assert await accounts.snapshot() == await fresh(database)
+    assert await fresh(database) == Snapshot(2, (tenant("u"),), {})
+
+
 async def test_without_prune_others_stay(accounts):
     await accounts.apply([tenant(), tenant("u")], TIERS)
     await accounts.put_tenant(tenant(alpha=1))

@@ -93,6 +93,16 @@ async def test_a_rotated_key_opens_until_its_grace_is_over(accounts):
     assert keys[old.id].ended(JUNE + timedelta(hours=1)) == "expired"
 
 
+async def test_a_key_that_ends_before_its_grace_is_over_ends_as_before(accounts):
+    await accounts.put_tenant(tenant())
+    end = JUNE + timedelta(minutes=30)
+    old = await accounts.issue_key("t", KeyTerms(expires_at=end))
+    await accounts.rotate_key(old.id, grace=timedelta(hours=1))
+
+    keys = {key.key_id: key for key in (await accounts.tenant("t")).keys}
+    assert keys[old.id].expires_at == end
+
+
 async def test_a_file_does_not_revive_a_rotated_key(accounts, database):
     listed = tenant(keys=[{"sha256": DIGEST, "id": "ci"}])
     await accounts.apply([listed])

@@ -128,9 +128,10 @@ async def test_a_request_larger_than_the_limit_is_told_so():
     assert "5 tokens per minute. This request alone asks for up to" in error["message"]
 
 
-async def test_what_was_reserved_before_a_refusal_is_free_again():
-    world = World(max_parallel_requests=2, tpm_limit=5)
-    await world.ask(max_tokens=9)
+async def test_the_place_that_was_taken_before_a_key_s_limit_refuses_is_free_again():
+    world = World(max_parallel_requests=2, key={"rpm_limit": 1})
+    assert (await world.ask()).status_code == 200
+    assert (await world.ask()).status_code == 429
 
     assert world.reserved() == 0
 
@@ -204,6 +205,23 @@ async def test_the_place_of_a_client_that_leaves_while_he_waits_for_it_is_free()
     world.ledger.may_answer.set()
 
     await world.call()
+
+
+async def test_the_place_of_a_client_that_leaves_while_his_key_waits_is_free():
+    world = World(max_parallel_requests=2, key={"rpm_limit": 5})
+    place = await world.holdings.reserve(PLACES, 1)
+    assert place is not None
+    world.holdings.settle(place, used=0)  # so a place is at hand
+    world.ledger.asked.clear()
+    world.ledger.may_answer.clear()
+    waiting = asyncio.create_task(world.call())
+    await world.ledger.asked.wait()
+    assert world.reserved() == 1
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert world.reserved() == 0
 
 
 async def test_a_model_that_the_budget_does_not_cover_is_passed_over_for_a_cheaper():

@@ -171,6 +171,19 @@ async def test_what_an_answer_took_beyond_its_reservation_is_paid_by_the_next_le
     assert ledger.leased(BUDGET) >= 2.5
 
 
+async def test_what_was_overdrawn_is_not_leased_again_once_it_is_reported(
+    holdings, ledger, clock
+):
+    holdings.settle(await taken(holdings, BUDGET, 1.0), used=1.5)
+    clock.now += 3
+    await holdings.give_back_idle(reported_until=clock.now - 2)
+    assert ledger.leased(BUDGET) == 0
+
+    await taken(holdings, BUDGET, 1.0)
+
+    assert ledger.leased(BUDGET) == pytest.approx(1.0)
+
+
 async def test_a_lease_whose_answer_was_lost_is_found_when_all_is_quiet(
     holdings, ledger, clock
 ):
@@ -250,6 +263,17 @@ async def test_corrections_change_what_is_free(holdings, clock):
     holdings.correct(BUDGET, clock.now, by=-2.0)
 
     assert await holdings.reserve(BUDGET, 2.0) is not None
+
+
+async def test_a_correction_of_a_past_period_is_no_money_of_this_one(holdings, clock):
+    yesterday = clock.now
+    clock.now += 86400
+    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
+
+    holdings.correct(BUDGET, yesterday, by=-2.0)
+
+    assert await holdings.reserve(BUDGET, 1.0) is None
+    assert holdings.of(BUDGET).part.free == 0
 
 
 @pytest.mark.parametrize("rate", [12, 30, 120])

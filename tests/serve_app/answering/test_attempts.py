@@ -144,6 +144,31 @@ def test_if_all_breakers_are_open_the_client_is_told_when_to_come_back(world):
     assert raised.value.retry_after_s == 6
 
 
+def test_of_several_open_breakers_the_client_is_told_the_shortest_wait(world):
+    attempts = world.request("a", "b")
+    for seconds in (30, 20):
+        attempts.next()
+        attempts.failed(RateLimited("wait", retry_after_s=seconds))
+
+    with pytest.raises(Overloaded) as raised:
+        world.request("a", "b").next()
+    assert raised.value.retry_after_s == 20
+
+
+def test_a_retry_leaves_a_model_alone_that_another_request_probes(world):
+    waiting = world.request("a")
+    waiting.next()
+    waiting.failed(DOWN)
+    other = world.request("a")
+    other.next()
+    other.failed(DOWN)
+    world.now += 10
+    world.request("a").next()  # the probe
+
+    with pytest.raises(UpstreamError):
+        waiting.next()
+
+
 def test_a_success_after_the_pause_closes_the_breaker(world):
     world.tried(world.request("a", "b"), DOWN)
     world.tried(world.request("a", "b"), DOWN)
@@ -184,6 +209,35 @@ def test_a_model_over_the_budget_left_is_passed_over_and_unknown_is_not(world):
 
     assert attempts.next().model == "unknown"
     assert attempts.failures[0].reason == "over_budget"
+
+
+def test_a_model_that_costs_just_what_is_left_of_the_budget_is_asked(world):
+    attempts = world.request("a", budget_left_usd=0.5, cost_usd={"a": 0.5})
+
+    assert attempts.next().model == "a"
+
+
+def test_a_model_that_turns_out_over_the_budget_uses_no_fallback(world):
+    attempts = world.request("dear", "b", "c", "d")
+    attempts.next()
+    attempts.over_budget()
+
+    assert models(world.tried(attempts, DOWN)) == ["b", "c", "d"]
+    assert (attempts.failures[0].model, attempts.failures[0].reason) == (
+        "dear",
+        "over_budget",
+    )
+
+
+def test_a_probe_that_the_budget_does_not_cover_is_left_to_the_next_request(world):
+    world.tried(world.request("a", "z"), DOWN)
+    world.tried(world.request("a", "y"), DOWN)
+    world.now += 10
+    attempts = world.request("a", "b")
+    assert attempts.next().model == "a"
+    attempts.over_budget()
+
+    assert world.request("a", "b").next().model == "a"
 
 
 def test_if_nothing_fits_the_budget_that_is_what_is_said(world):

@@ -3,23 +3,30 @@
 from serve_app.access.tenants import Directory
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.planning import Asked, Plan, make_plan
+from serve_app.http.surfaces.completions import parse_completion
 from tests.fakes import app_config
 
 MODELS = [
     {
         "id": name,
-        "backend": "simulator",
+        "backend": backend,
         "upstream_model": name,
         "context_window": window,
         "max_output_tokens": window // 2,
         "capabilities": capabilities,
     }
-    for name, window, capabilities in (
-        ("small", 1000, []),
-        ("large", 100_000, ["tools"]),
-        ("other", 100_000, []),
+    for name, window, capabilities, backend in (
+        ("small", 1000, [], "simulator"),
+        ("large", 100_000, ["tools"], "simulator"),
+        ("other", 100_000, [], "completing"),
     )
 ]
+UPSTREAMS = {
+    "completing": {
+        "base_url": "http://nowhere/v1/",
+        "surfaces": ["chat/completions", "completions"],
+    }
+}
 TENANTS = [
     {"id": "all", "alpha": 0.5, "keys": [{"env": "ALL"}]},
     {"id": "few", "alpha": 0.5, "models": ["large"], "keys": [{"env": "FEW"}]},
@@ -30,12 +37,18 @@ class Planner:
     """Plans on one view of the settings, as a Gateway does."""
 
     def __init__(self) -> None:
-        self._config = app_config(catalog={"models": MODELS}, tenants=TENANTS)
+        self._config = app_config(
+            catalog={"models": MODELS},
+            tenants=TENANTS,
+            backends={"upstreams": UPSTREAMS},
+        )
         self._directory = Directory(self._config, {"ALL": "a", "FEW": "f"})
 
     def __call__(self, key: str = "a", text: str = "hi", **body: object) -> Plan:
         raw = {"messages": [{"role": "user", "content": text}], **body}
-        chat = Chat(ChatRequest.model_validate(raw), raw)
+        return self.planned(Chat(ChatRequest.model_validate(raw), raw), key)
+
+    def planned(self, chat: Chat, key: str = "a") -> Plan:
         tenant = self._directory.authenticate(f"Bearer {key}")
         surfaces_of = self._config.surfaces_of
         return make_plan(self._directory, tenant, chat, Asked(), surfaces_of)
@@ -57,6 +70,25 @@ def test_a_long_answer_leaves_out_what_cannot_give_it():
 
     assert plan(max_tokens=600).candidates == ("large", "other")
     assert plan(max_tokens=60).candidates == ("small", "large", "other")
+
+
+def test_prompt_and_answer_have_to_fit_the_window_together():
+    plan = Planner()
+    text = "alpha beta gamma delta " * 150  # fits 1000 tokens, but not with 500 more
+
+    assert plan(text=text).candidates == ("small", "large", "other")
+    both = plan(text=text, max_tokens=500)
+    assert both.candidates == ("large", "other")
+    assert both.excluded["small"].startswith("its window is 1000")
+
+
+def test_what_an_upstream_answers_is_told_apart_by_the_path():
+    plan = Planner()
+    text = parse_completion(b'{"prompt": "hi"}')
+
+    assert plan().candidates == ("small", "large", "other")
+    assert plan.planned(text).candidates == ("other",)
+    assert plan().candidates == ("small", "large", "other")
 
 
 def test_tenants_needs_and_wishes_are_told_apart():
