@@ -48,7 +48,7 @@ class Journal:
         self._closing = threading.Lock()  # it may be closed in another thread
         self._closed = False
         self._number = -1
-        self._torn = False  # the file ends with a part of a record
+        self._torn = 0  # bytes of a part of a record that the file ends with
         self._begin_file()
 
     def append(self, record: UsageRecord) -> None:
@@ -68,12 +68,13 @@ class Journal:
         written = os.write(self._file, line)
         if written < len(line):
             # The disk is full: nothing may be glued to a part of a record.
-            self._torn = True
+            self._torn += written
             os.ftruncate(self._file, self._size)
-            self._torn = False
+            self._torn = 0
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path.name)
-        self._torn = False
-        self._size += written
+        # What follows a part that stays is cut off behind it, never before.
+        self._size += self._torn + written
+        self._torn = 0
         self.appended += 1
         self._sync_soon()
 
@@ -92,7 +93,7 @@ class Journal:
     def _begin_file(self) -> None:
         path = records_path(self.directory, self.replica, self._number + 1)
         self._file = os.open(path, _FLAGS, 0o600)
-        self._torn = False
+        self._torn = 0
         self._number += 1
         self._size = 0
         self.path = path

@@ -164,3 +164,38 @@ def test_a_filling_that_fails_leaves_nothing(tmp_path):
         place_once(tmp_path / "a", fill)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_what_is_new_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch, old):
+    # A power cut would else leave the name, and files that are empty.
+    target = tmp_path / "a"
+    marker = target / "marker"
+    if old:
+        put(target, old)
+    seen: dict[int, str | None] = {}  # inode → what stood there when it was synced
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        stood = marker.read_text() if marker.exists() else None
+        seen.setdefault(os.fstat(handle).st_ino, stood)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if old:
+        put(target, "new")
+    else:
+        place_once(target, lambda made: (made / "marker").write_text("new") and None)
+
+    assert marker.read_text() == "new"
+    synced = [seen.get(each.stat().st_ino, "never") for each in (marker, target)]
+    assert synced == [old, old]
+
+
+def test_a_first_save_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    stood = []
+    monkeypatch.setattr(os, "fsync", lambda _: stood.append((tmp_path / "a").exists()))
+
+    put(tmp_path / "a", "new")
+
+    assert stood == [False, False, True]  # the file, its directory; then the name

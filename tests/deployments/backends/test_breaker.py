@@ -126,3 +126,23 @@ def test_each_model_has_its_own(clock):
 
     assert breakers.of("b").state == "closed"
     assert breakers.states() == {"a": "open", "b": "closed"}
+
+
+@pytest.mark.parametrize(("n_answers", "state"), [(3, "open"), (4, "closed")])
+def test_just_the_share_that_may_fail_opens_it(breaker, n_answers, state):
+    for _ in range(n_answers):
+        breaker.succeeded()
+    trip(breaker)
+
+    assert breaker.state == state
+
+
+def test_a_probe_that_fails_after_a_short_retry_after_waits_no_less_than_others(
+    breaker, clock
+):
+    breaker.failed(retry_after_s=1)
+    clock.now += 1
+    assert breaker.admit()
+    breaker.failed()
+
+    assert breaker.wait_s == 20

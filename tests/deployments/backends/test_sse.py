@@ -100,3 +100,12 @@ async def test_leaving_early_closes_the_source():
     await frames.aclose()  # type: ignore[attr-defined]
 
     assert closed.is_set()
+
+
+async def test_what_came_last_while_nobody_read_is_not_lost():
+    frames = gathered(pieces(b"a", b"b", b"c"), 0.01)
+    got = await anext(frames)
+    for _ in range(10):  # the source comes to its end meanwhile
+        await asyncio.sleep(0)
+
+    assert got + b"".join([frame async for frame in frames]) == b"abc"

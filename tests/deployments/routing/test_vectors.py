@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from deployments.routing.vectors import Vector, Vectors
+from deployments.routing.vectors import Vector, VectorCache, Vectors
 
 
 class Maker:
@@ -113,3 +113,33 @@ async def test_a_text_that_was_given_up_is_made_for_who_asks_next(n_turns):
     assert (await vectors.of(["a"]))[0][0] == 1
     assert (await vectors.of(["a"]))[0][0] == 1
     assert make.made == ["a"]
+
+
+@pytest.mark.parametrize("n_turns", range(6))
+async def test_what_was_given_up_takes_nothing_from_who_asked_since(n_turns):
+    make = Gated()
+    vectors = Vectors(make, 10)
+    gone = asyncio.ensure_future(vectors.of(["a"]))
+    await turns(2)
+    gone.cancel()
+    await turns(n_turns)
+    second = asyncio.ensure_future(vectors.of(["a"]))
+    await turns(6)  # what was given up has ended
+    third = asyncio.ensure_future(vectors.of(["a"]))
+    await turns(2)
+    make.gate.set()
+
+    assert [found[0][0] for found in await asyncio.gather(second, third)] == [1, 1]
+    assert make.made == ["a"]
+
+
+def test_what_is_kept_does_not_keep_its_batch():
+    cache = VectorCache(10)
+    batch = np.ones((100, 4), np.float32)
+    cache.put(b"key", batch[7])
+
+    kept = cache.get(b"key")
+
+    assert kept is not None
+    assert kept.tolist() == [1, 1, 1, 1]
+    assert not np.shares_memory(kept, batch)

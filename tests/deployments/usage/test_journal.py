@@ -1,5 +1,6 @@
 """Usage records on disk."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -180,3 +181,44 @@ def test_the_lock_ends_with_the_process(tmp_path):
     lock = lock_orphan(tmp_path, replica)
     assert lock is not None
     os.close(lock)
+
+
+def _fail(*_: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def tear(journal: Journal, monkeypatch: pytest.MonkeyPatch, *, stays: bool) -> None:
+    """A disk that is full after a part of a record; `stays`: that cannot be undone."""
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, data: write(file, data[:30]))
+        if stays:
+            full.setattr(os, "ftruncate", _fail)
+        with pytest.raises(OSError, match=r".*"):
+            journal.append(RECORD)
+
+
+@pytest.mark.parametrize("stays", [[True], [True, True], [True, False]])
+async def test_a_part_that_could_not_be_taken_back_does_not_spoil_the_next(
+    tmp_path, monkeypatch, stays
+):
+    journal = Journal(tmp_path)
+    for each in stays:
+        tear(journal, monkeypatch, stays=each)
+    journal.append(replace(RECORD, id="use-2"))
+    journal.close()
+
+    assert [record.id for record in read_journal(tmp_path)] == ["use-2"]
+
+
+async def test_taking_a_part_back_takes_nothing_of_the_record_before(
+    tmp_path, monkeypatch
+):
+    journal = Journal(tmp_path)
+    tear(journal, monkeypatch, stays=True)
+    journal.append(replace(RECORD, id="use-2"))
+    tear(journal, monkeypatch, stays=False)
+    journal.append(replace(RECORD, id="use-3"))
+    journal.close()
+
+    assert [record.id for record in read_journal(tmp_path)] == ["use-2", "use-3"]

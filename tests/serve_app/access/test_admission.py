@@ -332,3 +332,12 @@ async def test_what_is_free_is_never_over_the_budget():
 )
 def test_durations_are_written_as_openai_does(seconds, said):
     assert duration(seconds) == said
+
+
+async def test_a_request_that_failed_gives_its_tokens_back():
+    down = {name: UpstreamError("down") for name in PRICES}
+    world = World(ScriptedBackend(down), tpm_limit=30)
+    # Each reserves 20 tokens.
+    statuses = [(await world.ask(max_tokens=10)).status_code for _ in range(2)]
+
+    assert statuses == [502, 502]

@@ -199,3 +199,15 @@ def test_new_keys_differ_and_are_stored_as_digests():
     assert new_key() != new_key()
     assert new_key().startswith("sk-av-")
     assert key_sha256("abc").startswith("ba7816bf8f01cfea")
+
+
+def test_a_key_with_an_alpha_does_not_need_its_tenant_s_tier():
+    digests = {name: key_sha256(f"sk-av-{name}") for name in ("own", "none")}
+    keys = [{"sha256": digests["own"], "alpha": 0.7}, {"sha256": digests["none"]}]
+    gone = stored("u", "sk-av-u", alpha=None, cost_tier="gone", keys=keys)
+    made = Directory(app_config(), {}, snapshot(gone))
+
+    found = made.authenticate("Bearer sk-av-own")
+    assert (found.alpha, found.cost_tier) == (0.7, None)
+    with pytest.raises(Forbidden, match="'gone' of this key is not defined any more"):
+        made.authenticate("Bearer sk-av-none")

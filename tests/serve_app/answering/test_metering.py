@@ -219,3 +219,13 @@ async def test_the_worst_case_is_reckoned_only_where_the_cost_stays_unknown(
     meter.answered(replace(SETTLEMENT, cost_usd=cost_usd), (), None)
 
     assert (records[0].reserved_usd, len(asked)) == (reserved_usd, times)
+
+
+async def test_a_request_that_nobody_answered_holds_nothing_of_the_budget():
+    records = Records()
+    call = call_of(gateway())
+    meter = Meter(records, call.plan, call.chat, "req-1", corrections=Corrections())
+    meter.reserved(lambda: 4.0)
+    meter.failed(UpstreamError("down"), ())
+
+    assert (records[0].cost_usd, records[0].reserved_usd) == (None, 0.0)

@@ -56,3 +56,23 @@ async def test_a_stream_that_breaks_costs_what_its_upstream_had_said():
     assert (record.status, record.error) == ("failed", "upstream_error")
     assert (record.prompt_tokens, record.completion_tokens) == (2, 300)
     assert (record.cost_usd, record.cost_source) == (0.5, "upstream")
+
+
+async def test_a_stream_without_an_event_is_read_to_its_end():
+    ends = []
+
+    class Watched(Silent):
+        async def stream(
+            self, request: BackendRequest
+        ) -> AsyncIterator[bytes | Settlement]:
+            try:
+                async for item in super().stream(request):
+                    yield item
+                ends.append(request.model)
+            except GeneratorExit:  # its connection could not be used again
+                ends.append(f"{request.model} was cut")
+                raise
+
+    await streamed(Watched(), Records())
+
+    assert ends[0] == "small"
