@@ -62,13 +62,13 @@ class SentenceTransformerEncoder:
         """Weights from `directory`, else the hub's `spec.id` at `spec.revision`.
 
         `device`: cpu, cuda, or auto: the GPU if torch sees one. Raises ArtifactError
-        when the files' digest is not the spec's, and EncoderMismatch when the model
-        itself is not what the spec says.
+        when the weights cannot be loaded or their digest is not the spec's, and
+        EncoderMismatch when the model itself is not what the spec says.
         """
         if spec.digest is not None:
             verify_files(directory, spec.digest)
         self._spec = spec
-        self._model = _load(spec, str(directory or spec.id), _device(device))
+        self._model = _load(spec, str(directory or spec.id), device)
         _check_model(self._model, spec)
         tokenizer = self._model.tokenizer
         self._window = TokenWindow(plain(tokenizer.backend_tokenizer), spec.max_tokens)
@@ -174,20 +174,29 @@ def _device(name: str) -> str:
 
 
 def _load(spec: EncoderSpec, source: str, device: str) -> "SentenceTransformer":
-    import torch
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(
-        source,
-        revision=spec.revision if source == spec.id else None,
-        device=device,
-        model_kwargs={
-            "dtype": getattr(torch, spec.dtype),
-            "attn_implementation": _attention(spec, device),
-        },
-        # One pass over each text: keys and values are of no use to anyone later.
-        config_kwargs={"use_cache": False},
-    ).eval()
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        what = f"its encoder needs {error.name}, which is not installed"
+        raise ArtifactError(source, f"{what} (docs/embedder.md)") from None
+    device = _device(device)
+    try:
+        model = SentenceTransformer(
+            source,
+            revision=spec.revision if source == spec.id else None,
+            device=device,
+            model_kwargs={
+                "dtype": getattr(torch, spec.dtype),
+                "attn_implementation": _attention(spec, device),
+            },
+            # One pass over each text: keys and values are of no use to anyone later.
+            config_kwargs={"use_cache": False},
+        )
+    except (OSError, ValueError) as error:  # nowhere, or another revision
+        why = str(error).strip().partition("\n")[0]
+        raise ArtifactError(source, f"the encoder cannot be loaded: {why}") from None
+    return model.eval()
 
 
 def _attention(spec: EncoderSpec, device: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from artifacts.artifact import arrays_digest, arrays_of
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.onnx_encoder import read_spec
@@ -13,6 +15,7 @@ from deployments.store.database import Database
 from deployments.tenancy import CostTier, TenantConfig, key_sha256
 from scripts.bench.decision import random_artifact
 from scripts.overhead.wire import tenant_key
+from serve_app.commands.serve import LOCAL_CONFIG
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 DATABASE = "avengers.db"  # where local.yaml has it, below AVENGERS_VAR
@@ -52,11 +55,19 @@ def store_models(directory: Path, number: int) -> dict[str, Any]:
         update={"encoder": spec, "artifact_id": digest}
     )
     save(replace(artifact, manifest=manifest), directory, encoder_directory=encoder)
+    first = artifact.models[0]
     return {
         "artifact": str(directory),
         "catalog": {"models": [_model(model) for model in artifact.models]},
-        "default_model": artifact.models[0],
+        "default_model": first,
+        "tenants": [{**each, "reference_model": first} for each in _local_tenants()],
     }
+
+
+def _local_tenants() -> list[dict[str, Any]]:
+    local = yaml.safe_load(LOCAL_CONFIG.read_text(encoding="utf-8"))
+    tenants: list[dict[str, Any]] = local["applications"][0]["args"]["tenants"]
+    return tenants
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -193,3 +193,15 @@ def test_nothing_is_kept_of_a_text_beyond_its_vector(
 
     assert encoder._model[0].model.config.use_cache is False
     assert encoder.attention == "sdpa"
+
+
+def test_weights_that_are_not_there_are_said_to_be_so_in_one_line(
+    tmp_path: Path, spec: EncoderSpec
+) -> None:
+    with pytest.raises(ArtifactError, match="the encoder cannot be loaded") as raised:
+        SentenceTransformerEncoder(
+            spec.model_copy(update={"digest": None}), directory=tmp_path
+        )
+
+    assert str(tmp_path) in str(raised.value)
+    assert "\n" not in str(raised.value)
