@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.scaling.marked import write_part
+from scripts.marked import write_part
 from serve_app.config import AppConfig
 from serve_app.live_settings import LiveSettings
 

@@ -43,13 +43,15 @@ def _parsed(events: Sequence[bytes]) -> list[Any]:
     return values
 
 
-def json_object(data: bytes) -> dict[str, Any]:
+def json_object(data: bytes, what: str = "event") -> dict[str, Any]:
+    """What the upstream sent; UpstreamError says so if it is no JSON object, and not
+    what stands in it."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        raise UpstreamError("The upstream sent an event that is not JSON.") from None
+        raise UpstreamError(f"The upstream's {what} is not JSON.") from None
     if not isinstance(value, dict):
-        raise UpstreamError("The upstream sent an event that is not an object.")
+        raise UpstreamError(f"The upstream's {what} is not an object.")
     return value
 
 

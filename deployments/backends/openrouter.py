@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import orjson
 
+from deployments.backends.chat_events import json_object
 from deployments.backends.chat_stream import ChatStream
 from deployments.backends.exchange import Transport
 from deployments.backends.generation import settlement_of_generation
@@ -17,7 +18,7 @@ from deployments.backends.responses_stream import ResponsesStream
 from deployments.backends.settling import settle
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
-from deployments.backends.whole_answer import answer_object, settled
+from deployments.backends.whole_answer import settled
 from deployments.errors import InvalidRequest, ServingError, UpstreamError
 from deployments.protocol import Answer, BackendRequest, Ending, Item, Settlement
 
@@ -77,7 +78,7 @@ class OpenRouterBackend:
             self._traceparent(request),
         )
         upstream_s = time.perf_counter() - asked
-        data = answer_object(answer)
+        data = json_object(answer, "answer")
         settlement = settled(request, data, upstream_s)
         data["model"] = request.model
         return Answer(orjson.dumps(data), settlement)

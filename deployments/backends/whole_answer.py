@@ -2,25 +2,12 @@
 
 from typing import Any
 
-import orjson
-
 from deployments.backends.chat_events import failure_in
 from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.responses_stream import response_failure, usage_of_response
 from deployments.backends.settling import settle
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import BackendRequest, Settlement, Surface
-
-
-def answer_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of an answer; UpstreamError if it is none."""
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise UpstreamError("The upstream's answer is not JSON.") from None
-    if not isinstance(data, dict):
-        raise UpstreamError("The upstream's answer is not an object.")
-    return data
 
 
 def settled(

@@ -75,9 +75,8 @@ def tightest(
         and tenant_id in tenants
         and math.isfinite(pool.capacity)
     }
-    tight = heapq.nsmallest(n, limited, key=lambda name: limited[name].left_share)
+    tight = heapq.nsmallest(n, limited.items(), key=lambda item: item[1].left_share)
     return [
         BudgetLeft(name, pool.capacity, max(0.0, pool.capacity - pool.consumed))
-        for name in tight
-        for pool in (limited[name],)
+        for name, pool in tight
     ]

@@ -18,7 +18,7 @@ from scripts.k8s.render import (
     render,
 )
 from scripts.k8s.structure import schema_directory
-from scripts.scaling.bounds import text_file
+from scripts.option_types import text_file
 
 _GOLDEN = ("prod", "prod-gpu")
 _PLACEHOLDER = "sha256:" + 64 * "0"

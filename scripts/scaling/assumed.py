@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from scripts.scaling.bounds import number, whole
+from scripts.option_types import number, whole
 from scripts.scaling.constants import Assumptions
 
 _DAY_S = 86_400.0

@@ -4,9 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from scripts.marked import write_part
+from scripts.option_types import number
 from scripts.placing import PLACES
 from scripts.scaling.assumed import add_assumptions, assumptions_of
-from scripts.scaling.bounds import number
 from scripts.scaling.capacity_tables import (
     RATES,
     basis,
@@ -17,7 +18,6 @@ from scripts.scaling.capacity_tables import (
     table,
 )
 from scripts.scaling.constants import FILE, GATHER_MS, ROOT, Constants, Way
-from scripts.scaling.marked import write_part
 from scripts.scaling.steady import loads
 
 PAGE, README = ROOT / "docs/capacity.md", ROOT / "README.md"

@@ -4,15 +4,10 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pydantic import BaseModel
-
-from deployments.backends.upstream_config import OpenRouterConfig
-from deployments.routing.cached_embedder import RouterConfig
+from artifacts.errors import BadInput
+from scripts.option_types import number
 from scripts.scaling.assumed import add_assumptions, assumptions_of
-from scripts.scaling.bounds import number, text_file
 from scripts.scaling.constants import FILE, GATHER_MS, Constants, Way
 from scripts.scaling.demand import bundled_demand
 from scripts.scaling.plan import SCALED, Workload
@@ -20,7 +15,8 @@ from scripts.scaling.serve_yaml import scaled_in, with_settings
 from scripts.scaling.settings import Goal, derive
 from scripts.scaling.steady import GPU_WINDOW
 from scripts.scaling.traffic import Bursts, Lengths
-from serve_app.config import GatewayLimits
+from serve_app.config import AppConfig
+from serve_app.config_file import read_app_config
 
 COMMAND = "scripts/derive-autoscaling"
 
@@ -40,14 +36,12 @@ def derived(text: str, load: Workload, goal: Goal) -> str:
     return with_settings(text, settings, head)
 
 
-def too_few_calls(text: str, load: Workload, goal: Goal) -> list[str]:
+def too_few_calls(config: AppConfig, load: Workload, goal: Goal) -> list[str]:
     """What the configuration says of calls in flight, where that is too few: then some
     Embedders would have nothing to do, however many are started."""
     embedders = derive(load, "Embedder", goal).max_replicas
     routers = derive(load, "Router", goal).max_replicas
-    args = yaml.safe_load(text)["applications"][0].get("args") or {}
-    route = _told(args.get("limits"), GatewayLimits, "route_concurrency")
-    embed = _told(args.get("router"), RouterConfig, "embed_concurrency")
+    route, embed = config.limits.route_concurrency, config.router.embed_concurrency
     calls = math.ceil(embedders / routers)
     problems = []
     if route < load.route_calls:
@@ -63,25 +57,18 @@ def too_few_calls(text: str, load: Workload, goal: Goal) -> list[str]:
     return problems
 
 
-def way_of(text: str) -> Way:
+def way_of(config: AppConfig) -> Way:
     """What the configuration says of its frames: the longest time that was measured and
-    is not longer than its own. SystemExit where Router and backends are no deployments.
+    is not longer than its own. BadInput where Router or backends are no deployments.
     """
-    args = yaml.safe_load(text)["applications"][0].get("args") or {}
-    if args.get("placement") == "gateway":
-        raise SystemExit(
+    if "gateway" in (config.placement.router, config.placement.openrouter):
+        raise BadInput(
             "with `placement: gateway` a Gateway calls Embedders itself, and how often "
             "is not known here: scripts/capacity --placement gateway says what it takes"
         )
-    backend = (args.get("backends") or {}).get("openrouter")
-    own = _told(backend, OpenRouterConfig, "gather_ms")
+    own = config.backends.openrouter.gather_ms
     shorter = [ms for ms in GATHER_MS if ms <= own]
     return Way(gather_ms=max(shorter, default=min(GATHER_MS)))
-
-
-def _told(room: dict[str, Any] | None, settings: type[BaseModel], name: str) -> int:
-    """A number that a room of the first application's `args` says, or its default."""
-    return int((room or {}).get(name, settings.model_fields[name].default))
 
 
 def main() -> int:
@@ -93,6 +80,11 @@ def main() -> int:
     bursts = Bursts(factor=options.burst_factor, last_s=options.burst_s)
     goal = Goal(options.least, options.most, bursts)
     assumptions = assumptions_of(vars(options))
+    try:
+        config = read_app_config(options.file)
+        way = way_of(config)
+    except BadInput as error:
+        parser.error(str(error))
     text = options.file.read_text(encoding="utf-8")
     load = Workload(
         Constants.read(options.constants),
@@ -100,10 +92,10 @@ def main() -> int:
         bundled_demand(assumptions),
         Lengths(window=GPU_WINDOW) if options.gpu else Lengths(),
         gpu=options.gpu,
-        way=way_of(text),
+        way=way,
     )
     new = derived(text, load, goal)
-    for problem in too_few_calls(text, load, goal):
+    for problem in too_few_calls(config, load, goal):
         print(f"{options.file}: {problem}", file=sys.stderr)
     if options.check:
         print("up to date" if new == text else f"not up to date: run {COMMAND}")
@@ -120,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     rate = number(0.1, 1e6)
-    add("file", type=text_file, help="a Serve configuration (YAML)")
+    add("file", type=Path, help="a Serve configuration (YAML)")
     add("--least", type=rate, default=20.0, help="requests/s at night")
     add("--most", type=rate, default=500.0, help="requests/s at the very top")
     add("--burst-factor", type=number(1.0, 1000.0), default=3.0)

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from artifacts.errors import BadInput
+from scripts.marked import write_part
+from scripts.option_types import file, number, whole
 from scripts.scaling.assumed import add_assumptions, assumptions_of
-from scripts.scaling.bounds import file, number, whole
 from scripts.scaling.comparisons import (
     check_table,
     in_processes,
@@ -24,7 +25,6 @@ from scripts.scaling.demand import bundled_demand
 from scripts.scaling.fluid import Course
 from scripts.scaling.installation import Scenario
 from scripts.scaling.leases import Metered
-from scripts.scaling.marked import write_part
 from scripts.scaling.outcome import Outcome
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.steady import GPU_WINDOW

@@ -86,17 +86,10 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     if artifact is None:
-        seeds = seeds or _SEEDS
-        config = EvaluationConfig(
-            seeds=tuple(range(seeds)),
-            kmeans=KMeans(n_clusters=clusters or _CLUSTERS),
-            n_processes=min(workers or _cores(), seeds),
-        )
+        config = _config(seeds or _SEEDS, clusters or _CLUSTERS, workers or _cores())
         judged = _fitted_and_judged(with_models(dataset, models), config, embeddings)
     else:
-        directory = artifact_directory(artifact)
-        _check_new(dataset, directory)  # first: what --models leaves out may tell
-        judged = _judged(with_models(dataset, models), directory, embeddings)
+        judged = _judged(dataset, models, artifact_directory(artifact), embeddings)
     _write(judged, out, load_published(published) if published else None)
     _print(judged.result)
     typer.echo(f"wrote {out}")
@@ -116,6 +109,14 @@ def _refuse_unused(options: Mapping[str, int | None]) -> None:
     for name, value in options.items():
         if value is not None:
             raise BadInput(f"--{name}: nothing is fitted with --artifact")
+
+
+def _config(seeds: int, clusters: int, workers: int) -> EvaluationConfig:
+    return EvaluationConfig(
+        seeds=tuple(range(seeds)),
+        kmeans=KMeans(n_clusters=clusters),
+        n_processes=min(workers, seeds),
+    )
 
 
 def _cores() -> int:
@@ -153,8 +154,13 @@ def _check_new(dataset: RoutingDataset, directory: Path) -> None:
 
 
 def _judged(
-    dataset: RoutingDataset, directory: Path, embeddings: Path | None
+    dataset: RoutingDataset,
+    models: str | None,
+    directory: Path,
+    embeddings: Path | None,
 ) -> _Judged:
+    _check_new(dataset, directory)  # first: what --models leaves out may tell
+    dataset = with_models(dataset, models)
     artifact = load(directory)
     # The manifest's, as serving has it: files of another would judge another router.
     encoder = load_encoder(artifact.manifest.encoder, directory / ENCODER)

@@ -100,14 +100,19 @@ async def test_what_nobody_waits_for_any_more_is_not_made():
     assert (make.asked, make.made) == (["gone", "wanted"], ["wanted"])
 
 
-@pytest.mark.parametrize("n_turns", range(4))
-async def test_a_text_that_was_given_up_is_made_for_who_asks_next(n_turns):
-    make = Gated()
-    vectors = Vectors(make, 10)
+async def given_up(vectors: Vectors, n_turns: int) -> None:
+    """The text "a" was asked for, and its caller left so many turns ago."""
     gone = asyncio.ensure_future(vectors.of(["a"]))
     await turns(2)
     gone.cancel()
     await turns(n_turns)
+
+
+@pytest.mark.parametrize("n_turns", range(4))
+async def test_a_text_that_was_given_up_is_made_for_who_asks_next(n_turns):
+    make = Gated()
+    vectors = Vectors(make, 10)
+    await given_up(vectors, n_turns)
     make.gate.set()
 
     assert (await vectors.of(["a"]))[0][0] == 1
@@ -119,10 +124,7 @@ async def test_a_text_that_was_given_up_is_made_for_who_asks_next(n_turns):
 async def test_what_was_given_up_takes_nothing_from_who_asked_since(n_turns):
     make = Gated()
     vectors = Vectors(make, 10)
-    gone = asyncio.ensure_future(vectors.of(["a"]))
-    await turns(2)
-    gone.cancel()
-    await turns(n_turns)
+    await given_up(vectors, n_turns)
     second = asyncio.ensure_future(vectors.of(["a"]))
     await turns(6)  # what was given up has ended
     third = asyncio.ensure_future(vectors.of(["a"]))

@@ -9,7 +9,6 @@ from scripts.scaling import capacity as command
 from scripts.scaling.capacity_tables import ways_table
 from scripts.scaling.constants import FILE, WAYS, Assumptions, Constants, Way
 from scripts.scaling.demand import ARTIFACT, demand, query_vectors
-from scripts.scaling.marked import with_part
 from scripts.scaling.steady import capacity
 from tests.scripts.scaling.made import made_constants, made_workload
 
@@ -101,19 +100,6 @@ def test_decisions_are_the_artifact_s():
     cheapest = artifact.choose(vectors[0], 0.0).model
     assert cheapest in artifact.models
     assert found.upstream_s == pytest.approx(found.stream_s + 0.6)
-
-
-def test_a_part_is_replaced_between_its_marks():
-    text = "a\n<!-- x -->\nold\n<!-- end of x -->\nb\n"
-
-    assert with_part(text, "x", "new") == (
-        "a\n<!-- x -->\n\nnew\n\n<!-- end of x -->\nb\n"
-    )
-
-
-def test_a_file_without_the_marks_is_refused():
-    with pytest.raises(SystemExit, match="no part is marked by <!-- x -->"):
-        with_part("text", "x", "new")
 
 
 @pytest.mark.parametrize("rate", ["-1", "0", "inf", "nan", "many"])

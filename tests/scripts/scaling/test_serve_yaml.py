@@ -6,10 +6,12 @@ import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
+from artifacts.errors import BadInput
 from scripts.scaling.constants import ROOT, Way
 from scripts.scaling.derive import derived, too_few_calls, way_of
 from scripts.scaling.plan import SCALED
 from scripts.scaling.settings import Goal, derive
+from serve_app.config import AppConfig
 from tests.scripts.scaling.made import made_workload
 
 TEXT = """\
@@ -192,8 +194,8 @@ def test_calls_too_few_to_keep_all_embedders_busy_are_told_of():
             "limits": {"route_concurrency": route},
             "router": {"embed_concurrency": embed},
         }
-        text = yaml.safe_dump({"applications": [{"args": args}]})
-        return [line.split(":")[0] for line in too_few_calls(text, LOAD, GOAL)]
+        config = AppConfig.model_validate(args)
+        return [line.split(":")[0] for line in too_few_calls(config, LOAD, GOAL)]
 
     assert problems(LOAD.route_calls, enough) == []
     assert problems(LOAD.route_calls - 1, enough - 1) == [
@@ -203,7 +205,7 @@ def test_calls_too_few_to_keep_all_embedders_busy_are_told_of():
 
 
 def test_a_configuration_that_says_nothing_of_calls_has_the_default_ones():
-    told = too_few_calls("applications: [{name: a}]", LOAD, GOAL)
+    told = too_few_calls(AppConfig(), LOAD, GOAL)
 
     assert any("route_concurrency" in line for line in told)
     assert not any("embed_concurrency" in line for line in told)  # 4
@@ -216,15 +218,16 @@ def test_what_an_answer_costs_follows_how_long_its_events_gather(own, measured):
     openrouter = {} if own is None else {"gather_ms": own}
     args = {"backends": {"openrouter": openrouter}}
 
-    way = way_of(yaml.safe_dump({"applications": [{"args": args}]}))
+    way = way_of(AppConfig.model_validate(args))
     assert way == Way(gather_ms=measured)
 
 
-def test_settings_of_what_is_no_deployment_are_not_derived():
-    text = yaml.safe_dump({"applications": [{"args": {"placement": "gateway"}}]})
+@pytest.mark.parametrize("placement", ["gateway", {"router": "gateway"}])
+def test_settings_of_what_is_no_deployment_are_not_derived(placement):
+    config = AppConfig.model_validate({"placement": placement})
 
-    with pytest.raises(SystemExit, match="scripts/capacity --placement gateway"):
-        way_of(text)
+    with pytest.raises(BadInput, match="scripts/capacity --placement gateway"):
+        way_of(config)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +235,8 @@ def test_settings_of_what_is_no_deployment_are_not_derived():
     [
         (None, [], "serve.yaml: No such file"),
         (b"\xff", [], "serve.yaml: not UTF-8"),
+        (b"a: 1\na: 2", [], "serve.yaml:2: a: said twice"),
+        (b"applications: 3", [], "no application has the import_path"),
         (TEXT.encode(), ["--least", "9", "--most", "3"], "--least is above --most"),
         (TEXT.encode(), ["--most", "nan"], "--most: a number"),
     ],
