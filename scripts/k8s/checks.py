@@ -7,6 +7,7 @@ import yaml
 from scripts.k8s import documents
 from scripts.k8s.cluster_rules import check_cluster_rules
 from scripts.k8s.finding import Finding, Object
+from scripts.k8s.gpu_rules import check_gpu_rules
 from scripts.k8s.operator_rules import check_operator_rules
 from scripts.k8s.pod_rules import check_pod_rules
 from scripts.k8s.serve_rules import check_serve_configs
@@ -19,6 +20,7 @@ CHECKS: dict[str, Check] = {
     "operator's rules": check_operator_rules,
     "cluster": check_cluster_rules,
     "pods": check_pod_rules,
+    "GPUs": check_gpu_rules,
     "surroundings": check_surroundings,
     "Serve config": check_serve_configs,
 }

@@ -15,8 +15,8 @@ _LONGEST_NAME = 47
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+|[0-9]+")
-_INCREMENTAL = "NewClusterWithIncrementalUpgrade"
-_UPGRADES = ("NewCluster", "None", _INCREMENTAL)
+INCREMENTAL = "NewClusterWithIncrementalUpgrade"
+_UPGRADES = ("NewCluster", "None", INCREMENTAL)
 _MANAGERS = ("ray.io/kuberay-operator", "kueue.x-k8s.io/multikueue")
 # Alpha in 1.7: without its feature gate the operator refuses the whole resource.
 _GATED = ("networkPolicy", "tlsOptions", "historyServerOptions")
@@ -64,7 +64,7 @@ def _upgrade(service: Object) -> Iterator[Finding]:
     where, kind = f"{named(service)} spec.upgradeStrategy", strategy.get("type")
     if kind is not None and kind not in _UPGRADES:
         yield Finding(where, f"type: {kind!r} is not one of {', '.join(_UPGRADES)}")
-    if kind == _INCREMENTAL:
+    if kind == INCREMENTAL:
         yield from _incremental(strategy.get("clusterUpgradeOptions"), service, where)
 
 

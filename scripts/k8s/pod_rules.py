@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scripts.k8s.finding import Finding, Object, named
-from scripts.k8s.rayservice import groups_of, ray_services
+from scripts.k8s.rayservice import groups_of, quantity, ray_services
 
 # Set on what only a development overlay has: an image by version, not by digest.
 DEVELOPMENT = {"avengers/lifetime": "development"}
@@ -90,9 +90,13 @@ def _sized(where: str, resources: Mapping[str, Any]) -> Iterator[Finding]:
         if name not in limits:
             yield Finding(where, f"resources.limits.{name} must be written")
     for name in sorted(requests.keys() | limits.keys()):
-        if requests.get(name) != limits.get(name):
+        if _amount(requests.get(name)) != _amount(limits.get(name)):
             what = f"{requests.get(name)} requested, {limits.get(name)} allowed"
             yield Finding(where, f"resources {name}: {what}; both are the same")
+
+
+def _amount(stated: Any) -> float | None:
+    return None if stated is None else quantity(stated)
 
 
 def _image(where: str, image: str, development: bool) -> Iterator[Finding]:

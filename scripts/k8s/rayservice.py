@@ -10,6 +10,11 @@ from scripts.k8s import documents
 from scripts.k8s.finding import Object, named
 
 HEAD = "head"
+_UNITS = {
+    "m": 1e-3,
+    **{f"{unit}i": 2.0 ** (10 * n) for n, unit in enumerate("KMGTPE", 1)},
+    **{unit: 1e3**n for n, unit in enumerate("kMGTPE", 1)},
+}
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,9 @@ class Group:
 
 
 def quantity(value: str | float) -> float:
-    """Kubernetes' way to write a number: 500m, 16Gi."""
+    """Kubernetes' way to write a number: 500m, 16Gi, 16G."""
     text = str(value)
-    units = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-    for unit, factor in units.items():
+    for unit, factor in _UNITS.items():
         if text.endswith(unit):
             return float(text.removesuffix(unit)) * factor
     return float(text)

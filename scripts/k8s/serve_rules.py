@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
 
@@ -16,7 +16,7 @@ from scripts.k8s.time_rules import check_times
 from serve_app.config import AppConfig
 from serve_app.config_file import IMPORT_PATH, app_config
 
-_SECRET = re.compile(r"sk-[A-Za-z0-9-]{8,}|://[^/\s:@]+:[^/\s@]+@")
+_SECRET = re.compile(r"\bsk-[A-Za-z0-9-]{8,}|://[^/\s:@]+:[^/\s@]+@")
 
 
 def check_serve_configs(manifests: Sequence[Object]) -> Iterator[Finding]:
@@ -108,10 +108,11 @@ def _same_live(where: str, app: Mapping[str, Any]) -> Iterator[Finding]:
         str(one.get("name")): one.get("user_config") or {}
         for one in app.get("deployments") or ()
     }
+    args = app.get("args") or {}
     for setting in ("cost_tiers", "artifacts"):
         stated = configs.get("Gateway", {}).get(setting)
-        of_ledger = configs.get("Ledger", {setting: stated})
-        if stated is not None and of_ledger.get(setting) != stated:
+        of_ledger = configs.get("Ledger", {}).get(setting, args.get(setting))
+        if stated and args.get("database") and of_ledger != stated:
             what = f"user_config.{setting} must be the Gateway's"
             yield Finding(f"{where} Ledger", what)
 
@@ -126,7 +127,7 @@ def _kept(where: str, config: AppConfig, groups: Sequence[Group]) -> Iterator[Fi
         journal = Template(config.usage.journal or "").safe_substitute(variables)
         mounts = [m for one in group.containers for m in one.get("volumeMounts") or ()]
         places = [one["mountPath"] for one in mounts if not one.get("readOnly")]
-        if not any(journal.startswith(f"{place}/") for place in places):
+        if not any(PurePosixPath(journal).is_relative_to(place) for place in places):
             yield Finding(group.where, f"the journal {journal} is on no volume")
 
 

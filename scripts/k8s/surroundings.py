@@ -6,12 +6,14 @@ from typing import Any
 
 from scripts.k8s import documents
 from scripts.k8s.finding import Finding, Object, named
+from scripts.k8s.operator_rules import INCREMENTAL
 from scripts.k8s.pod_rules import containers, pod_specs
 from scripts.k8s.rayservice import Group, cluster_of, groups_of, ray_services
 from scripts.k8s.render import ROOT
 
 _EXAMPLE = ROOT / "k8s/base/secrets.example.yaml"
 _ROUTE = {"avengers/route": "allowed"}
+_GATEWAY = "gateway.networking.k8s.io/gateway-name"
 
 
 def check_surroundings(manifests: Sequence[Object]) -> Iterator[Finding]:
@@ -20,6 +22,7 @@ def check_surroundings(manifests: Sequence[Object]) -> Iterator[Finding]:
         for group in groups_of(service):
             yield from _budgets(group, manifests)
             yield from _closed(group, manifests)
+        yield from _way_in(service, manifests)
     yield from _policies(manifests)
     yield from _secrets(manifests)
     yield from _references(manifests)
@@ -75,6 +78,25 @@ def _closed(group: Group, manifests: Sequence[Object]) -> Iterator[Finding]:
         if not closed:
             what = f"no NetworkPolicy closes {direction.lower()} of its pods"
             yield Finding(group.where, what)
+
+
+def _way_in(service: Object, manifests: Sequence[Object]) -> Iterator[Finding]:
+    """The Gateway that the operator makes may have its pods in this namespace."""
+    strategy = (service.get("spec") or {}).get("upgradeStrategy") or {}
+    if strategy.get("type") != INCREMENTAL:
+        return
+    gateway = f"{service['metadata']['name']}-gateway"
+    chosen = [
+        policy["spec"]
+        for policy in _of_kind(manifests, "NetworkPolicy")
+        if matches(policy["spec"].get("podSelector") or {}, {_GATEWAY: gateway})
+    ]
+    for direction in ("Ingress", "Egress"):
+        closing = [one for one in chosen if direction in one.get("policyTypes", ())]
+        if closing and not any(one.get(direction.lower()) for one in closing):
+            way = direction.lower()
+            what = f"no NetworkPolicy opens {way} of the pods of {gateway}"
+            yield Finding(named(service), what)
 
 
 def _policies(manifests: Sequence[Object]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Ray's drain of a node < terminationGracePeriodSeconds; longest answer ≤
 rayClusterDeletionDelaySeconds; and what stands in front does not give up before.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from serve_app.config_file import IMPORT_PATH
 _DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _STOP = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
 _STREAMING = ("Gateway", "OpenRouterBackend", "VLLMBackend")
+_PART = re.compile(r"(\d+)(ms|h|m|s)")  # of a Gateway API duration
+_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 _NGINX = "nginx.ingress.kubernetes.io/proxy-read-timeout"
 
 
@@ -23,7 +26,7 @@ def check_times(
     service: Object, config: AppConfig, manifests: Sequence[Object]
 ) -> Iterator[Finding]:
     """One RayService whose application's configuration is `config`."""
-    answer_s = max(spec.timeouts.total_s for spec in config.catalog.models)
+    answer_s = _longest_answer_s(config)
     yield from _shutdown(service, answer_s)
     for group in groups_of(service):
         drain_s = float(group.env.get(_DRAIN) or 30)
@@ -46,6 +49,14 @@ def check_times(
         yield Finding(f"{named(service)} spec", what)
     if len(ray_services(manifests)) == 1 or service["metadata"]["name"] == "avengers":
         yield from _in_front(manifests, answer_s)
+
+
+def _longest_answer_s(config: AppConfig) -> float:
+    """With all that is tried for it: nothing is begun once the request's time is over,
+    and no try may take longer than what is left of it."""
+    tries = 1 + max(config.retries.max_fallbacks, config.retries.max_retries)
+    one_s = max(spec.timeouts.total_s for spec in config.catalog.models)
+    return min(config.limits.request_timeout_s, tries * one_s)
 
 
 def _shutdown(service: Object, answer_s: float) -> Iterator[Finding]:
@@ -86,7 +97,7 @@ def _patience(
     if not timeouts:
         yield Finding(named(route), "timeouts must be written")
     for name, value in timeouts.items():
-        seconds = float(value.removesuffix("s"))
+        seconds = sum(int(n) * _UNIT_S[unit] for n, unit in _PART.findall(value))
         if 0 < seconds < answer_s:
             what = f"timeouts.{name} {value} cuts answers of {answer_s:g} s"
             yield Finding(named(route), what)

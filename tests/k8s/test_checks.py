@@ -83,3 +83,18 @@ def test_the_serve_config_arrives_byte_for_byte() -> None:
     source = OVERLAYS.parent / "base/serve-config.yaml"
 
     assert service["spec"]["serveConfigV2"] == source.read_text(encoding="utf-8")
+
+
+def test_what_the_weights_need_can_be_applied_first() -> None:
+    """k8s/README.md chooses it by this label."""
+    objects = yaml.safe_load_all(golden("prod-gpu").read_text(encoding="utf-8"))
+    first = [
+        (one["kind"], one["metadata"]["name"])
+        for one in objects
+        if one["metadata"].get("labels", {}).get("avengers/first") == "weights"
+    ]
+
+    assert sorted(first) == [
+        ("Job", "qwen3-download"),
+        ("PersistentVolumeClaim", "model-cache"),
+    ]

@@ -19,3 +19,23 @@ def test_an_engine_s_accelerator_is_declared_where_it_is_to_run() -> None:
     for one in found:
         assert "asks for 'accelerator_type:H200'" in one
         assert "rayStartParams.resources" in one
+
+
+def test_an_embedder_takes_no_gpu_of_a_node_that_a_model_needs_whole() -> None:
+    text = golden("prod-gpu").read_text(encoding="utf-8")
+    assert text.count("- NVIDIA-H200") == 1  # of the affinity
+
+    [found] = said(text.replace("- NVIDIA-H200", "- NVIDIA-L4"))
+
+    assert "workerGroupSpecs[embedder]: its pods may take GPUs on the nodes" in found
+    assert "of h200x8, which needs 8 on one" in found
+
+
+def test_a_selector_of_other_nodes_keeps_it_off_as_well() -> None:
+    text = golden("prod-gpu").read_text(encoding="utf-8")
+    start, rest = text.split("          affinity:\n")
+    end = rest[rest.index("          automountServiceAccountToken") :]
+    other = "          nodeSelector:\n            nvidia.com/gpu.product: NVIDIA-L4\n"
+
+    assert said(start + other + end) == []
+    assert len(said(start + end)) == 1
