@@ -13,7 +13,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from artifacts.encoder import EncoderSpec
@@ -25,6 +32,7 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.answering.chat import AUTO, invalid_field, parse_json
+from serve_app.answering.request_fields import few_fields
 
 MAX_INPUTS = 2048  # OpenAI's own limit
 # Of one text: over the window of any encoder, but soon counted.
@@ -58,6 +66,11 @@ class EmbeddingRequest(BaseModel):
     encoding_format: Literal["float", "base64"] | None = None  # as "float"
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, given: Any) -> Any:
+        return few_fields(cls, given)
 
     @field_validator("input")
     @classmethod

@@ -141,3 +141,8 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
 
     with pytest.raises(UpstreamTimeout):
         await Embeddings(Hanging(), timeout_s=0.01).answer(b'{"input": "a"}')
+
+
+async def test_of_many_fields_that_there_are_not_one_is_named():
+    with pytest.raises(InvalidRequest, match="there is no field x0"):
+        await answered(input="a", **{f"x{i}": 1 for i in range(1000)})
