@@ -68,6 +68,10 @@ def test_a_key_whose_variable_is_empty_opens_nothing():
         directory({"A_KEY": ""}).authenticate("Bearer ")
 
 
+def test_a_key_whose_variable_is_from_a_file_may_end_with_the_line():
+    assert directory({"A_KEY": "sk-av-a\n"}).authenticate("Bearer sk-av-a").id == "t"
+
+
 def test_a_key_expires_while_the_directory_stands():
     now = [NOON]
     keys = [{"sha256": key_sha256("sk-av-k"), "expires_at": NOON + timedelta(hours=1)}]
