@@ -188,7 +188,12 @@ async def test_a_body_over_the_limit(chunked):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nope", 404), ("GET", CHAT, 405), ("GET", "/v1/models/other", 404)],
+    [
+        ("GET", "/nope", 404),
+        ("GET", CHAT, 405),
+        ("GET", "/v1/models/other", 404),
+        ("GET", "/openapi.json", 404),
+    ],
 )
 async def test_paths_that_do_not_exist(method, path, status):
     async with client() as c:
