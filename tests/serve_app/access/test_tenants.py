@@ -215,3 +215,8 @@ def test_a_key_with_an_alpha_does_not_need_its_tenant_s_tier():
     assert (found.alpha, found.cost_tier) == (0.7, None)
     with pytest.raises(Forbidden, match="'gone' of this key is not defined any more"):
         made.authenticate("Bearer sk-av-none")
+
+
+def test_a_tenant_s_own_default_model_counts():
+    assert opened({}, default_model="small").default_model == "small"
+    assert opened({}).default_model == "large"
