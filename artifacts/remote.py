@@ -76,11 +76,16 @@ class RemoteFolder:
             return None
 
     def names(self, below: str) -> list[str]:
-        """All files below a sub-folder, named from there, sorted."""
+        """All files below a sub-folder, named from there, sorted; ArtifactError if one
+        would lie outside it: in an object store a name may hold `..`."""
         with self._explained(below):
             start = self._path(below).strip("/") + "/"
             found = [path.strip("/") for path in self._fs.find(self._path(below))]
-        return sorted(path.partition(start)[2] for path in found if start in path)
+        names = sorted(path.partition(start)[2] for path in found if start in path)
+        for name in names:
+            if ".." in name.split("/") or name.startswith("/"):
+                raise ArtifactError(self.where(below), f"{name!r} is no file's name")
+        return names
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}{self._query}"

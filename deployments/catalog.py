@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deployments.backends.vllm_config import VLLMConfig
 
@@ -97,6 +97,14 @@ class ModelSpec(_Frozen):
     vllm: VLLMConfig | None = Field(
         default=None, description="how backend vllm serves it; a change needs a restart"
     )
+
+    @field_validator("id")
+    @classmethod
+    def _fits_a_header(cls, name: str) -> str:
+        if not (name.isprintable() and all(ord(letter) < 256 for letter in name)):
+            what = "a header of each answer names the model, and cannot hold this name"
+            raise ValueError(what)
+        return name
 
     @model_validator(mode="after")
     def _local(self) -> "ModelSpec":

@@ -160,7 +160,7 @@ class OpenRouterBackend:
     def _key(self, request: BackendRequest) -> str | None:
         if request.secret is None:
             return self._api_key
-        key = self._environment.get(request.secret)
+        key = self._environment.get(request.secret, "").strip()
         if not key:
             # Never the operator's key instead: the tenant would not be billed.
             what = "The tenant's own key for this upstream is not set."

@@ -58,11 +58,12 @@ class UpstreamConfig(BaseModel):
 
     def api_key(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """The key; KeyError names the variable where it is not set."""
-        return environment[self.api_key_env] if self.api_key_env else None
+        return environment[self.api_key_env].strip() if self.api_key_env else None
 
     def has_key(self, environment: Mapping[str, str] = os.environ) -> bool:
         """Whether no key is needed, or the variable is set to something."""
-        return self.api_key_env is None or bool(environment.get(self.api_key_env))
+        key = environment.get(self.api_key_env or "", "")
+        return self.api_key_env is None or bool(key.strip())
 
 
 def _again(name: str, default: Any) -> Any:

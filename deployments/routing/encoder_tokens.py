@@ -21,4 +21,5 @@ class EncoderTokens:
         prompted = [self._prompt + text for text in texts]
         # A lone surrogate is a legal str, but not to the tokenizer.
         clean = [text.encode("utf-8", "replace").decode() for text in prompted]
-        return [len(self._tokenizer.encode(text).ids) for text in clean]
+        # A batch, though of one: only that lets the loop and the encoder run meanwhile.
+        return [len(self._tokenizer.encode_batch([text])[0]) for text in clean]

@@ -206,5 +206,5 @@ def _chosen(
 def _digest(key: KeyConfig, environment: Mapping[str, str]) -> str | None:
     if key.sha256 is not None:
         return key.sha256
-    secret = environment.get(key.env or "")
+    secret = environment.get(key.env or "", "").strip()
     return key_sha256(secret) if secret else None

@@ -27,6 +27,9 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 
+# OpenRouter's 403: the input was flagged. Who sends such closes the model to nobody.
+_OF_THE_INPUT = "upstream_permission"
+
 
 class RetryPolicy(BaseModel):
     """How hard to try before an error reaches the client."""
@@ -213,7 +216,8 @@ class Attempts:
 
     def _judge(self, model: str, error: ServingError) -> None:
         breaker = self._breakers.of(self._key_of(model))
-        if isinstance(error, RateLimited | UpstreamError | Overloaded):
+        of_model = isinstance(error, RateLimited | UpstreamError | Overloaded)
+        if of_model and error.code != _OF_THE_INPUT:
             breaker.failed(error.retry_after_s)
         else:
             breaker.abandoned()

@@ -4,13 +4,27 @@ Only the fields that routing reads are typed. Everything else belongs to the ups
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from deployments.errors import InvalidRequest
 from deployments.protocol import Surface
+from serve_app.answering.request_fields import (
+    MAX_MESSAGES,
+    BestOf,
+    NAnswers,
+    Objects,
+    Texts,
+    few_fields,
+)
 
 AUTO = "auto"
 _WRITTEN_DEPTH = 254  # orjson's, which reads up to 1,024 levels
@@ -19,10 +33,6 @@ _WRITTEN_DEPTH = 254  # orjson's, which reads up to 1,024 levels
 _OTHER_MODELS = ("models", "preset")
 _OURS = "`routing.models` says here which may answer."
 
-# OpenAI's bounds: what a request may cost at worst is reckoned with these.
-NAnswers = Annotated[int | None, Field(ge=1, le=128)]
-BestOf = Annotated[int | None, Field(ge=0, le=20)]
-
 
 class RoutingOptions(BaseModel):
     """Our extension of the request: `routing` in the body."""
@@ -30,11 +40,16 @@ class RoutingOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     alpha: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
-    models: list[str] | None = Field(default=None, min_length=1)
-    exclude: list[str] = Field(default_factory=list)
+    models: Texts | None = Field(default=None, min_length=1)
+    exclude: Texts = Field(default_factory=list)
     max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     session_id: str | None = Field(default=None, min_length=1, max_length=256)
     explain: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, given: Any) -> Any:
+        return few_fields(cls, given)
 
 
 _NO_OPTIONS = RoutingOptions()
@@ -46,7 +61,7 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[dict[str, Any]] | None = None
+    content: str | Objects | None = None
 
 
 class StreamOptions(BaseModel):
@@ -63,10 +78,12 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     model: str = AUTO
-    messages: list[Message] = Field(min_length=1)
+    messages: list[Message] = Field(
+        min_length=1, max_length=MAX_MESSAGES, fail_fast=True
+    )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Objects | None = None
     response_format: dict[str, Any] | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)

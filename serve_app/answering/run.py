@@ -233,6 +233,9 @@ def _ask(
 
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
-    """What a breaker is kept for: a model; a tenant's own key has limits of its own."""
-    secret = call.plan.tenant.byok.get(backend_of(model).name)
-    return model if secret is None else f"{model} {secret}"
+    """What a breaker is kept for: a model. A tenant's own key has its own limits, and
+    so have the providers that a tenant chooses among: theirs are no news to others."""
+    tenant = call.plan.tenant
+    secret = tenant.byok.get(backend_of(model).name)
+    key = model if secret is None else f"{model} {secret}"
+    return f"{key} {tenant.id}" if call.chat.raw.get("provider") else key

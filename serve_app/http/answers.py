@@ -1,5 +1,6 @@
 """The paths that take a conversation: OpenAI's, which answer it, and `/v1/route`."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ from serve_app.http.surfaces.responses import parse_responses
 from serve_app.observing.observer import RequestWatch
 
 Parse = Callable[[bytes], Chat]
+
+# Its tokens may take seconds to count, in which other requests must go on.
+_LONG_BYTES = 2**18
 
 
 class Answers:
@@ -55,9 +59,11 @@ class Answers:
         tenant = directory.authenticate(request.headers.get("authorization"))
         if watch is not None:
             watch.identified(tenant, directory)
-        limit = self._gateway.limits.max_body_bytes
-        chat = parse(await read_body(request, limit))
-        wanted = asked(request, directory.settings.hosts)
+        body = await read_body(request, self._gateway.limits.max_body_bytes)
+        chat, wanted = parse(body), asked(request, directory.settings.hosts)
+        if len(body) > _LONG_BYTES:
+            plan = await asyncio.to_thread(self._gateway.plan, tenant, chat, wanted)
+            return plan, chat
         return self._gateway.plan(tenant, chat, wanted), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:

@@ -39,6 +39,7 @@ def build_api(  # noqa: PLR0913  (its collaborators)
     """
     app = FastAPI(
         title="avengers-serve",
+        openapi_url=None,  # it needs no key, and knows the paths of administration only
         docs_url=None,
         redoc_url=None,
         lifespan=lambda _: background(),

@@ -13,7 +13,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from artifacts.encoder import EncoderSpec
@@ -25,10 +32,13 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.answering.chat import AUTO, invalid_field, parse_json
+from serve_app.answering.request_fields import few_fields
 
 MAX_INPUTS = 2048  # OpenAI's own limit
-# Of one text: over the window of any encoder, but soon counted.
+# Of one text: over the window of any encoder.
 _MAX_CHARACTERS = 2**20
+# Counted at a time: of texts that are all too long, the first such piece is the last.
+_COUNTED_CHARACTERS = 2**16
 # Routing waits for at most one such piece of each Gateway replica (about 1,000 tokens
 # of English), and not for 2,048 texts.
 _PIECE_CHARACTERS = 4096
@@ -58,6 +68,11 @@ class EmbeddingRequest(BaseModel):
     encoding_format: Literal["float", "base64"] | None = None  # as "float"
     dimensions: int | None = Field(default=None, ge=1)
     user: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, given: Any) -> Any:
+        return few_fields(cls, given)
 
     @field_validator("input")
     @classmethod
@@ -112,7 +127,7 @@ class Embeddings:
         texts = request.texts
         tokens = await self._count(texts, self._spec)
         rows = []
-        for piece in _pieces(texts):
+        for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS):
             async with self._turn:
                 rows.append(await self._encoder.embed(texts[piece]))
         return _rendered(request, self._spec, np.concatenate(rows), sum(tokens))
@@ -122,12 +137,15 @@ class Embeddings:
         for index, text in enumerate(texts):
             if len(text) > _MAX_CHARACTERS:
                 raise _too_long(index, f"is over {_MAX_CHARACTERS} characters")
-        tokens, exact = await self._encoder.count_tokens(texts)
-        longest = max(range(len(tokens)), key=tokens.__getitem__)
-        if exact and tokens[longest] > spec.max_tokens:
-            what = f"has {tokens[longest]} tokens, this encoder reads {spec.max_tokens}"
-            raise _too_long(longest, what)
-        return tokens
+        counted: list[int] = []
+        for piece in _pieces(texts, _COUNTED_CHARACTERS, MAX_INPUTS):
+            tokens, exact = await self._encoder.count_tokens(texts[piece])
+            most_tokens = max(tokens)
+            if exact and most_tokens > spec.max_tokens:
+                what = f"has {most_tokens} tokens, this encoder reads {spec.max_tokens}"
+                raise _too_long(piece.start + tokens.index(most_tokens), what)
+            counted += tokens
+        return counted
 
 
 def _check(request: EmbeddingRequest, spec: EncoderSpec) -> None:
@@ -141,12 +159,13 @@ def _check(request: EmbeddingRequest, spec: EncoderSpec) -> None:
         raise InvalidRequest(what, param="dimensions", code="invalid_value")
 
 
-def _pieces(texts: list[str]) -> Iterator[slice]:
-    """Consecutive texts that are embedded together; one that is larger goes alone."""
+def _pieces(texts: list[str], characters: int, n_texts: int) -> Iterator[slice]:
+    """Consecutive texts that go together, so many at most; one that is larger goes
+    alone."""
     start = size = 0
     for index, text in enumerate(texts):
         size += len(text)
-        full = size > _PIECE_CHARACTERS or index - start == _PIECE_TEXTS
+        full = size > characters or index - start == n_texts
         if full and index > start:
             yield slice(start, index)
             start, size = index, len(text)

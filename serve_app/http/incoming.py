@@ -12,12 +12,16 @@ from serve_app.answering.planning import Asked
 
 # Of a Content-Length: more than any limit has.
 _MOST_DIGITS = 20
+# Of a client's own id: it is written into each record of usage, and kept.
+_MOST_ID = 128
 _NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 
 
 def request_id(request: Request) -> str:
-    """The client's `x-request-id` or a new one; Serve writes it into the response."""
-    return request.headers.get("x-request-id") or f"req-{uuid.uuid4().hex}"
+    """The client's `x-request-id`, its first 128 characters, or a new one; Serve writes
+    it into the response."""
+    stated = request.headers.get("x-request-id", "")[:_MOST_ID]
+    return stated or f"req-{uuid.uuid4().hex}"
 
 
 def asked(request: Request, hosts: Mapping[str, str] = _NO_HOSTS) -> Asked:

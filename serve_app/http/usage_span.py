@@ -10,23 +10,25 @@ from deployments.tenancy import TenantConfig
 DAYS = 30  # looked back where nothing is said
 MOST_DAYS = 3660
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)  # on that day the calendar of zones ends
 _DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 
 def moment(text: str, timezone: str) -> datetime:
     """`2026-06-01`, an ISO time or a unix time, in UTC; ValueError for all else.
 
-    Where it names no zone it is of `timezone`. Before 1970 nothing was used, and some
-    days before the year 1 there is no time to look back to.
+    Where it names no zone it is of `timezone`. Before 1970 nothing was used, and UTC's
+    first and last days are not to be had in all zones.
     """
     try:
         if text.isdecimal() and len(text) > len("20260601"):
-            return datetime.fromtimestamp(int(text), UTC)
-        at = datetime.fromisoformat(text)
+            at = datetime.fromtimestamp(int(text), UTC)
+        else:
+            at = datetime.fromisoformat(text)
         if at.tzinfo is None:
             at = at.replace(tzinfo=zone(timezone))
         at = at.astimezone(UTC)
-        if at < _EARLIEST:
+        if not _EARLIEST <= at <= _LATEST:
             raise ValueError
         return at
     except (ValueError, OverflowError, OSError):

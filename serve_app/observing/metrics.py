@@ -101,7 +101,7 @@ class GatewayMetrics:
         self.tally.count(EXCESS, (tenant,), -usd)
 
     def watch_breakers(self, breakers: Breakers) -> None:
-        """Tell their states; those of tenants' own upstream keys are not models'."""
+        """Tell their states; those of tenants' own keys and choices are not models'."""
 
         def read() -> Iterator[tuple[Family, Labels, float]]:
             for key, state in breakers.states().items():

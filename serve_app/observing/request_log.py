@@ -18,8 +18,6 @@ from serve_app.answering.run import Call
 
 _ROTATE_BYTES = 64 * 2**20
 _KEPT_FILES = 5
-# A client may say what it likes there.
-_MAX_ID = 128
 # A handler takes as long for a record of many lines as for one.
 _GATHER_S = 0.1
 
@@ -121,7 +119,7 @@ def head_of(
 ) -> dict[str, Any]:
     """What each line begins with."""
     return {
-        "request_id": request_id[:_MAX_ID],
+        "request_id": request_id,
         "trace_id": trace_id,
         "tenant": tenant.id if tenant else None,
         "key_id": tenant.key_id if tenant else None,

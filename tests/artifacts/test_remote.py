@@ -11,6 +11,7 @@ import pytest
 
 from artifacts.errors import ArtifactError
 from artifacts.location import check_destination, directory_of
+from artifacts.remote import RemoteFolder
 from artifacts.store import ENCODER, load, save
 
 
@@ -89,3 +90,12 @@ def test_no_error_shows_a_secret_of_the_address(web, address):
 
     assert "hush" not in str(error.value)
     assert str(error.value).startswith(f"http://{web}/b/manifest.json: ")
+
+
+def test_a_file_that_would_lie_outside_its_folder_is_refused(memory):
+    memory.pipe("/m/a/encoder/weights", b"")
+    assert RemoteFolder("memory://m/a").names("encoder") == ["weights"]
+    memory.store["/m/a/encoder/../../evil"] = memory.store["/m/a/encoder/weights"]
+
+    with pytest.raises(ArtifactError, match=r"'\.\./\.\./evil' is no file's name"):
+        RemoteFolder("memory://m/a").names("encoder")

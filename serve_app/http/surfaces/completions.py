@@ -7,16 +7,15 @@ from pydantic_core import PydanticCustomError
 
 from serve_app.answering.chat import (
     AUTO,
-    BestOf,
     Chat,
     ChatRequest,
     Message,
-    NAnswers,
     RoutingOptions,
     StreamOptions,
     invalid_field,
     parse_json,
 )
+from serve_app.answering.request_fields import BestOf, NAnswers
 
 
 class CompletionRequest(BaseModel):

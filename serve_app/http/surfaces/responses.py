@@ -18,6 +18,7 @@ from serve_app.answering.chat import (
     invalid_field,
     parse_json,
 )
+from serve_app.answering.request_fields import MAX_MESSAGES, Objects
 
 # Fields that ask for something to be kept, or refer to what was.
 _STORING = ("store", "background", "previous_response_id", "conversation")
@@ -32,7 +33,7 @@ class ResponsesRequest(BaseModel):
     input: Any
     instructions: str | None = None
     stream: bool | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Objects | None = None
     text: dict[str, Any] | None = None
     max_output_tokens: int | None = Field(default=None, ge=1)
     routing: RoutingOptions = RoutingOptions()
@@ -43,6 +44,9 @@ class ResponsesRequest(BaseModel):
         items = isinstance(value, list) and value
         if not isinstance(value, str) and not items:
             what = "it must be a text or a list of items"
+            raise PydanticCustomError("input", what)
+        if items and len(items) > MAX_MESSAGES:
+            what = f"it may have at most {MAX_MESSAGES} items"
             raise PydanticCustomError("input", what)
         return value
 

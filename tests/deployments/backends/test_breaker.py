@@ -146,3 +146,19 @@ def test_a_probe_that_fails_after_a_short_retry_after_waits_no_less_than_others(
     breaker.failed()
 
     assert breaker.wait_s == 20
+
+
+def test_after_it_has_closed_it_opens_for_as_short_as_at_first(breaker, clock):
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    breaker.failed()
+    clock.now += 20
+    breaker.admit()
+    breaker.succeeded()
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    breaker.failed()
+
+    assert breaker.wait_s == 20

@@ -297,3 +297,33 @@ async def test_the_trace_goes_on_upstream_only_where_that_is_configured(passes):
     await made.complete(replace(REQUEST, traceparent="00-1-2-01"))
 
     assert told == ["00-1-2-01" if passes else None]
+
+
+async def test_a_key_from_a_file_may_end_with_the_line():
+    sent = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        return unary()
+
+    config = UpstreamConfig(base_url="http://upstream/v1/", api_key_env="OURS")
+    made = OpenRouterBackend(
+        config,
+        config.api_key({"OURS": f"{KEY}\n"}),
+        environment={"ACME": "sk-acme\n", "BLANK": "\n"},
+        transport=HttpxTransport(httpx.MockTransport(answer)),
+    )
+    await made.complete(REQUEST)
+    await made.complete(replace(REQUEST, secret="ACME"))
+
+    assert sent == [f"Bearer {KEY}", "Bearer sk-acme"]
+    with pytest.raises(UpstreamError, match="own key for this upstream is not set"):
+        await made.complete(replace(REQUEST, secret="BLANK"))
+
+
+def test_a_key_of_nothing_but_a_line_end_is_none():
+    config = UpstreamConfig(base_url="http://upstream/v1/", api_key_env="OURS")
+
+    assert config.has_key({"OURS": "k\n"})
+    assert not config.has_key({"OURS": "\n"})
+    assert not config.has_key({})

@@ -1,5 +1,7 @@
 """What an encoder reads of a text, counted."""
 
+import asyncio
+
 import pytest
 
 from artifacts.encoder import load_encoder
@@ -38,3 +40,17 @@ def test_the_prompt_counts_as_well(bundled):
 
 def test_half_a_surrogate_pair_is_a_character(bundled):
     assert EncoderTokens(*bundled).count(["\ud800"]) == [3]
+
+
+async def test_while_a_long_text_is_counted_the_loop_goes_on(bundled):
+    # Routing is answered by the same process.
+    clock = asyncio.get_running_loop().time
+    counting = asyncio.to_thread(EncoderTokens(*bundled).count, ["word " * 50_000])
+    task, start, longest_s = asyncio.create_task(counting), clock(), 0.0
+    while not task.done():
+        before = clock()
+        await asyncio.sleep(0)
+        longest_s = max(longest_s, clock() - before)
+
+    assert await task == [50_002]
+    assert longest_s < (clock() - start) / 2  # all of it where the interpreter is held

@@ -94,6 +94,14 @@ def test_where_nothing_is_said_the_router_s_own_decides():
             None,
             ArtifactChoice((A, OWN), OWN),
         ),
+        (
+            {
+                "gateway": StoredRollout(canary=portion("a")),
+                "t": StoredRollout(canary=portion("b")),
+            },
+            None,
+            ArtifactChoice((B, OWN)),
+        ),
         ({"u": StoredRollout(canary=portion("a"))}, None, None),
     ],
 )

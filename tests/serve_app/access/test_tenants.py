@@ -68,6 +68,10 @@ def test_a_key_whose_variable_is_empty_opens_nothing():
         directory({"A_KEY": ""}).authenticate("Bearer ")
 
 
+def test_a_key_whose_variable_is_from_a_file_may_end_with_the_line():
+    assert directory({"A_KEY": "sk-av-a\n"}).authenticate("Bearer sk-av-a").id == "t"
+
+
 def test_a_key_expires_while_the_directory_stands():
     now = [NOON]
     keys = [{"sha256": key_sha256("sk-av-k"), "expires_at": NOON + timedelta(hours=1)}]
@@ -211,3 +215,8 @@ def test_a_key_with_an_alpha_does_not_need_its_tenant_s_tier():
     assert (found.alpha, found.cost_tier) == (0.7, None)
     with pytest.raises(Forbidden, match="'gone' of this key is not defined any more"):
         made.authenticate("Bearer sk-av-none")
+
+
+def test_a_tenant_s_own_default_model_counts():
+    assert opened({}, default_model="small").default_model == "small"
+    assert opened({}).default_model == "large"

@@ -3,6 +3,7 @@
 import pytest
 
 from deployments.backends.breaker import BreakerConfig, Breakers
+from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
@@ -283,3 +284,14 @@ def test_bad_requests_do_not_open_a_breaker(world):
         attempts.failed(InvalidRequest("no"))
 
     assert world.breakers.of("a").state == "closed"
+
+
+@pytest.mark.parametrize(("status", "state"), [(403, "closed"), (404, "open")])
+def test_input_that_is_flagged_closes_the_model_to_nobody(world, status, state):
+    for _ in range(2):
+        attempts = world.request("a", "b")
+        attempts.next()
+        attempts.failed(error_of(status))
+        assert attempts.next().model == "b"  # another may take it
+
+    assert world.breakers.of("a").state == state

@@ -1,6 +1,7 @@
 """What is kept of one request's candidates does not mislead the next one."""
 
 from serve_app.access.tenants import Directory
+from serve_app.answering.candidates import nothing_left
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.http.surfaces.completions import parse_completion
@@ -44,14 +45,16 @@ class Planner:
         )
         self._directory = Directory(self._config, {"ALL": "a", "FEW": "f"})
 
-    def __call__(self, key: str = "a", text: str = "hi", **body: object) -> Plan:
+    def __call__(
+        self, key: str = "a", text: str = "hi", tier: str | None = None, **body: object
+    ) -> Plan:
         raw = {"messages": [{"role": "user", "content": text}], **body}
-        return self.planned(Chat(ChatRequest.model_validate(raw), raw), key)
+        return self.planned(Chat(ChatRequest.model_validate(raw), raw), key, tier)
 
-    def planned(self, chat: Chat, key: str = "a") -> Plan:
+    def planned(self, chat: Chat, key: str = "a", tier: str | None = None) -> Plan:
         tenant = self._directory.authenticate(f"Bearer {key}")
         surfaces_of = self._config.surfaces_of
-        return make_plan(self._directory, tenant, chat, Asked(), surfaces_of)
+        return make_plan(self._directory, tenant, chat, Asked(tier), surfaces_of)
 
 
 def test_a_long_prompt_leaves_out_what_is_too_small_for_it_alone():
@@ -100,3 +103,20 @@ def test_tenants_needs_and_wishes_are_told_apart():
     assert plan(routing={"exclude": ["large"]}).candidates == ("small", "other")
     assert plan(routing={"models": ["other"]}).candidates == ("other",)
     assert plan().candidates == ("small", "large", "other")
+
+
+def test_cost_tiers_are_told_apart():
+    plan = Planner()
+
+    assert plan().candidates == ("small", "large", "other")
+    assert plan(tier="narrow").candidates == ("small",)
+    assert plan(tier="economy").candidates == ("small", "large", "other")
+    assert plan(tier="narrow").candidates == ("small",)
+
+
+def test_a_constraint_gives_the_error_its_code_only_where_it_took_every_model():
+    window = "its window is 10 tokens; the prompt has about 20"
+
+    assert nothing_left({"a": window, "b": window}).code == "context_length_exceeded"
+    both = nothing_left({"a": window, "b": "it is in routing.exclude"})
+    assert both.code == "no_candidate_model"

@@ -148,9 +148,10 @@ PRICES = {
 }
 
 
-async def unrouted(**body: object) -> Choice:
-    """What is chosen while routing fails."""
-    models = [{**spec, "price": PRICES[spec["id"]]} for spec in CATALOG]
+async def unrouted(longest: int | None = None, **body: object) -> Choice:
+    """What is chosen while routing fails; `longest`: an answer of each model."""
+    bounds = {"max_output_tokens": longest}
+    models = [{**spec, **bounds, "price": PRICES[spec["id"]]} for spec in CATALOG]
     tenant = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
     of = gateway(catalog={"models": models}, tenants=[tenant])
     down = FixedRouter(error=RoutingUnavailable("gone"))
@@ -211,3 +212,41 @@ async def test_while_routing_fails_a_cap_that_cannot_be_kept_is_refused(body):
 )
 async def test_while_routing_fails_no_model_that_was_ruled_out_answers(routing, models):
     assert (await unrouted(routing=routing)).models == models
+
+
+async def test_while_routing_fails_a_cap_is_one_for_all_answers():
+    # One of 100 tokens costs 0.001 USD and its prompt, at worst.
+    asked = {"model": "small", "max_tokens": 100, "routing": {"max_cost_usd": 0.005}}
+
+    assert (await unrouted(**asked, n=4)).models == ("small",)
+    with pytest.raises(RoutingUnavailable):
+        await unrouted(**asked, n=6)
+
+
+async def test_while_routing_fails_an_answer_is_as_long_as_its_model_writes_at_most():
+    asked = {"model": "small", "routing": {"max_cost_usd": 0.005}}
+
+    assert (await unrouted(400, **asked)).models == ("small",)
+    with pytest.raises(RoutingUnavailable):
+        await unrouted(600, **asked)
+
+
+async def test_conversations_that_need_not_stay_together_ask_for_no_home():
+    of, router = made(CACHED), FixedRouter()
+
+    async def decide(query: RouteQuery):
+        return (await router.route([query])).decisions[0]
+
+    apart = ConversationConfig(keep_together=False)
+    choosing = Chooser(decide, timeout_s=1.0, conversations=apart)
+    plan, chat = planned(of, messages=TURNS)
+    choosing.answered(await choosing.choose(plan, chat, of.directory), "large")
+
+    assert choosing.query(plan, chat, of.directory).terms is None
+
+
+async def test_the_first_request_of_a_session_has_no_home_to_ask_for():
+    of = made(CACHED)
+    first = planned(of, routing={"session_id": "s"})
+
+    assert chooser().query(*first, of.directory).terms is None

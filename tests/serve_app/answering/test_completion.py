@@ -7,6 +7,7 @@ import pytest
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    RateLimited,
     RoutingUnavailable,
     ServingError,
     UpstreamError,
@@ -43,6 +44,7 @@ def failed(by: Answered) -> list[str]:
 @pytest.fixture(autouse=True)
 def _key(monkeypatch):
     monkeypatch.setenv("TEST_KEY", "k")
+    monkeypatch.setenv("OTHER_KEY", "o")
 
 
 async def test_the_first_of_the_ranking_answers():
@@ -97,3 +99,27 @@ async def test_without_a_decision_the_default_model_comes_first(router):
 
     assert (by.cause, by.artifact_id) == ("fallback", None)
     assert (failed(by), by.model) == (["large"], "small")
+
+
+async def test_providers_that_one_tenant_chooses_close_no_model_to_another():
+    keys = ("TEST_KEY", "OTHER_KEY")
+    tenants = [{"id": name, "alpha": 0.5, "keys": [{"env": name}]} for name in keys]
+    limited = RateLimited("Come later.", retry_after_s=300)
+    backend = ScriptedBackend({"small": limited})
+    made = gateway(None, backend, tenants=tenants)
+
+    async def asked(key: str, **body: object) -> Answered:
+        message = {"role": "user", "content": "hi"}
+        chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
+        plan = made.plan(made.directory.authenticate(f"Bearer {key}"), chat, Asked())
+        call = Call(plan, chat, made.directory, "req-1")
+        return (await made.completions.complete(call))[1]
+
+    only = {"provider": {"only": ["nobody"]}}
+    assert failed(await asked("k", **only)) == ["small"]
+    backend._errors.clear()
+
+    assert (await asked("k", **only)).failures[0].reason == "breaker_open"
+    assert (await asked("o", **only)).model == "small"
+    assert (await asked("k")).model == "small"
+    assert (await asked("o")).model == "small"

@@ -33,6 +33,7 @@ def key(*turns: tuple[str, object], tenant: str = "t", **routing: object) -> str
         ([("user", "a"), ("tool", "result")], "a"),
         ([("system", "s"), ("user", None)], "s"),
         ([("user", None)], ""),
+        ([("system", "s"), ("assistant", "a"), ("tool", "last")], "last"),
     ],
 )
 def test_the_last_user_message_is_embedded_with_context_if_it_is_short(turns, text):
@@ -91,6 +92,13 @@ def test_all_requests_of_a_conversation_begin_alike_its_first_among_them():
 )
 def test_other_conversations_begin_otherwise(other):
     assert begun(*TURNS) != other
+
+
+def test_a_developer_s_message_is_a_system_prompt():
+    turns = [("user", "a"), ("assistant", "b"), ("user", "c")]
+
+    assert key(("developer", "s"), *turns) == key(("system", "s"), *turns)
+    assert key(("developer", "s"), *turns) != key(("developer", "z"), *turns)
 
 
 def test_a_session_is_one_conversation_and_a_user_is_none():

@@ -1,6 +1,7 @@
 """What upstreams say later that an answer, or a failure before it, has cost."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -173,3 +174,33 @@ async def test_those_that_take_too_long_are_given_up(caplog):
     await corrections.drain(3600)  # none is left
 
     assert "what 1 answers have cost stays unknown" in caplog.text
+
+
+async def test_an_answer_that_broke_off_costs_no_less_for_what_failed_before_it():
+    async def charged() -> Settlement:
+        return CHARGED
+
+    records = Records()
+    with pytest.raises(UpstreamError):
+        await streamed(ScriptedBackend(cut=UpstreamError("cut")), records)
+    record = replace(records[0], cost_usd=None, cost_source="unknown")
+    corrected = await correction.corrected(record, None, [charged], None)
+
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
+
+
+async def test_an_upstream_that_does_not_answer_is_asked_again():
+    answers = [UpstreamError("down"), CHARGED]
+
+    async def second_time() -> Settlement:
+        answer = answers.pop(0)
+        if isinstance(answer, UpstreamError):
+            raise answer
+        return answer
+
+    records = Records()
+    made = gateway(sink=records)
+    await made.completions.complete(call_of(made))
+    corrected = await correction.corrected(records[0], second_time, (), None)
+
+    assert (corrected.cost_usd, corrected.prompt_tokens) == (0.125, 7)

@@ -91,6 +91,23 @@ def test_a_price_ceiling_leaves_out_what_is_dearer_and_what_has_no_price():
     }
 
 
+@pytest.mark.parametrize(
+    ("ceiling", "candidates"),
+    [
+        ({"input_usd_per_token": DEAR}, ("small", "large")),
+        ({"output_usd_per_token": CHEAP}, ("small",)),
+    ],
+)
+def test_what_costs_just_the_ceiling_is_below_it_and_answers_have_one_too(
+    ceiling, candidates
+):
+    tiers = {"cheap": {"alpha": 1, "max_price": ceiling}}
+    config = {"catalog": {"models": PRICED}, "cost_tiers": tiers}
+
+    made = plan_of(config, Asked("cheap"), {"id": "t", "alpha": 0.5})
+    assert made.candidates == candidates
+
+
 PINNED = {
     "id": "t",
     "alpha": 0.5,

@@ -6,7 +6,7 @@ import pytest
 
 from deployments.catalog import Price
 from deployments.errors import UpstreamError
-from deployments.protocol import Settlement, Usage
+from deployments.protocol import Ending, Settlement, Usage
 from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.received import Received
 
@@ -61,3 +61,27 @@ def test_what_the_upstream_said_wins_over_what_was_counted():
 
     error.settlement = Settlement(Usage(2, 300, 302), 0.5, "upstream")
     assert made.settled(error, price, prompt) is error.settlement
+
+
+def test_what_was_received_is_estimated_an_event_for_a_token():
+    price = Price(input_usd_per_token=1, output_usd_per_token=10)
+    prompt = PromptSize((), n_tokens=7)
+    ending = Ending(wire(**HEAD), Settlement(None, None, "unknown"))
+    made = received(wire(**HEAD) + wire(**HEAD), ending)
+
+    settled = made.settled(None, price, prompt)
+    assert settled.usage == Usage(7, 3, 10)
+    assert (settled.cost_usd, settled.cost_source) == (37, "estimated")
+
+
+def test_of_nothing_nothing_is_estimated():
+    price = Price(input_usd_per_token=1, output_usd_per_token=10)
+    settled = received().settled(None, price, PromptSize((), n_tokens=7))
+
+    assert settled == Settlement(None, None, "unknown")
+
+
+def test_an_event_of_the_responses_api_has_its_id_inside():
+    made = received(wire(type="response.created", response={"id": "resp-1"}))
+
+    assert made.generation_id == "resp-1"

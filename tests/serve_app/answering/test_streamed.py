@@ -8,8 +8,8 @@ import pytest
 from deployments.errors import UpstreamError
 from deployments.protocol import BackendRequest, Settlement, Usage
 from serve_app.answering import correction
-from tests.fakes import SETTLEMENT, ScriptedBackend
-from tests.serve_app.answering.recorded import Records, streamed
+from tests.fakes import CATALOG, SETTLEMENT, ScriptedBackend, gateway
+from tests.serve_app.answering.recorded import Records, call_of, streamed
 
 CHARGED = Settlement(Usage(2, 300, 302), 0.5, "upstream", "P")
 
@@ -76,3 +76,36 @@ async def test_a_stream_without_an_event_is_read_to_its_end():
     await streamed(Watched(), Records())
 
     assert ends[0] == "small"
+
+
+class Paused(ScriptedBackend):
+    """Waits between its events, and may leave its settlement out."""
+
+    settles = True
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        async for item in super().stream(request):
+            if isinstance(item, bytes) or self.settles:
+                yield item
+            await asyncio.sleep(0)
+
+
+async def test_after_its_first_event_a_stream_has_the_time_between_two(monkeypatch):
+    monkeypatch.setattr("serve_app.answering.streamed.GRACE_S", 0.0)
+    moment = {"connect_s": 1e-9, "first_token_s": 1e-9}
+    models = [{**spec, "timeouts": moment} for spec in CATALOG]
+    made = gateway(backend=Paused(), catalog={"models": models})
+    started = await made.completions.start_stream(call_of(made, stream=True))
+
+    assert [item async for item in started.frames][-1] is SETTLEMENT
+
+
+async def test_a_stream_that_ends_without_its_settlement_is_an_error():
+    records, backend = Records(), Paused()
+    backend.settles = False
+    with pytest.raises(UpstreamError, match="ended without its usage"):
+        await streamed(backend, records)
+
+    assert (records[0].status, records[0].completion_tokens) == ("failed", 1)

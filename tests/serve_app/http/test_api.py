@@ -1,7 +1,9 @@
 """The HTTP surface on a real Gateway, without Ray: statuses, envelopes, headers."""
 
+import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,8 +16,9 @@ from deployments.errors import (
     RoutingUnavailable,
     UpstreamError,
 )
+from serve_app.answering import prompt_size
 from serve_app.http.api import build_api
-from tests.fakes import FixedRouter, ScriptedBackend, gateway
+from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, gateway
 
 CHAT = "/v1/chat/completions"
 MESSAGES = [{"role": "user", "content": "tell me a secret"}]
@@ -185,7 +188,12 @@ async def test_a_body_over_the_limit(chunked):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nope", 404), ("GET", CHAT, 405), ("GET", "/v1/models/other", 404)],
+    [
+        ("GET", "/nope", 404),
+        ("GET", CHAT, 405),
+        ("GET", "/v1/models/other", 404),
+        ("GET", "/openapi.json", 404),
+    ],
 )
 async def test_paths_that_do_not_exist(method, path, status):
     async with client() as c:
@@ -202,6 +210,25 @@ async def test_a_content_length_that_python_cannot_read_is_too_long():
         response = await c.post(CHAT, content=b"{}", headers=headers)
 
     assert response.status_code == 413
+
+
+async def test_while_a_long_prompt_is_measured_other_requests_go_on(monkeypatch):
+    counting, others_went_on = threading.Event(), threading.Event()
+
+    def count_tokens(text: str) -> int:
+        counting.set()
+        return 9 if others_went_on.wait(5) else 10**9
+
+    monkeypatch.setattr(prompt_size, "count_tokens", count_tokens)
+    models = [{**spec, "context_window": 1000} for spec in CATALOG]
+    messages = [{"role": "user", "content": "a" * 300_000}]
+    async with client(catalog={"models": models}) as c:
+        long = asyncio.create_task(c.post(CHAT, json={"messages": messages}))
+        assert await asyncio.to_thread(counting.wait, 5)
+        assert (await c.post(CHAT, json={"messages": MESSAGES})).status_code == 200
+        others_went_on.set()
+
+        assert (await long).status_code == 200
 
 
 async def test_a_stream_ends_with_usage_and_done():

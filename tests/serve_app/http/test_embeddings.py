@@ -141,3 +141,29 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
 
     with pytest.raises(UpstreamTimeout):
         await Embeddings(Hanging(), timeout_s=0.01).answer(b'{"input": "a"}')
+
+
+async def test_of_many_fields_that_there_are_not_one_is_named():
+    with pytest.raises(InvalidRequest, match="there is no field x0"):
+        await answered(input="a", **{f"x{i}": 1 for i in range(1000)})
+
+
+async def test_of_texts_that_are_all_too_long_few_are_counted():
+    class Counting(Lengths):
+        counted = 0
+
+        async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
+            self.counted += len(texts)
+            return await super().count_tokens(texts)
+
+    encoder = Counting()
+    with pytest.raises(InvalidRequest, match=r"input\[0\] has 1000 tokens"):
+        await answered(encoder, input=["x" * 1000] * 2048)
+
+    assert encoder.counted <= 66
+
+
+async def test_a_text_too_long_behind_many_is_named():
+    texts = ["x" * 8] * 2047 + ["x" * 9]
+    with pytest.raises(InvalidRequest, match=r"input\[2047\] has 9 tokens"):
+        await answered(input=texts)

@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from deployments.errors import InvalidRequest
-from serve_app.http.incoming import asked
+from serve_app.http.incoming import asked, request_id
 
 HOSTS = {"gold.example.com": "gold"}
 
@@ -50,3 +50,17 @@ def test_without_hosts_the_header_is_not_looked_at(host):
 @pytest.mark.parametrize("host", ["[::1", "a b", "x:y", "\xff"])
 def test_a_host_that_is_none_names_nothing(host):
     assert asked(request(host), HOSTS).cost_tier is None
+
+
+@pytest.mark.parametrize(("stated", "known"), [("abc", "abc"), ("x" * 999, "x" * 128)])
+def test_of_a_client_s_own_id_no_more_is_kept_than_an_id_needs(stated, known):
+    headers = [(b"x-request-id", stated.encode())]
+
+    assert request_id(Request({"type": "http", "headers": headers})) == known
+
+
+@pytest.mark.parametrize("headers", [[], [(b"x-request-id", b"")]])
+def test_a_request_without_an_id_gets_its_own(headers):
+    made = [request_id(Request({"type": "http", "headers": headers})) for _ in "ab"]
+
+    assert made[0] != made[1]

@@ -70,3 +70,13 @@ def test_a_model_that_the_request_names_leaves_out_the_others_for_that():
     assert answer["excluded"] == dict.fromkeys(
         sorted(others, key=decision.ranking.index), "the request names another model"
     )
+
+
+def test_against_a_model_that_costs_nothing_only_the_accuracy_is_compared():
+    decision = ARTIFACT.choose(KNOWN, 0.5)
+    _, *others = decision.expected_cost_usd
+    answer = report(replace(decision, expected_cost_usd=(0.0, *others)))
+
+    why = answer["ranking"][1]["why"]
+    assert "points against" in why
+    assert "cost" not in why

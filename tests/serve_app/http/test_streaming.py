@@ -115,3 +115,18 @@ async def test_a_client_that_leaves_closes_the_source():
 )
 def test_what_is_unknown_is_left_out_of_the_usage(settlement, expected):
     assert usage_object(settlement) == expected
+
+
+def test_what_is_known_to_be_nothing_is_told_and_what_is_unknown_is_not():
+    free = Settlement(Usage(2, 3, 5, cached_tokens=0), 0.0, "upstream")
+    assert usage_object(free) == {
+        "prompt_tokens": 2,
+        "completion_tokens": 3,
+        "total_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "cost": 0.0,
+    }
+
+    unknown = usage_object(Settlement(Usage(2, 3, 5), None, "unknown"))
+    assert unknown is not None
+    assert {"cost", "prompt_tokens_details"}.isdisjoint(unknown)

@@ -219,6 +219,11 @@ def test_moments_are_of_their_zone(start, timezone, at):
         ({"end": ""}, "end"),
         ({"end": "0001-01-05"}, "end"),
         ({"end": "0001-01-02"}, "end"),
+        (
+            {"end": "9999-12-31T23:59:59Z", "timezone": "Pacific/Kiritimati"},
+            "end",
+        ),
+        ({"end": "253402300799", "timezone": "Pacific/Kiritimati"}, "end"),
         ({"start": "2026-06-02", "end": "2026-06-02"}, "end"),
         ({"start": "2030-01-01"}, "end"),
         ({"by": "tenant"}, "by"),
