@@ -1,14 +1,17 @@
 """Starts `scripts/serve` for a measurement, and stops it."""
 
 import os
+import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 
 import psutil
 
@@ -55,7 +58,13 @@ class Served:
 def served(
     *arguments: str, environment: dict[str, str] | None = None
 ) -> Iterator[Served]:
-    """`scripts/serve` on a free port; on leaving it has been stopped."""
+    """`scripts/serve` on a free port; on leaving it has been stopped, also if that is
+    because this program was told to end.
+
+    Whatever key for OpenRouter is set here: a measurement is not to be paid for, unless
+    `environment` has one.
+    """
+    end_when_told()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -63,14 +72,31 @@ def served(
     command = [ROOT / "scripts/serve", "--port", str(port), *arguments]
     with TemporaryDirectory() as directory:
         log = Path(directory) / "log"
-        own = {"AVENGERS_VAR": f"{directory}/var"}
+        own = {"AVENGERS_VAR": f"{directory}/var", "OPENROUTER_API_KEY": ""}
         variables = os.environ | keys | own | (environment or {})
         with log.open("wb") as out:
-            process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
+            # A session of its own: Ctrl-C is for the measurement, which then stops it.
+            process = subprocess.Popen(
+                command, env=variables, stdout=out, stderr=out, start_new_session=True
+            )
         try:
             yield _when_ready(process, log)
         finally:
             _stop(process)
+
+
+def end_when_told() -> None:
+    """SIGTERM, or the terminal's end, ends the program as an error does: what it has
+    started is stopped."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, end)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

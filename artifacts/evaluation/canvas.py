@@ -76,9 +76,7 @@ def drawing(path: Path, height: float) -> Iterator[Figure]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        what = (
-            "figures need matplotlib: install the extra 'train' (avengers-serve[train])"
-        )
+        what = "figures need matplotlib: install the extra 'train', or it alone"
         raise BadInput(what) from None
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH, height), dpi=_DPI, layout="constrained")

@@ -12,4 +12,6 @@ def library(module: str, *, package: str) -> Any:
         return import_module(module)
     except ImportError:
         what = f"this needs {package}: install the extra 'import'"
-        raise BadInput(f"{what} (avengers-serve[import])") from None
+        raise BadInput(
+            f"{what} (in the checkout: pip install -e '.[import]')"
+        ) from None

@@ -31,7 +31,7 @@ def read_stream(
         if event is None:
             seen.problem = None
         elif "error" in event:
-            error = f"error event: {event['error'].get('code')}"
+            error = f"error event: {_said(event['error'])}"
         elif _has_token(event):
             now = clock()
             if last is None:
@@ -51,23 +51,33 @@ def _events(lines: Iterator[bytes], seen: Streamed) -> Iterator[dict[str, Any] |
         seen.size += len(line)
         if line.startswith(_DATA):
             data = line[len(_DATA) :].strip()
-            yield None if data == _DONE else orjson.loads(data)
+            yield None if data == _DONE else _mapping(orjson.loads(data))
 
 
 def _has_token(event: dict[str, Any]) -> bool:
     choices = event.get("choices")
     if not isinstance(choices, list) or not choices:
         return False
-    delta = choices[0].get("delta") or {}
+    delta = _mapping(_mapping(choices[0]).get("delta"))
     return any(delta.get(name) for name in ("content", "reasoning", "tool_calls"))
 
 
 def unary_problem(status: int, content: bytes) -> str | None:
     """What is wrong with an answer in one piece; None if nothing is."""
     try:
-        data = orjson.loads(content)
+        data = _mapping(orjson.loads(content))
     except orjson.JSONDecodeError:
         return f"status {status}, not JSON"
     if "error" in data:
-        return f"status {status}: {data['error'].get('code')}"
+        return f"status {status}: {_said(data['error'])}"
     return None if data.get("choices") else f"status {status}, no choices"
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """What is none has no fields: not everything on the way speaks OpenAI's JSON."""
+    return value if isinstance(value, dict) else {}
+
+
+def _said(error: Any) -> str:
+    """Its code, or what a proxy says in the place of it."""
+    return str(error.get("code") if isinstance(error, dict) else error)[:80]

@@ -17,6 +17,7 @@ class Outcome:
     p95_first_token_ms: float | None
     p95_pause_ms: float | None
     p95_answer_ms: float | None
+    exceptions: int = 0  # of the users themselves: such requests are not counted
 
     @property
     def error_rate(self) -> float:
@@ -30,7 +31,10 @@ class Outcome:
 
 
 def broken(outcome: Outcome, thresholds: Thresholds) -> list[str]:
-    """A line for each threshold that was not kept; no run without requests is good."""
+    """A line for each threshold that was not kept; no run without requests is good,
+    nor one of which a part is not known."""
+    if outcome.exceptions:
+        return [f"{outcome.exceptions} requests ended in an error of the load test"]
     if not outcome.requests:
         return ["no request was made"]
     return [

@@ -179,6 +179,9 @@ def outcome_of(environment: Environment) -> Outcome:
         p95_first_token_ms=_p95(stats, FIRST_TOKEN, WITHIN),
         p95_pause_ms=_p95(stats, PAUSE, WITHIN),
         p95_answer_ms=_p95(stats, ANSWER, "POST"),
+        exceptions=sum(each["count"] for each in environment.runner.exceptions.values())
+        if environment.runner
+        else 0,
     )
 
 

@@ -4,17 +4,20 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from artifacts.errors import BadInput
 from scripts.loadtest.graph import Target, local_graph
 from scripts.loadtest.keys import KeyFileError, callers
 from scripts.loadtest.profiles import DEFAULTS, PROFILES
+from scripts.loadtest.questions import questions
 from scripts.loadtest.settings import Settings, Thresholds
-from scripts.served import ROOT
+from scripts.option_types import number, whole
+from scripts.served import ROOT, end_when_told
 
 _LOCUSTFILE = ROOT / "scripts/loadtest/locustfile.py"
 _CSV = "run"
@@ -23,6 +26,7 @@ _WAIT_S = 30.0  # for requests under way at the end
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Locust's exit code: 0 only if every threshold was kept."""
+    end_when_told()
     given = list(sys.argv[1:] if arguments is None else arguments)
     given = ["--help" if argument == "--options" else argument for argument in given]
     own, _, theirs = _split(given)
@@ -31,9 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.keys and not options.host:
         parser.error("--keys: the gateway started here has keys of its own")
     try:
+        if options.queries:  # told before the run, not by each of Locust's processes
+            questions(options.queries, options.seed)
         with _target(options) as target:
             return _load(options, target, theirs)
-    except KeyFileError as error:
+    except (KeyFileError, BadInput) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -83,13 +89,25 @@ def _load(options: argparse.Namespace, target: Target, theirs: list[str]) -> int
     if options.processes:
         command += ["--processes", str(options.processes)]
     environment = os.environ | settings.in_environment() | target.environment
-    code = subprocess.run(
-        [*command, *theirs], env=environment, cwd=ROOT, check=False
-    ).returncode
+    code = _run([*command, *theirs], environment)
     print(
         f"report: {report / 'report.html'}; picture: scripts/loadtest/picture {report}"
     )
     return code
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Locust's exit code. Ctrl-C reaches Locust, too, which ends the run by itself: its
+    report and its verdict are waited for."""
+    with subprocess.Popen(command, env=environment, cwd=ROOT) as locust:
+        while True:
+            try:
+                return locust.wait()
+            except KeyboardInterrupt:
+                continue
+            except BaseException:  # told to end
+                locust.terminate()
+                raise
 
 
 def _settings(options: argparse.Namespace, target: Target) -> Settings:
@@ -127,10 +145,11 @@ def _parser() -> argparse.ArgumentParser:
     keys = "file of keys, with --host; None: the key in AVENGERS_KEY"
     add("--keys", type=_path, help=keys)
     add("--profile", choices=PROFILES, default="steady")
-    add("--users", type=int, help="None: the profile's")
-    add("--seconds", type=float, help="None: the profile's")
-    add("--think-s", type=float, default=1.0, help="mean pause between requests")
-    add("--stream-share", type=float, default=0.7)
+    add("--users", type=whole(1, 1_000_000), help="None: the profile's")
+    add("--seconds", type=number(1, 10**7), help="None: the profile's")
+    pause = "mean pause between requests"
+    add("--think-s", type=number(0, 86_400), default=1.0, help=pause)
+    add("--stream-share", type=number(0, 1), default=0.7)
     add(
         "--queries",
         type=_path,
@@ -142,8 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--web", action="store_true", help="Locust's web UI on 127.0.0.1")
     add("--web-port", type=int, default=8089)
     add("--report", type=_path, default=ROOT / "var/loadtest", help="folder")
-    add("--first-token-s", type=float, default=0.15, help="of the local simulator")
-    add("--tokens-per-s", type=float, default=200.0, help="of the local simulator")
+    of_ours = "of the local simulator"
+    add("--first-token-s", type=number(0, 3600), default=0.15, help=of_ours)
+    add("--tokens-per-s", type=number(0.01, 1e9), default=200.0, help=of_ours)
     _add_thresholds(parser)
     return parser
 
@@ -166,7 +186,7 @@ def _path(text: str) -> Path:
 
 
 def _limit(text: str) -> float | None:
-    value = float(text)
+    value = number(-1e12, 1e12)(text)
     return None if value < 0 else value
 
 

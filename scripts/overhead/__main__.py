@@ -18,9 +18,8 @@ from scripts.overhead.plan import DIRECT, QUICK, Plan
 from scripts.overhead.printing import print_report
 from scripts.overhead.report import Report, this_machine
 from scripts.overhead.rounds import measure
-from scripts.overhead.running import end_when_told
 from scripts.overhead.scenarios import Scenario
-from scripts.served import ROOT
+from scripts.served import ROOT, end_when_told
 
 SCENARIOS = ("base", "cold", "tenants", "models", "replicas", "frames")
 

@@ -11,11 +11,10 @@ from tempfile import TemporaryDirectory
 
 from scripts.overhead.accounts import group, tree
 from scripts.overhead.layers import layers
-from scripts.overhead.running import end_when_told
 from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.scenarios import GATEWAY, OURS, PLACED
 from scripts.overhead.targets import Target, origin
-from scripts.served import ROOT
+from scripts.served import ROOT, end_when_told
 
 _REPLICAS = ("Gateway", "Router", "OpenRouterBackend")
 _RATE = 200  # samples a second: more would slow down what is looked at

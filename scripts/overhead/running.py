@@ -1,7 +1,6 @@
 """Processes of a measurement: started, waited for, stopped."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 
 import httpx
 
@@ -22,15 +20,6 @@ _STOP_S = 60.0
 
 class NotStarted(Exception):
     """A program ended or did not answer; the message ends with what it said last."""
-
-
-def end_when_told() -> None:
-    """SIGTERM ends the program as an error does: what it has started is stopped."""
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def free_port() -> int:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from scripts.overhead.running import end_when_told
 from scripts.overhead.soaking import Soak, SoakPlan, soak
 from scripts.overhead.targets import gateway
+from scripts.served import end_when_told
 
 _MOST_GROWTH = 0.02  # an hour
 _QUICK = SoakPlan(

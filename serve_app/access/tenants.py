@@ -206,5 +206,6 @@ def _chosen(
 def _digest(key: KeyConfig, environment: Mapping[str, str]) -> str | None:
     if key.sha256 is not None:
         return key.sha256
+    # A Secret made with `echo` ends with a line end, which no client sends.
     secret = environment.get(key.env or "", "").strip()
     return key_sha256(secret) if secret else None

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deployments.store.snapshot import Change
 from deployments.tenancy import KeyConfig, Limits, TenantConfig
+from serve_app.commands.terminal import output
 from serve_app.http.account_json import public
 
 _LIMITS = {"rpm_limit": "rpm", "tpm_limit": "tpm", "max_parallel_requests": "parallel"}
@@ -19,7 +19,7 @@ _LIMITS = {"rpm_limit": "rpm", "tpm_limit": "tpm", "max_parallel_requests": "par
 def print_changes(changes: Sequence[Change], *, dry_run: bool = False) -> None:
     """A row for each field."""
     if not changes:
-        return Console().print("no changes")
+        return output().print("no changes")
     rows = []
     for change in changes:
         head = [change.kind, change.of.replace("_", " "), change.id]
@@ -101,7 +101,7 @@ def _print(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> No
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_printable(cell)) for cell in row))
-    Console().print(table)
+    output().print(table)
 
 
 def _printable(text: str) -> str:

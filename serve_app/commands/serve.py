@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import MutableMapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -40,17 +41,14 @@ def serve(
     """Serve on this machine until Ctrl-C."""
     began = time.monotonic()
     checked = read_app_config(config)
-    # Ray's processes inherit the environment; the keys are written nowhere else.
-    keys = {"key": os.environ.setdefault(DEV_KEY, new_key())}
-    if checked.auth.admin_key_env == ADMIN_KEY:
-        keys["admin-key"] = os.environ.setdefault(ADMIN_KEY, new_key())
+    keys = ensure_keys(checked, os.environ)
     var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
     os.environ[VAR] = str(var)
     typer.echo("starting Ray Serve …", err=True)
 
     def ready(cluster: LocalCluster) -> None:
         live = ", ".join(sorted(checked.backend_names))
-        typer.echo(_example(cluster.url, keys["key"]))
+        typer.echo(_example(cluster.url, keys.get("key", "…")))
         typer.echo(f"backends: {live}{_simulated_note(checked.backend_names)}")
         typer.echo(f"started in {time.monotonic() - began:.1f} s ({_parts(cluster)})")
         typer.echo(f"logs: {cluster.logs}")
@@ -67,6 +65,26 @@ def serve(
         serve_until_signal(
             config, host=host, port=port, dashboard=dashboard, on_ready=ready
         )
+
+
+def ensure_keys(
+    config: AppConfig, environment: MutableMapping[str, str]
+) -> dict[str, str]:
+    """The development key and the admin key, as far as the configuration has a use for
+    them: else what is printed would open nothing.
+
+    Those that are not set, or empty, are made. Ray's processes inherit the environment;
+    keys are written nowhere else.
+    """
+    named = {key.env for tenant in config.tenants for key in tenant.keys}
+    used = {
+        "key": DEV_KEY if DEV_KEY in named else None,
+        "admin-key": ADMIN_KEY if config.auth.admin_key_env == ADMIN_KEY else None,
+    }
+    for variable in used.values():
+        if variable is not None and not environment.get(variable, "").strip():
+            environment[variable] = new_key()
+    return {said: environment[name] for said, name in used.items() if name is not None}
 
 
 def _keeps_state(config: AppConfig) -> bool:

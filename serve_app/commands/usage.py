@@ -84,6 +84,7 @@ def usage(  # noqa: PLR0913  (the options of a command)
     with its savings, and unless told of its budget's period in its time zone.
     """
     if context.invoked_subcommand is not None:
+        _refuse_stated(context)
         return
     if url is not None:
         if tenant is not None:
@@ -97,6 +98,16 @@ def usage(  # noqa: PLR0913  (the options of a command)
         typer.echo(json.dumps(report, indent=2))
     else:
         print_usage(report)
+
+
+def _refuse_stated(context: typer.Context) -> None:
+    """BadInput names an option that stands before the subcommand, which reads its own:
+    `usage --tenant t export` would be everybody's."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is not None and source.name == "COMMANDLINE":
+            place = f"usage {context.invoked_subcommand}"
+            raise BadInput(f"{parameter.opts[0]}: it has to stand behind `{place}`")
 
 
 def export(  # noqa: PLR0913  (the options of a command)

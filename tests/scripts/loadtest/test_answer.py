@@ -41,6 +41,8 @@ def test_the_first_token_and_the_pauses_after_it_are_timed():
         ((TOKEN, ERROR, DONE), "error event: upstream_error"),
         ((DONE,), "no token came"),
         ((), "ended without [DONE]"),
+        ((b'data: {"error":"no upstream"}\n',), "error event: no upstream"),
+        ((b"data: [1]\n", b'data: {"choices":[7]}\n', DONE), "no token came"),
     ],
 )
 def test_a_stream_that_does_not_end_well_is_a_problem(parts, problem):
@@ -54,6 +56,10 @@ def test_a_stream_that_does_not_end_well_is_a_problem(parts, problem):
         (200, b'{"choices":[]}', "status 200, no choices"),
         (503, b'{"error":{"code":"overloaded"}}', "status 503: overloaded"),
         (500, b"Internal Server Error", "status 500, not JSON"),
+        # What stands between the two says it in words of its own.
+        (503, b'{"error":"Service Unavailable"}', "status 503: Service Unavailable"),
+        (502, b'["bad gateway"]', "status 502, no choices"),
+        (200, b"null", "status 200, no choices"),
     ],
 )
 def test_an_answer_in_one_piece_has_choices(status, content, problem):

@@ -68,8 +68,10 @@ def test_a_key_whose_variable_is_empty_opens_nothing():
         directory({"A_KEY": ""}).authenticate("Bearer ")
 
 
-def test_a_key_whose_variable_is_from_a_file_may_end_with_the_line():
-    assert directory({"A_KEY": "sk-av-a\n"}).authenticate("Bearer sk-av-a").id == "t"
+def test_a_line_end_in_the_variable_is_no_part_of_the_key():
+    made = directory({"A_KEY": "sk-av-a\n", "UNSET": "\n"})
+
+    assert made.authenticate("Bearer sk-av-a").id == "t"
 
 
 def test_a_key_expires_while_the_directory_stands():

@@ -224,6 +224,7 @@ def test_an_extra_that_is_not_installed_is_named(avengers, tmp_path, monkeypatch
 
     assert code == 2
     assert "pyarrow: install the extra 'import'" in error
+    assert "pip install -e '.[import]'" in error
 
 
 def test_inspect_s_logs_become_records_that_can_be_fitted(avengers, tmp_path):

@@ -158,6 +158,14 @@ def test_records_are_deleted_only_if_that_is_meant(url, capsys):
         (("--url", "http://x", "--tenant", "t"), "--tenant: a Gateway shows"),
         (("delete", "--database", "DB", "--before", "2999-01-01"), "yet to come"),
         (("export", "--format", "csv", "-o", "/"), "is a directory"),
+        (
+            ("--tenant", "t", "export", "--format", "csv", "-o", "x.csv"),
+            "--tenant: it has to stand behind `usage export`",
+        ),
+        (
+            ("--database", "DB", "delete", "--before", "2026-06-01", "--yes"),
+            "--database: it has to stand behind `usage delete`",
+        ),
         (("export", "--format", "csv", "-o", "x.csv"), "--database is needed"),
     ],
 )

@@ -1,0 +1,168 @@
+"""The real Locust against a server of a few lines; the gateway: tests/integration."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[3]
+ANSWER = b'{"choices":[{"message":{"content":"42"}}]}'
+# As ingresses and API gateways say it: nothing in it is OpenAI's.
+PROXY_SAYS = b'{"status":503,"error":"Service Unavailable"}'
+
+RUN = (sys.executable, "-m", "scripts.loadtest.run")
+# With a host no gateway is started here, whatever becomes of the options.
+NOBODY = (*RUN, "--host", "http://127.0.0.1:9")
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked = 0
+        self.was_asked = Event()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers each second request; a proxy answers the others."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.asked += 1
+        if self.server.asked > 2:
+            self.server.was_asked.set()
+        status, body = (200, ANSWER) if self.server.asked % 2 else (503, PROXY_SAYS)
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        Thread(target=running.serve_forever).start()
+        yield running
+        running.shutdown()
+
+
+def command(server: Server, report: Path, *arguments: str) -> list[str]:
+    return [
+        *RUN,
+        *("--host", f"http://127.0.0.1:{server.server_port}", "--report", str(report)),
+        *("--stream-share", "0", "--think-s", "0.05", "--users", "2"),
+        *("--max-p95-first-token-ms", "-1", "--max-p95-pause-ms", "-1", *arguments),
+    ]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "AVENGERS_KEY": "sk-av-any"}
+
+
+def test_errors_in_words_of_a_proxy_fail_the_run(server, tmp_path):
+    done = subprocess.run(
+        command(server, tmp_path, "--seconds", "2"),
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "threshold not kept: error rate is 0." in done.stderr
+    assert "status 503: Service Unavailable" in done.stdout + done.stderr
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing(server, tmp_path):
+    with subprocess.Popen(
+        command(server, tmp_path, "--seconds", "60"),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        assert server.was_asked.wait(60)
+        children = psutil.Process(run.pid).children(recursive=True)
+
+        run.send_signal(signal.SIGTERM)
+        _, alive = psutil.wait_procs(children, timeout=60)
+        for left in alive:
+            left.kill()
+
+        assert children
+        assert alive == []
+    assert run.returncode == 128 + signal.SIGTERM
+
+
+def test_ctrl_c_leaves_the_report_and_the_verdict(server, tmp_path):
+    # Whoever runs the tests may ignore the signal, and what it starts would, too.
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = f"{heeds} from scripts.loadtest.run import main; raise SystemExit(main())"
+    limits = ("--max-error-rate", "-1")
+    arguments = command(server, tmp_path, "--seconds", "60", *limits)[len(RUN) :]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        assert server.was_asked.wait(60)
+
+        os.killpg(run.pid, signal.SIGINT)
+        said, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 0, said
+    assert "all thresholds kept" in said
+    assert "loadtest/run.py" not in said  # no traceback of ours
+    assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--users=0", "--seconds=0", "--stream-share=2", "--max-error-rate=nan"],
+)
+def test_an_option_that_could_not_be_kept_is_refused(option, tmp_path):
+    done = subprocess.run(
+        [*NOBODY, option],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert option.partition("=")[0] in done.stderr.splitlines()[-1]
+
+
+def test_questions_that_cannot_be_read_are_told_before_the_run(tmp_path):
+    missing = tmp_path / "questions.jsonl"
+    done = subprocess.run(
+        [*NOBODY, "--queries", str(missing)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == f"{missing}: No such file or directory\n"

@@ -1,0 +1,74 @@
+"""How a measurement starts the gateway; a script of a few lines stands in for it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scripts import served as module
+from scripts.served import served
+
+ROOT = Path(__file__).parents[2]
+STAND_IN = """\
+#!/bin/sh
+echo "key for OpenRouter: '$OPENROUTER_API_KEY'"
+echo "ready: http://127.0.0.1:1"
+exec sleep 60
+"""
+MEASUREMENT = """
+import signal, sys, time
+from pathlib import Path
+from scripts import served
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs the tests may ignore it
+served.ROOT = Path(sys.argv[1])
+with served.served() as graph:
+    print(graph.process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts/serve"
+    script.write_text(STAND_IN)
+    script.chmod(0o755)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"), [(None, ""), ({"OPENROUTER_API_KEY": "up"}, "up")]
+)
+def test_a_key_that_is_set_here_pays_for_no_measurement(
+    stand_in, monkeypatch, stated, known
+):
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-of-the-developer")
+
+    with served(environment=stated) as graph:
+        assert f"key for OpenRouter: '{known}'" in graph.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_measurement_that_is_told_to_end_leaves_no_gateway(stand_in, number):
+    with subprocess.Popen(
+        [sys.executable, "-c", MEASUREMENT, str(stand_in)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as measurement:
+        assert measurement.stdout is not None
+        gateway = psutil.Process(int(measurement.stdout.readline()))
+
+        measurement.send_signal(number)
+        _, alive = psutil.wait_procs([gateway], timeout=30)
+        for left in alive:
+            left.kill()
+
+    assert alive == []
+    assert measurement.returncode == 128 + number
