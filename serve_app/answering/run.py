@@ -50,7 +50,8 @@ class Call:
     watch: Watch = field(default_factory=Unwatched)
 
 
-BackendOf = Callable[[str], BackendPort]
+# By the directory of the request: a model of it may be in no later one.
+BackendOf = Callable[[Directory, str], BackendPort]
 
 
 Asking = tuple[BackendPort, BackendRequest]
@@ -80,7 +81,7 @@ class Run:
             await asyncio.sleep(attempt.wait_s)
         call = self.call
         spec = call.directory.specs[attempt.model]
-        port = self.backend_of(attempt.model)
+        port = self.backend_of(call.directory, attempt.model)
         defaults = _defaults(port, spec)
         request = BackendRequest(
             request_id=call.request_id,
@@ -187,7 +188,8 @@ class Run:
                 raise
             spec = call.directory.specs[attempt.model]
             prompt = call.plan.prompt
-            defaults = _defaults(self.backend_of(attempt.model), spec)
+            port = self.backend_of(call.directory, attempt.model)
+            defaults = _defaults(port, spec)
             answer = answer_size(call.chat, prompt, defaults)
             worst_usd = partial(self.admission.worst_usd, spec, prompt, answer)
             # Without a budget nobody asks for it: counting the tokens is saved.
@@ -234,5 +236,6 @@ def _ask(
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
     """What a breaker is kept for: a model; a tenant's own key has limits of its own."""
-    secret = call.plan.tenant.byok.get(backend_of(model).name)
+    port = backend_of(call.directory, model)
+    secret = call.plan.tenant.byok.get(port.name)
     return model if secret is None else f"{model} {secret}"
