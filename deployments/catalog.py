@@ -73,7 +73,10 @@ class Timeouts(_Frozen):
 class ModelSpec(_Frozen):
     """One model of the catalog; `id` is what clients and the artifact call it."""
 
-    id: str = Field(min_length=1, description="what clients and the artifact call it")
+    id: str = Field(
+        min_length=1,
+        description="what clients and the artifact call it; printable ASCII",
+    )
     backend: str = Field(
         default="openrouter",
         description="openrouter, simulator, vllm, or a name under backends.upstreams",
@@ -125,6 +128,9 @@ class ModelCatalog(_Frozen):
                 raise ValueError(f"model {model!r} is listed twice")
             if model == "auto" or model.startswith("auto:"):
                 raise ValueError(f"model {model!r}: 'auto' names the router")
+            if not (model.isascii() and model.isprintable()):
+                what = "it stands in HTTP headers, so printable ASCII is needed"
+                raise ValueError(f"model {model!r}: {what}")
         return self
 
     @property

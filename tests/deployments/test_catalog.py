@@ -26,6 +26,8 @@ def test_a_price_that_is_unknown_is_no_zero(price, cost_usd):
         ([{"id": "auto"}], "'auto' names the router"),
         ([{"id": "auto:fast"}], "'auto' names the router"),
         ([{"id": ""}], "at least 1 character"),
+        ([{"id": "通义"}], "printable ASCII is needed"),
+        ([{"id": "a\nb"}], "printable ASCII is needed"),
         ([{"id": "a", "price": {"input_usd_per_token": -1}}], "greater than or equal"),
         ([{"id": "a", "speed": 1}], "Extra inputs"),
         ([], "at least 1 item"),
