@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deployments.backends.vllm_config import VLLMConfig
 
@@ -73,7 +73,10 @@ class Timeouts(_Frozen):
 class ModelSpec(_Frozen):
     """One model of the catalog; `id` is what clients and the artifact call it."""
 
-    id: str = Field(min_length=1, description="what clients and the artifact call it")
+    id: str = Field(
+        min_length=1,
+        description="what clients and the artifact call it; printable ASCII",
+    )
     backend: str = Field(
         default="openrouter",
         description="openrouter, simulator, vllm, or a name under backends.upstreams",
@@ -97,14 +100,6 @@ class ModelSpec(_Frozen):
     vllm: VLLMConfig | None = Field(
         default=None, description="how backend vllm serves it; a change needs a restart"
     )
-
-    @field_validator("id")
-    @classmethod
-    def _fits_a_header(cls, name: str) -> str:
-        if not (name.isprintable() and all(ord(letter) < 256 for letter in name)):
-            what = "a header of each answer names the model, and cannot hold this name"
-            raise ValueError(what)
-        return name
 
     @model_validator(mode="after")
     def _local(self) -> "ModelSpec":
@@ -133,6 +128,9 @@ class ModelCatalog(_Frozen):
                 raise ValueError(f"model {model!r} is listed twice")
             if model == "auto" or model.startswith("auto:"):
                 raise ValueError(f"model {model!r}: 'auto' names the router")
+            if not (model.isascii() and model.isprintable()):
+                what = "it stands in HTTP headers, so printable ASCII is needed"
+                raise ValueError(f"model {model!r}: {what}")
         return self
 
     @property

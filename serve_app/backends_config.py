@@ -37,7 +37,9 @@ class Backends(_Frozen):
     @model_validator(mode="after")
     def _names_are_free(self) -> "Backends":
         for name in self.upstreams:
-            if name in _BACKENDS or not name.replace("-", "_").isidentifier():
+            # It stands in an HTTP header.
+            fits = name.isascii() and name.replace("-", "_").isidentifier()
+            if name in _BACKENDS or not fits:
                 raise FieldError(
                     ("upstreams", name), f"{name!r} cannot be a backend's name"
                 )

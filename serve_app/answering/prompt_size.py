@@ -19,8 +19,8 @@ from deployments.protocol import Surface
 class PromptSize:
     """The prompt of one request in tokens, counted only if a bound does not do.
 
-    Text, tool definitions and schemas count; an image counts as a full-size one. Audio
-    and files are not counted: how many tokens they make is the provider's secret.
+    Text, tool definitions and schemas count; an image counts as a full-size one. Audio,
+    video and files are not counted: how many tokens they make is the provider's secret.
 
     A request may hold several prompts, each with an answer of its own: all of them are
     paid for, but only the `longest` has to fit a window. `shared` is read with each.
@@ -152,7 +152,11 @@ def _length(prompt: str | list[int]) -> int:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All strings in messages but the payloads of images, audio and files."""
+    """All strings in messages but the payloads of images, audio, video and files.
+
+    Of sealed thoughts a quarter stands for the tokens: as base64, four letters hold
+    three bytes, and a token is rarely less.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -160,15 +164,30 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
     elif isinstance(value, dict):
         for name, item in value.items():
-            if name not in _PAYLOADS:
+            if name in _SEALED and isinstance(item, str):
+                yield item[: len(item) // 4]
+            elif name not in _PAYLOADS:
                 yield from _texts(item)
 
 
-_PAYLOADS = {"image_url", "input_audio", "file", "file_data"}
+_PAYLOADS = {
+    "image_url",
+    "input_audio",
+    "audio_url",
+    "video_url",
+    "file",
+    "file_data",
+    "result",  # of an image that was made: an item of the Responses API
+}
+# What a model has thought, as it comes back to it: of responses, and of chat
+# completions in `reasoning_details`.
+_SEALED = {"encrypted_content", "data", "signature"}
 
 
 def _images(message: Any) -> int:
-    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(message, dict):
+        return 0
+    content = message.get("content") or message.get("output")  # of a tool
     if not isinstance(content, list):
         return 0
     kinds = [part.get("type") for part in content if isinstance(part, dict)]

@@ -50,7 +50,8 @@ class Call:
     watch: Watch = field(default_factory=Unwatched)
 
 
-BackendOf = Callable[[str], BackendPort]
+# By the directory of the request: a model of it may be in no later one.
+BackendOf = Callable[[Directory, str], BackendPort]
 
 
 Asking = tuple[BackendPort, BackendRequest]
@@ -80,7 +81,7 @@ class Run:
             await asyncio.sleep(attempt.wait_s)
         call = self.call
         spec = call.directory.specs[attempt.model]
-        port = self.backend_of(attempt.model)
+        port = self.backend_of(call.directory, attempt.model)
         defaults = _defaults(port, spec)
         request = BackendRequest(
             request_id=call.request_id,
@@ -187,7 +188,8 @@ class Run:
                 raise
             spec = call.directory.specs[attempt.model]
             prompt = call.plan.prompt
-            defaults = _defaults(self.backend_of(attempt.model), spec)
+            port = self.backend_of(call.directory, attempt.model)
+            defaults = _defaults(port, spec)
             answer = answer_size(call.chat, prompt, defaults)
             worst_usd = partial(self.admission.worst_usd, spec, prompt, answer)
             # Without a budget nobody asks for it: counting the tokens is saved.
@@ -233,9 +235,10 @@ def _ask(
 
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
-    """What a breaker is kept for: a model. A tenant's own key has its own limits, and
-    so have the providers that a tenant chooses among: theirs are no news to others."""
+    """What a breaker is kept for: a model. A tenant's own key has limits of its own,
+    and so have the providers that a client keeps to (OpenRouter's `provider`): that
+    they fail says nothing to others."""
     tenant = call.plan.tenant
-    secret = tenant.byok.get(backend_of(model).name)
+    secret = tenant.byok.get(backend_of(call.directory, model).name)
     key = model if secret is None else f"{model} {secret}"
     return f"{key} {tenant.id}" if call.chat.raw.get("provider") else key

@@ -8,6 +8,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
+from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.planning import Plan
@@ -48,30 +49,37 @@ class Answers:
 
     async def route(self, request: Request) -> Response:
         """The decision for a chat completion, without the answer."""
-        plan, chat = await self._planned(request, parse_chat)
-        return json_response(await self._gateway.explain(plan, chat))
+        directory = self._gateway.directory
+        plan, chat = await self._planned(directory, request, parse_chat)
+        return json_response(await self._gateway.explain(directory, plan, chat))
 
     async def _planned(
-        self, request: Request, parse: Parse, watch: RequestWatch | None = None
+        self,
+        directory: Directory,
+        request: Request,
+        parse: Parse,
+        watch: RequestWatch | None = None,
     ) -> tuple[Plan, Chat]:
         """Authenticate before anything of the body is read or judged."""
-        directory = self._gateway.directory
         tenant = directory.authenticate(request.headers.get("authorization"))
         if watch is not None:
             watch.identified(tenant, directory)
         body = await read_body(request, self._gateway.limits.max_body_bytes)
         chat, wanted = parse(body), asked(request, directory.settings.hosts)
+        plan = self._gateway.plan
         if len(body) > _LONG_BYTES:
-            plan = await asyncio.to_thread(self._gateway.plan, tenant, chat, wanted)
-            return plan, chat
-        return self._gateway.plan(tenant, chat, wanted), chat
+            return await asyncio.to_thread(plan, directory, tenant, chat, wanted), chat
+        return plan(directory, tenant, chat, wanted), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
         observer, path = self._gateway.observer, request.scope["route"].path
         told = request.headers.get("traceparent")
         with observer.begin(request_id(request), path, told) as watch:
-            plan, chat = await self._planned(request, parse, watch)
-            call = await self._call(plan, chat, watch)
+            # One view from here to the end of the answer, whatever changes meanwhile.
+            directory = self._gateway.directory
+            plan, chat = await self._planned(directory, request, parse, watch)
+            ticket = await self._gateway.admit(plan, chat)
+            call = Call(plan, chat, directory, watch.request_id, ticket, watch)
             if chat.request.stream:
                 return await self._stream(call)
             return await self._whole(call)
@@ -86,11 +94,6 @@ class Answers:
         if routing := _explained(chat, answered, plan):
             body = orjson.dumps({**orjson.loads(body), "routing": routing})
         return Response(body, headers=headers, media_type="application/json")
-
-    async def _call(self, plan: Plan, chat: Chat, watch: RequestWatch) -> Call:
-        ticket = await self._gateway.admit(plan, chat)
-        directory = self._gateway.directory
-        return Call(plan, chat, directory, watch.request_id, ticket, watch)
 
     async def _stream(self, call: Call) -> Response:
         plan, chat = call.plan, call.chat

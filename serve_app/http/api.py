@@ -50,9 +50,12 @@ def build_api(  # noqa: PLR0913  (its collaborators)
         app.router.routes += _openai_routes(answers, paths, prefix)
     if admin is not None:
         app.include_router(admin.router())
-    app.add_api_route("/v1/usage", usage_path(gateway, usage), methods=["GET"])
-    app.add_api_route("/healthz", paths.healthz, methods=["GET"])
-    app.add_api_route("/readyz", paths.readyz, methods=["GET"])
+    # Starlette's own, like those above: they answer HEAD, too, as monitors ask.
+    app.router.routes += [
+        Route("/v1/usage", usage_path(gateway, usage)),
+        Route("/healthz", paths.healthz),
+        Route("/readyz", paths.readyz),
+    ]
     return app
 
 
@@ -114,11 +117,11 @@ class _Paths:
         found = model_entry(self._gateway.directory, tenant, model, tier)
         return json_response(found)
 
-    async def healthz(self) -> Response:
+    async def healthz(self, _: Request) -> Response:
         """The process is alive."""
         return PlainTextResponse("ok")
 
-    async def readyz(self) -> Response:
+    async def readyz(self, _: Request) -> Response:
         """The decision path answers; and what is amiss though requests go on."""
         if not await self._gateway.ready():
             raise Overloaded("The router does not answer yet.", retry_after_s=1.0)

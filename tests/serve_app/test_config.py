@@ -55,6 +55,7 @@ from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
             },
             r"tenants\.t\.keys\.0\.models: 'x' is not defined",
         ),
+        ({"backends": {"upstreams": {"火山": UPSTREAM}}}, "cannot be a backend's name"),
         ({"hosts": {"eco.test": "x"}}, r"hosts\.eco\.test: 'x' is not defined"),
         ({"hosts": {"eco.test:80": "economy"}}, r"eco\.test:80: a host name without"),
         ({"hosts": {"http://eco.test": "economy"}}, "a host name without a port"),

@@ -75,11 +75,10 @@ class World:
         """An admitted one."""
         message = {"role": "user", "content": "hi"}
         chat = parse_chat(json.dumps({"messages": [message]}).encode())
-        plan = self.gateway.plan(
-            self.gateway.directory.authenticate("Bearer k"), chat, Asked()
-        )
+        view = self.gateway.directory
+        plan = self.gateway.plan(view, view.authenticate("Bearer k"), chat, Asked())
         ticket = await self.gateway.admit(plan, chat)
-        return Call(plan, chat, self.gateway.directory, "req-1", ticket)
+        return Call(plan, chat, view, "req-1", ticket)
 
     def reserved(self, resource: Resource = PLACES) -> float:
         return self.holdings.of(resource).part.reserved

@@ -33,8 +33,9 @@ class Records(list[UsageRecord]):
 def call_of(made, **body: object) -> Call:
     message = {"role": "user", "content": "the prompt"}
     chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
-    plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
-    return Call(plan, chat, made.directory, "req-1")
+    view = made.directory
+    plan = made.plan(view, view.authenticate("Bearer k"), chat, Asked())
+    return Call(plan, chat, view, "req-1")
 
 
 async def streamed(backend: ScriptedBackend, records: Records) -> list[object]:

@@ -38,7 +38,8 @@ def made(price: dict | None = None, **config: object) -> Gateway:
 
 def planned(of: Gateway, **body: object) -> tuple[Plan, Chat]:
     chat = parse_chat(json.dumps({"messages": [FIRST], **body}).encode())
-    return of.plan(of.directory.authenticate("Bearer k"), chat, Asked()), chat
+    view = of.directory
+    return of.plan(view, view.authenticate("Bearer k"), chat, Asked()), chat
 
 
 def chooser(router: FixedRouter | None = None) -> Chooser:

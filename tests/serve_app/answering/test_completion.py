@@ -30,8 +30,9 @@ async def answered(
     made = gateway(router, backend, tenants=[tenant], **config)
     message = {"role": "user", "content": "hi"}
     chat = parse_chat(json.dumps({"messages": [message], "model": model}).encode())
-    plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
-    call = Call(plan, chat, made.directory, "req-1")
+    view = made.directory
+    plan = made.plan(view, view.authenticate("Bearer k"), chat, Asked())
+    call = Call(plan, chat, view, "req-1")
     answer, by = await made.completions.complete(call)
     assert answer.settlement is SETTLEMENT
     return by

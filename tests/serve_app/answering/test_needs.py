@@ -11,6 +11,11 @@ def request(*parts: dict, **body: object) -> ChatRequest:
     return ChatRequest.model_validate({"messages": messages, **body})
 
 
+def conversation(*roles: str) -> ChatRequest:
+    messages = [{"role": role, "content": "x"} for role in ("user", *roles)]
+    return ChatRequest.model_validate({"messages": messages})
+
+
 @pytest.mark.parametrize(
     ("made", "needed"),
     [
@@ -20,6 +25,10 @@ def request(*parts: dict, **body: object) -> ChatRequest:
         (request({"type": "input_audio"}), {"audio"}),
         (request({"type": "file"}), {"files"}),
         (request(tools=[{}]), {"tools"}),
+        (request(functions=[{"name": "f"}]), {"tools"}),
+        (conversation("tool"), {"tools"}),
+        (conversation("function"), {"tools"}),
+        (conversation("assistant"), set()),
         (request(response_format={"type": "json_schema"}), {"json_schema"}),
         (request(response_format={"type": "json_object"}), set()),
     ],

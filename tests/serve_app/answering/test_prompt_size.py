@@ -1,11 +1,15 @@
 """Which models are too small for a request."""
 
+import base64
+import random
+
 import pytest
 
 from deployments.catalog import ModelSpec
 from serve_app.answering import prompt_size as module
 from serve_app.answering.prompt_size import PromptSize, prompt_size, size_problem
 
+BASE64 = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
 WORDS = "alpha beta gamma delta " * 200  # about 800 tokens, 4,600 bytes
 
 
@@ -66,6 +70,43 @@ def test_an_image_counts_as_one_and_its_bytes_do_not():
     size = prompt_size({"messages": [{"role": "user", "content": parts}]})
 
     assert 1600 < size.bound < 2000
+
+
+@pytest.mark.parametrize(
+    ("surface", "item"),
+    [
+        ("chat/completions", {"content": [{"video_url": {"url": BASE64}}]}),
+        ("chat/completions", {"content": [{"audio_url": {"url": BASE64}}]}),
+        ("responses", {"type": "image_generation_call", "result": BASE64}),
+    ],
+)
+def test_a_payload_is_no_text(surface, item):
+    field = "input" if surface == "responses" else "messages"
+
+    assert prompt_size({field: [item]}, surface).bound < 100
+
+
+@pytest.mark.parametrize(
+    ("surface", "item"),
+    [
+        ("responses", {"type": "reasoning", "encrypted_content": BASE64}),
+        ("chat/completions", {"reasoning_details": [{"data": BASE64}]}),
+        ("chat/completions", {"reasoning_details": [{"signature": BASE64}]}),
+    ],
+)
+def test_sealed_thoughts_are_as_long_as_the_text_that_they_hold(surface, item):
+    field = "input" if surface == "responses" else "messages"
+    n_letters = len(BASE64)
+
+    assert 0.15 * n_letters < prompt_size({field: [item]}, surface).tokens
+    assert prompt_size({field: [item]}, surface).bound < 0.26 * n_letters
+
+
+def test_an_image_that_a_tool_returns_counts_as_one():
+    output = [{"type": "input_image", "image_url": "data:image/png;base64,AAAA"}]
+    item = {"type": "function_call_output", "call_id": "c", "output": output}
+
+    assert 1600 < prompt_size({"input": [item]}, "responses").bound < 2000
 
 
 def test_prompts_of_other_surfaces_count_as_well():

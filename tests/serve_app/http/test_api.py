@@ -204,6 +204,14 @@ async def test_paths_that_do_not_exist(method, path, status):
     assert response.headers.get("allow") == ("POST" if status == 405 else None)
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/models", "/v1/usage"])
+async def test_what_can_be_read_answers_head_with_the_same_status(path):
+    async with client() as c:
+        read, asked = await c.get(path), await c.head(path)
+
+    assert asked.status_code == read.status_code != 405
+
+
 async def test_a_content_length_that_python_cannot_read_is_too_long():
     headers = {"content-length": "9" * 5000}
     async with client() as c:

@@ -74,6 +74,7 @@ def test_a_conversation_is_recognised_by_its_instructions_and_first_message():
         ({"input": "a", "text": {"format": {"type": "text"}}}, set()),
         ({"input": "a", "text": {"format": {"type": "json_schema"}}}, {"json_schema"}),
         ({"input": "a", "tools": [{"type": "function", "name": "f"}]}, {"tools"}),
+        ({"input": TURNS}, {"tools"}),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
             {"vision"},
@@ -84,7 +85,7 @@ def test_a_conversation_is_recognised_by_its_instructions_and_first_message():
                     {"type": "function_call_output", "output": [{"type": "input_file"}]}
                 ]
             },
-            {"files"},
+            {"files", "tools"},
         ),
     ],
 )
