@@ -297,3 +297,41 @@ async def test_the_trace_goes_on_upstream_only_where_that_is_configured(passes):
     await made.complete(replace(REQUEST, traceparent="00-1-2-01"))
 
     assert told == ["00-1-2-01" if passes else None]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "asked"),
+    [
+        ("http://upstream/v1/", "http://upstream/v1/chat/completions"),
+        ("http://upstream/v1", "http://upstream/v1/chat/completions"),
+        ("http://upstream", "http://upstream/chat/completions"),
+        (
+            "http://upstream/v1?version=2",
+            "http://upstream/v1/chat/completions?version=2",
+        ),
+    ],
+)
+async def test_paths_are_appended_to_the_base_url_with_or_without_its_slash(
+    base_url, asked
+):
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return unary()
+
+    transport = HttpxTransport(httpx.MockTransport(answer))
+    made = OpenRouterBackend(
+        UpstreamConfig(base_url=base_url), None, transport=transport
+    )
+    await made.complete(REQUEST)
+
+    assert seen == [asked]
+
+
+@pytest.mark.parametrize(
+    "base_url", ["", "upstream/v1", "ftp://upstream", "http://", "http://[::1"]
+)
+def test_a_base_url_is_an_address(base_url):
+    with pytest.raises(ValueError, match="http:// or https:// was expected"):
+        UpstreamConfig(base_url=base_url)
