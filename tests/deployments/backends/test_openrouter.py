@@ -29,6 +29,12 @@ KEY = "sk-or-secret"
 PRICE = Price(input_usd_per_token=1, output_usd_per_token=10)
 REQUEST = BackendRequest("req-1", "ours", "them/theirs", b"{}", PRICE)
 USAGE = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+OWN_KEY = {
+    "cost": 0,
+    "is_byok": True,
+    "cost_details": {"upstream_inference_cost": 0.25},
+}
+REASONING = {"completion_tokens_details": {"reasoning_tokens": 4}}
 
 
 def backend(response: httpx.Response | Exception) -> OpenRouterBackend:
@@ -71,6 +77,9 @@ async def streamed(response: httpx.Response) -> tuple[list[bytes], Settlement]:
         (None, None, "unknown"),
         ({**USAGE, "cost": -5.0}, 32.0, "price_table"),
         ({**USAGE, "completion_tokens": -500_000}, None, "unknown"),
+        ({**USAGE, **OWN_KEY}, 0.25, "upstream"),
+        ({**USAGE, **OWN_KEY, "cost_details": None}, 32.0, "price_table"),
+        ({**USAGE, "total_tokens": 9, **REASONING}, 72.0, "price_table"),
     ],
 )
 async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):
@@ -205,6 +214,13 @@ async def test_what_a_generation_was_charged_can_be_asked_later():
     assert found == Settlement(Usage(2, 3, 5), 0.5, "upstream", "P")
 
 
+async def test_a_generation_by_a_provider_s_own_key_cost_what_the_provider_charged():
+    data = {"total_cost": 0, "is_byok": True, "upstream_inference_cost": 0.25}
+    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
+
+    assert found == Settlement(None, 0.25, "upstream")
+
+
 async def test_counts_of_a_generation_that_cannot_be_are_not_taken():
     data = {
         "total_cost": 0.5,
@@ -225,6 +241,7 @@ async def test_counts_of_a_generation_that_cannot_be_are_not_taken():
         httpx.Response(200, json={}),
         httpx.Response(200, json={"data": {"total_cost": -5.0}}),
         httpx.Response(200, json={"data": {"total_cost": True}}),
+        httpx.Response(200, json={"data": []}),
         httpx.Response(200, text="<html>"),
         httpx.ConnectError("refused"),
     ],
