@@ -153,6 +153,8 @@ class Attempts:
 
     def began(self) -> None:
         """The first byte of an answer is here."""
+        if self._current is not None:
+            self._breakers.of(self._key_of(self._current)).began()
         self._over = True
 
     def finished(self) -> None:

@@ -181,6 +181,18 @@ def test_a_success_after_the_pause_closes_the_breaker(world):
     assert world.breakers.of("a").state == "closed"
 
 
+def test_a_model_that_answers_again_is_there_for_all_while_its_probe_streams(world):
+    world.tried(world.request("a", "b"), DOWN)
+    world.tried(world.request("a", "b"), DOWN)
+    world.now += 10
+    probe = world.request("a")
+    probe.next()
+    probe.began()
+    world.now += 60
+
+    assert world.request("a").next() == Attempt("a")
+
+
 def test_nothing_is_begun_when_the_time_is_over(world):
     attempts = world.request("a", "b", deadline=5.0)
     attempts.next()
