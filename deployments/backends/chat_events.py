@@ -20,7 +20,7 @@ def plain(events: Sequence[bytes]) -> int:
         for place, chunk in enumerate(chunks):
             if chunk.get("error") or chunk.get("usage") or b"\n" in events[place]:
                 return place
-            if (choices := chunk.get("choices")) and choices[0].get("error"):
+            if (choices := chunk.get("choices")) and _failed(choices[0]):
                 return place
         return len(chunks)
     return place
@@ -62,6 +62,12 @@ def failure_in(data: dict[str, Any]) -> ServingError | None:
         return reported_error(error)
     choices = data.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and (error := choice.get("error")):
-            return reported_error(error)
+        if isinstance(choice, dict) and _failed(choice):
+            return reported_error(choice.get("error"))
     return None
+
+
+def _failed(choice: dict[str, Any]) -> bool:
+    """It may end as `error` and say no more: a call of a tool that its provider could
+    not read (Gemini's MALFORMED_FUNCTION_CALL) is told so."""
+    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
