@@ -193,6 +193,11 @@ class UpstreamRefusal(UpstreamError):
         return False
 
 
+class UpstreamForbids(UpstreamRefusal):
+    """The upstream's 403: of the model, or of this prompt, which its moderation has
+    flagged."""
+
+
 class UpstreamTimeout(UpstreamError):
     """The upstream did not answer in time."""
 

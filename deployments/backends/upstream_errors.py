@@ -15,6 +15,7 @@ from deployments.errors import (
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamRefusal,
     UpstreamTimeout,
 )
@@ -48,7 +49,8 @@ def error_of(status: int) -> ServingError:
         return UpstreamTimeout(f"The upstream timed out (status {status}).")
     if status in _REFUSALS:
         what = f"The upstream will not serve this model to us (status {status})."
-        return UpstreamRefusal(what, code=_REFUSALS[status])
+        kind = UpstreamForbids if status == HTTPStatus.FORBIDDEN else UpstreamRefusal
+        return kind(what, code=_REFUSALS[status])
     return UpstreamError(f"The upstream failed (status {status}).")
 
 

@@ -24,6 +24,7 @@ from deployments.errors import (
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamTimeout,
 )
 
@@ -215,7 +216,9 @@ class Attempts:
 
     def _judge(self, model: str, error: ServingError) -> None:
         breaker = self._breakers.of(self._key_of(model))
-        if isinstance(error, RateLimited | UpstreamError | Overloaded):
+        failed = isinstance(error, RateLimited | UpstreamError | Overloaded)
+        # What is forbidden to one may be the prompt: no tenant closes a model to all.
+        if failed and not isinstance(error, UpstreamForbids):
             breaker.failed(error.retry_after_s)
         else:
             breaker.abandoned()

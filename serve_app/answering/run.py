@@ -234,6 +234,11 @@ def _ask(
 
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
-    """What a breaker is kept for: a model; a tenant's own key has limits of its own."""
-    secret = call.plan.tenant.byok.get(backend_of(model).name)
+    """What a breaker is kept for: a model. A tenant's own key has limits of its own,
+    and so have the providers of a model to which a client keeps (OpenRouter's
+    `provider`): that they fail says nothing to others."""
+    tenant = call.plan.tenant
+    secret = tenant.byok.get(backend_of(model).name)
+    if call.chat.raw.get("provider"):
+        return f"{model} {tenant.id} {secret or ''}"
     return model if secret is None else f"{model} {secret}"

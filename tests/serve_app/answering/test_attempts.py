@@ -9,6 +9,7 @@ from deployments.errors import (
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamRefusal,
     UpstreamTimeout,
 )
@@ -67,6 +68,7 @@ def models(attempts: list[Attempt]) -> list[str]:
         RateLimited("r"),
         Overloaded("o"),
         UpstreamRefusal(""),
+        UpstreamForbids(""),
     ],
 )
 def test_a_retryable_failure_falls_back_along_the_ranking(world, error):
@@ -288,10 +290,11 @@ def test_a_client_that_leaves_counts_against_nobody(world):
     assert world.breakers.of("a").state == "closed"
 
 
-def test_bad_requests_do_not_open_a_breaker(world):
+@pytest.mark.parametrize("error", [InvalidRequest("no"), UpstreamForbids("flagged")])
+def test_what_may_be_the_request_s_own_fault_opens_no_breaker(world, error):
     for _ in range(5):
         attempts = world.request("a")
         attempts.next()
-        attempts.failed(InvalidRequest("no"))
+        attempts.failed(error)
 
     assert world.breakers.of("a").state == "closed"

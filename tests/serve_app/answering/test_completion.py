@@ -7,15 +7,18 @@ import pytest
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    RateLimited,
     RoutingUnavailable,
     ServingError,
     UpstreamError,
 )
+from deployments.protocol import Answer, BackendRequest
 from serve_app.answering.answered import Answered
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
 from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway
+from tests.serve_app.answering.recorded import call_of
 
 DOWN = UpstreamError("down")
 
@@ -97,3 +100,25 @@ async def test_without_a_decision_the_default_model_comes_first(router):
 
     assert (by.cause, by.artifact_id) == ("fallback", None)
     assert (failed(by), by.model) == (["large"], "small")
+
+
+class Choosy(ScriptedBackend):
+    """Has none of the providers that a client asks for."""
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        if b"provider" in request.body:
+            raise RateLimited("no provider", retry_after_s=60)
+        return await super().complete(request)
+
+
+async def test_the_providers_that_a_client_keeps_to_close_a_model_to_nobody_else():
+    made = gateway(backend=Choosy(), retries={"max_retries": 0})
+    keeping = {"model": "small", "provider": {"only": ["nobody"]}}
+    with pytest.raises(RateLimited):
+        await made.completions.complete(call_of(made, **keeping))
+
+    _, by = await made.completions.complete(call_of(made, model="small"))
+    with pytest.raises(Overloaded) as raised:
+        await made.completions.complete(call_of(made, **keeping))
+    assert by.model == "small"
+    assert raised.value.code == "breaker_open"
