@@ -1,7 +1,7 @@
 """Errors that a client sees, each with its HTTP status and OpenAI's words.
 
     ServingError
-    ├── InvalidRequest      400 invalid_request_error
+    ├── InvalidRequest      400 invalid_request_error (PromptTooLong: for this model)
     ├── Unauthenticated     401 authentication_error
     ├── Forbidden           403 permission_error
     ├── NotFound            404 invalid_request_error
@@ -105,6 +105,17 @@ class InvalidRequest(ServingError):
 
     status = 400
     error_type = "invalid_request_error"
+
+
+class PromptTooLong(InvalidRequest):
+    """Prompt and answer are longer than the model's context window."""
+
+    code = "context_length_exceeded"
+
+    @property
+    def retryable(self) -> bool:
+        """Another model's window may be larger."""
+        return True
 
 
 class Unauthenticated(ServingError):

@@ -16,6 +16,7 @@ from deployments.backends.openrouter import (
 from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,
+    PromptTooLong,
     RateLimited,
     ServingError,
     UpstreamError,
@@ -130,6 +131,54 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
 
     assert KEY not in str(raised.value)
     assert "prompt" not in str(raised.value)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": "context_length_exceeded"},
+        {"message": "This endpoint's maximum context length is 131072 tokens."},
+        {"message": "Input exceeds the context window of this model."},
+        {"message": "prompt is too long: 210000 tokens > 200000 maximum"},
+        {"message": "Input is too long for requested model."},
+        {"message": "This model's maximum prompt length is 131072."},
+        {
+            "message": "Provider",
+            "metadata": {"raw": "maximum number of tokens allowed"},
+        },
+    ],
+)
+async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams):
+    refusing = backend(httpx.Response(400, json={"error": {"code": 400, **said}}))
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(PromptTooLong) as raised:
+        await asked
+    assert raised.value.code == "context_length_exceeded"
+    assert "tokens" not in raised.value.message
+
+
+class Stuck(httpx.AsyncByteStream):
+    """A body whose end does not come."""
+
+    def __init__(self, then: Exception | None = None) -> None:
+        self._then = then
+
+    async def __aiter__(self):
+        yield b'{"error": {"message": "temperature is too high'
+        if self._then:
+            raise self._then
+        await asyncio.sleep(3600)
+
+
+@pytest.mark.parametrize("then", [None, httpx.ReadError("reset")])
+async def test_a_refusal_does_not_wait_for_what_is_said_of_it(then, monkeypatch):
+    monkeypatch.setattr("deployments.backends.open_reply._SAID_S", 0.01)
+
+    with pytest.raises(InvalidRequest) as raised:
+        await backend(httpx.Response(400, stream=Stuck(then))).complete(REQUEST)
+    assert raised.value.code == "upstream_refused"
 
 
 @pytest.mark.parametrize(

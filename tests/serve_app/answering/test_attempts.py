@@ -6,6 +6,7 @@ from deployments.backends.breaker import BreakerConfig, Breakers
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptTooLong,
     RateLimited,
     ServingError,
     UpstreamError,
@@ -96,8 +97,9 @@ def test_the_only_model_is_asked_again_after_growing_pauses(world):
     assert tried == [Attempt("a"), Attempt("a", 1.0), Attempt("a", 2.0)]
 
 
-def test_a_refusal_is_not_asked_again(world):
-    assert len(world.tried(world.request("a"), UpstreamRefusal("no"))) == 1
+@pytest.mark.parametrize("error", [UpstreamRefusal("no"), PromptTooLong("long")])
+def test_a_refusal_is_not_asked_again(world, error):
+    assert len(world.tried(world.request("a"), error)) == 1
 
 
 def test_the_only_model_is_asked_again_when_the_upstream_said(world):
@@ -290,7 +292,9 @@ def test_a_client_that_leaves_counts_against_nobody(world):
     assert world.breakers.of("a").state == "closed"
 
 
-@pytest.mark.parametrize("error", [InvalidRequest("no"), UpstreamForbids("flagged")])
+@pytest.mark.parametrize(
+    "error", [InvalidRequest("no"), PromptTooLong("long"), UpstreamForbids("flagged")]
+)
 def test_what_may_be_the_request_s_own_fault_opens_no_breaker(world, error):
     for _ in range(5):
         attempts = world.request("a")

@@ -7,6 +7,7 @@ import pytest
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptTooLong,
     RateLimited,
     RoutingUnavailable,
     ServingError,
@@ -54,7 +55,7 @@ async def test_the_first_of_the_ranking_answers():
     assert (by.model, by.cause, by.failures) == ("small", "routed", ())
 
 
-@pytest.mark.parametrize("error", [DOWN, Overloaded("full")])
+@pytest.mark.parametrize("error", [DOWN, Overloaded("full"), PromptTooLong("long")])
 async def test_the_ranking_is_followed_while_models_fail(error):
     by = await answered(ScriptedBackend({"small": error, "other": error}))
 
@@ -65,6 +66,7 @@ async def test_the_ranking_is_followed_while_models_fail(error):
     ("error", "max_fallbacks", "tried"),
     [
         (InvalidRequest("no"), 2, ["small"]),
+        (PromptTooLong("long"), 2, ["small", "other", "large"]),
         (DOWN, 0, ["small"]),
         (DOWN, 1, ["small", "other"]),
         (DOWN, 2, ["small", "other", "large"]),
