@@ -1,5 +1,6 @@
 """The JSON of a chat stream's events: which pass unread, and which tell of failures."""
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -49,10 +50,27 @@ def json_object(data: bytes, what: str = "event") -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        raise UpstreamError(f"The upstream's {what} is not JSON.") from None
+        value = _with_halves(data, what)
     if not isinstance(value, dict):
         raise UpstreamError(f"The upstream's {what} is not an object.")
     return value
+
+
+def _with_halves(data: bytes, what: str) -> Any:
+    """An upstream that cuts text between UTF-16 units sends half a character (a lone
+    surrogate, escaped): JSON, but no text that could be written as UTF-8. Here it is
+    `?`; an event that passes as it came keeps it, and clients may join the halves."""
+    try:
+        value = json.loads(data, parse_constant=_refused)
+        text = json.dumps(value, ensure_ascii=False)
+        return orjson.loads(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # orjson's and those of decoding among them
+        raise UpstreamError(f"The upstream's {what} is not JSON.") from None
+
+
+def _refused(constant: str) -> None:
+    """Python's reader takes NaN and Infinity."""
+    raise ValueError(constant)
 
 
 def failure_in(data: dict[str, Any]) -> ServingError | None:

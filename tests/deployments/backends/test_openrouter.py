@@ -91,6 +91,16 @@ async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):
     assert answer.settlement.cost_source == source
 
 
+async def test_an_answer_that_ends_in_half_a_character_is_an_answer():
+    cut = json.dumps(
+        {"choices": [{"message": {"content": "a \ud83d"}}], "usage": USAGE}
+    )
+    answer = await backend(httpx.Response(200, text=cut)).complete(REQUEST)
+
+    assert json.loads(answer.body)["choices"][0]["message"]["content"] == "a ?"
+    assert answer.settlement.usage == Usage(2, 3, 5)
+
+
 async def test_a_stream_is_renamed_and_settled():
     usage = {"choices": [], "usage": {**USAGE, "cost": 0.5}}
     spaced = chunk('say "model": "them/theirs"')
