@@ -1,7 +1,7 @@
 """Errors that a client sees, each with its HTTP status and OpenAI's words.
 
     ServingError
-    ├── InvalidRequest      400 invalid_request_error
+    ├── InvalidRequest      400 invalid_request_error (PromptTooLong: for this model)
     ├── Unauthenticated     401 authentication_error
     ├── Forbidden           403 permission_error
     ├── NotFound            404 invalid_request_error
@@ -107,6 +107,17 @@ class InvalidRequest(ServingError):
     error_type = "invalid_request_error"
 
 
+class PromptTooLong(InvalidRequest):
+    """Prompt and answer are longer than the model's context window."""
+
+    code = "context_length_exceeded"
+
+    @property
+    def retryable(self) -> bool:
+        """Another model's window may be larger."""
+        return True
+
+
 class Unauthenticated(ServingError):
     """No key, or one that is not known."""
 
@@ -191,6 +202,11 @@ class UpstreamRefusal(UpstreamError):
     def passes(self) -> bool:
         """Somebody has to change something first."""
         return False
+
+
+class UpstreamForbids(UpstreamRefusal):
+    """The upstream's 403: of the model, or of this prompt, which its moderation has
+    flagged."""
 
 
 class UpstreamTimeout(UpstreamError):

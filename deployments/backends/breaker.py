@@ -1,10 +1,12 @@
 """A circuit breaker for each model: one that keeps failing is left alone for a while.
 
     closed ──(≥ `failures` failed, and ≥ `share` of the recent ones)──→ open
-    open ──(its time is over)──→ half-open ──(the one probe succeeds)──→ closed
+    open ──(its time is over)──→ half-open ──(the one probe begins to answer)──→ closed
                                      └──────(the probe fails)──→ open, twice as long
 
-An upstream that says `Retry-After` opens the breaker at once, for as long as it says.
+A probe's last byte may be minutes after its first, so others need not wait for it; but
+until one answer is complete, one failure opens the breaker again, twice as long.
+An upstream that says `Retry-After` opens it at once, for at least as long as it says.
 
 Each Gateway replica keeps its own breakers. Sharing them would put a call on the path
 of every request, and gain little: a replica learns from its own first few failures, and
@@ -50,7 +52,8 @@ class Breaker:
         self._clock = clock
         self._recent: deque[tuple[float, bool]] = deque(maxlen=config.window)
         self._open_until: float | None = None
-        self._open_s = config.open_s
+        self._next_open_s = config.open_s
+        self._unproven = False  # closed by an answer that has only begun
         self._probing_since: float | None = None
 
     @property
@@ -77,26 +80,38 @@ class Breaker:
         self._probing_since = self._clock()
         return True
 
+    def began(self) -> None:
+        """The first byte of an answer is here."""
+        if self.state == "half-open":
+            self._close()
+            self._unproven = True
+
     def succeeded(self) -> None:
         """An attempt was answered."""
         if self._open_until is not None:
             if self._clock() < self._open_until:
                 return  # it began before the breaker opened: no news
             self._close()
+        self._unproven = False
+        self._next_open_s = self._config.open_s
         self._recent.append((self._clock(), True))
 
     def failed(self, retry_after_s: float | None = None) -> None:
         """An attempt failed in a way that says something about the model."""
         now = self._clock()
-        if self._open_until is not None:
-            if now >= self._open_until:
-                self._open(min(2 * self._open_s, self._config.max_open_s))
-            return
-        self._recent.append((now, False))
-        if retry_after_s:
-            self._open(min(retry_after_s, self._config.max_open_s))
-        elif self._tripped(now):
-            self._open(self._config.open_s)
+        said_s = min(retry_after_s or 0.0, self._config.max_open_s)
+        if self._open_until is None:
+            self._recent.append((now, False))
+            if self._unproven:
+                self._open(max(self._next_open_s, said_s))
+            elif said_s:
+                self._open(said_s)
+            elif self._tripped(now):
+                self._open(self._next_open_s)
+        elif now >= self._open_until:
+            self._open(max(self._next_open_s, said_s))
+        else:  # it began before the breaker opened, but may know better until when
+            self._open_until = max(self._open_until, now + said_s)
 
     def abandoned(self) -> None:
         """An attempt ended without saying anything about the model."""
@@ -115,14 +130,15 @@ class Breaker:
         return failures >= self._config.failures and enough
 
     def _open(self, seconds: float) -> None:
-        self._open_s = max(seconds, self._config.open_s)
+        again_s = 2 * max(seconds, self._config.open_s)
+        self._next_open_s = min(again_s, self._config.max_open_s)
         self._open_until = self._clock() + seconds
+        self._unproven = False
         self._probing_since = None
 
     def _close(self) -> None:
         self._open_until = None
         self._probing_since = None
-        self._open_s = self._config.open_s
         self._recent.clear()
 
 

@@ -1,5 +1,6 @@
 """The JSON of a chat stream's events: which pass unread, and which tell of failures."""
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,7 +21,7 @@ def plain(events: Sequence[bytes]) -> int:
         for place, chunk in enumerate(chunks):
             if chunk.get("error") or chunk.get("usage") or b"\n" in events[place]:
                 return place
-            if (choices := chunk.get("choices")) and choices[0].get("error"):
+            if (choices := chunk.get("choices")) and _failed(choices[0]):
                 return place
         return len(chunks)
     return place
@@ -49,10 +50,27 @@ def json_object(data: bytes, what: str = "event") -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        raise UpstreamError(f"The upstream's {what} is not JSON.") from None
+        value = _with_halves(data, what)
     if not isinstance(value, dict):
         raise UpstreamError(f"The upstream's {what} is not an object.")
     return value
+
+
+def _with_halves(data: bytes, what: str) -> Any:
+    """An upstream that cuts text between UTF-16 units sends half a character (a lone
+    surrogate, escaped): JSON, but no text that could be written as UTF-8. Here it is
+    `?`; an event that passes as it came keeps it, and clients may join the halves."""
+    try:
+        value = json.loads(data, parse_constant=_refused)
+        text = json.dumps(value, ensure_ascii=False)
+        return orjson.loads(text.encode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # orjson's and those of decoding among them
+        raise UpstreamError(f"The upstream's {what} is not JSON.") from None
+
+
+def _refused(constant: str) -> None:
+    """Python's reader takes NaN and Infinity."""
+    raise ValueError(constant)
 
 
 def failure_in(data: dict[str, Any]) -> ServingError | None:
@@ -62,6 +80,12 @@ def failure_in(data: dict[str, Any]) -> ServingError | None:
         return reported_error(error)
     choices = data.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and (error := choice.get("error")):
-            return reported_error(error)
+        if isinstance(choice, dict) and _failed(choice):
+            return reported_error(choice.get("error"))
     return None
+
+
+def _failed(choice: dict[str, Any]) -> bool:
+    """It may end as `error` and say no more: a call of a tool that its provider could
+    not read (Gemini's MALFORMED_FUNCTION_CALL) is told so."""
+    return bool(choice.get("error")) or choice.get("finish_reason") == "error"

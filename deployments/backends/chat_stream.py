@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import failure_in, json_object, plain
-from deployments.backends.figures import stated_usage, stated_usd
+from deployments.backends.figures import stated_cost, stated_usage
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol import Usage
@@ -25,6 +25,7 @@ def usage_of(data: dict[str, Any]) -> Usage | None:
         said.get("completion_tokens"),
         _detail(said, "prompt_tokens_details", "cached_tokens"),
         _detail(said, "completion_tokens_details", "reasoning_tokens"),
+        said.get("total_tokens"),
     )
 
 
@@ -34,9 +35,12 @@ def _detail(usage: dict[str, Any], group: str, name: str) -> Any:
 
 
 def cost_of(data: dict[str, Any]) -> float | None:
-    """`usage.cost` in USD, as OpenRouter states what it charged; None if unsaid."""
+    """In USD, as OpenRouter states it in `usage`; None if unsaid."""
     said = data.get("usage")
-    return stated_usd(said.get("cost")) if isinstance(said, dict) else None
+    if not isinstance(said, dict):
+        return None
+    by_provider = _detail(said, "cost_details", "upstream_inference_cost")
+    return stated_cost(said.get("cost"), said.get("is_byok"), by_provider)
 
 
 class ChatStream:

@@ -26,17 +26,39 @@ def stated_usd(value: object) -> float | None:
     return float(value) if 0 <= value < inf else None
 
 
+def stated_cost(charged: object, own_key: object, by_provider: object) -> float | None:
+    """What OpenRouter says an answer cost.
+
+    What it charged; where it asked a provider by a key of the customer's own (its
+    `is_byok`) that is a fee or nothing, and what the provider charges comes on top.
+    """
+    cost_usd = stated_usd(charged)
+    if own_key is not True:
+        return cost_usd
+    provider_usd = stated_usd(by_provider)
+    return None if provider_usd is None else provider_usd + (cost_usd or 0.0)
+
+
 def stated_usage(
-    prompt: object, completion: object, cached: object, reasoning: object
+    prompt: object,
+    completion: object,
+    cached: object,
+    reasoning: object,
+    total: object = None,
 ) -> Usage | None:
     """Of an answer; None where it does not say what it read and wrote.
 
-    Cached tokens are a part of the prompt's: more than these cannot be.
+    Cached tokens are a part of the prompt's: more than these cannot be. Reasoning is a
+    part of what was written; where the total says that it is not (xAI), it is added:
+    it is paid for as well.
     """
     read, written = stated_tokens(prompt), stated_tokens(completion)
     if read is None or written is None:
         return None
+    thought = stated_tokens(reasoning)
+    if thought and stated_tokens(total) == read + written + thought:
+        written += thought
     from_cache = stated_tokens(cached)
     if from_cache is not None and from_cache > read:
         from_cache = None
-    return Usage(read, written, read + written, from_cache, stated_tokens(reasoning))
+    return Usage(read, written, read + written, from_cache, thought)

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from deployments.backends.figures import stated_tokens, stated_usage, stated_usd
+from deployments.backends.figures import stated_cost, stated_tokens, stated_usage
 from deployments.protocol import Settlement, Usage
 
 
@@ -15,8 +15,9 @@ def settlement_of_generation(body: bytes) -> Settlement | None:
     """
     try:
         data = orjson.loads(body)["data"]
-        cost_usd = stated_usd(data["total_cost"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        by_provider = data.get("upstream_inference_cost")
+        cost_usd = stated_cost(data["total_cost"], data.get("is_byok"), by_provider)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         return None
     if cost_usd is None:
         return None

@@ -1,6 +1,7 @@
 """A reply while it is open: what goes wrong meanwhile becomes a ServingError."""
 
 import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
 
@@ -10,7 +11,7 @@ from h2.exceptions import H2Error
 
 from deployments.backends.exchange import Outgoing, Reply, Transport
 from deployments.backends.patience import Patience
-from deployments.backends.upstream_errors import status_error
+from deployments.backends.upstream_errors import REFUSED, status_error
 from deployments.errors import (
     ServingError,
     UpstreamError,
@@ -21,6 +22,9 @@ from deployments.errors import (
 # Some escape httpx while a body is read: h2's own errors, those of the socket, and
 # httpcore's for an answer that a GOAWAY disowns.
 FAILURES = (httpx.HTTPError, httpcore.ConnectionNotAvailable, H2Error, OSError)
+
+_SAID_S = 1.0
+_SAID_BYTES = 2**14
 
 
 class OpenReply:
@@ -51,7 +55,7 @@ class OpenReply:
         self._reply = reply
         wanted = False
         try:
-            if unwanted := self._unwanted(reply):
+            if unwanted := await self._unwanted(reply):
                 unwanted.generation_id = generation_id(reply)
                 raise unwanted
             wanted = True
@@ -77,13 +81,27 @@ class OpenReply:
         finally:
             await self._reply.close()
 
-    def _unwanted(self, reply: Reply) -> ServingError | None:
+    async def _unwanted(self, reply: Reply) -> ServingError | None:
+        if reply.status in REFUSED:
+            return status_error(reply, await _beginning(reply))
         if reply.status != HTTPStatus.OK:
             return status_error(reply)
         kind = reply.header("content-type") or ""
         if self._events is not None and not kind.startswith("text/event-stream"):
             return UpstreamError("The upstream did not answer with an event stream.")
         return None
+
+
+async def _beginning(reply: Reply) -> bytes:
+    """Of the body, as much as says what is wrong, if it comes soon."""
+    said = b""
+    with suppress(*FAILURES):
+        async with asyncio.timeout(_SAID_S):
+            async for part in reply.chunks():
+                said += part
+                if len(said) >= _SAID_BYTES:
+                    break
+    return said
 
 
 def _translated(error: Exception) -> ServingError:

@@ -22,6 +22,7 @@ _NAME = re.compile(r"[a-z0-9_.]+")
 _CHAT_NAMES = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
+    "total_tokens": "total_tokens",
     "input_tokens_details": "prompt_tokens_details",
     "output_tokens_details": "completion_tokens_details",
 }

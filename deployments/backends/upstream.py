@@ -56,7 +56,7 @@ class UpstreamClient:
         self, path: str, params: Mapping[str, str], key: str | None, timeout_s: float
     ) -> bytes | None:
         """The answer to a GET; None if the upstream knows nothing there."""
-        url = str(self._base_url.join(path).copy_merge_params(params))
+        url = str(_under(self._base_url, path).copy_merge_params(params))
         headers, timeouts = self._headers_with(key), Timeouts(total_s=timeout_s)
         outgoing = Outgoing("GET", url, headers, None, timeouts)
         try:
@@ -114,7 +114,7 @@ class UpstreamClient:
     ) -> Outgoing:
         url = self._urls.get(path)
         if url is None:
-            url = self._urls[path] = str(self._base_url.join(path))
+            url = self._urls[path] = str(_under(self._base_url, path))
         headers = self._headers_with(key)
         if traceparent is not None:
             headers["traceparent"] = traceparent
@@ -124,6 +124,12 @@ class UpstreamClient:
         if key is None:
             return dict(self._headers)
         return {**self._headers, "authorization": f"Bearer {key}"}
+
+
+def _under(base: httpx.URL, path: str) -> httpx.URL:
+    """Appended, whether or not the base ends with a slash: as a relative reference the
+    path would take the place of the base's last part. A query of the base stays."""
+    return base.copy_with(path=f"{base.path.rstrip('/')}/{path}")
 
 
 def _transport(url: httpx.URL, *, http2: bool, gather_s: float) -> Transport:

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from deployments.backends.sse import GATHER_S
 from deployments.protocol import Surface
@@ -50,6 +51,18 @@ class UpstreamConfig(BaseModel):
         default=False,
         description="GET generation?id= tells what a broken-off answer was charged",
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        try:
+            url = urlsplit(value)
+            known = url.scheme in {"http", "https"} and bool(url.hostname)
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("an address with http:// or https:// was expected")
+        return value
 
     @property
     def gather_s(self) -> float:

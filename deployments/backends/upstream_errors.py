@@ -4,6 +4,7 @@ An upstream's own message is never repeated: it may quote the prompt or the key.
 """
 
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -12,9 +13,11 @@ from typing import Any
 from deployments.backends.exchange import Reply
 from deployments.errors import (
     InvalidRequest,
+    PromptTooLong,
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamRefusal,
     UpstreamTimeout,
 )
@@ -27,16 +30,27 @@ _REFUSALS = {
 }
 
 
-def status_error(reply: Reply) -> ServingError:
-    """The error that a status other than 200 stands for."""
+REFUSED = frozenset({400, 413, 422})  # for what is in the request
+# OpenAI's code, and the words of others: few have a code for it.
+_TOO_LONG = re.compile(
+    rb"context[ _](?:length|window|limit)|(?:prompt|input) is too long"
+    rb"|maximum (?:model|prompt) length|maximum number of tokens allowed",
+    re.IGNORECASE,
+)
+
+
+def status_error(reply: Reply, said: bytes = b"") -> ServingError:
+    """The error that a status other than 200 stands for, with its body if REFUSED."""
     error = error_of(reply.status)
+    if isinstance(error, InvalidRequest) and _TOO_LONG.search(said):
+        error = _too_long()
     error.retry_after_s = retry_after_s(reply.header("retry-after"))
     return error
 
 
 def error_of(status: int) -> ServingError:
     """The error for an HTTP status, or for a `code` inside an answer."""
-    if status in {400, 413, 422}:
+    if status in REFUSED:
         return InvalidRequest(
             f"The upstream refused the request (status {status}).",
             code="upstream_refused",
@@ -48,7 +62,8 @@ def error_of(status: int) -> ServingError:
         return UpstreamTimeout(f"The upstream timed out (status {status}).")
     if status in _REFUSALS:
         what = f"The upstream will not serve this model to us (status {status})."
-        return UpstreamRefusal(what, code=_REFUSALS[status])
+        kind = UpstreamForbids if status == HTTPStatus.FORBIDDEN else UpstreamRefusal
+        return kind(what, code=_REFUSALS[status])
     return UpstreamError(f"The upstream failed (status {status}).")
 
 
@@ -57,8 +72,15 @@ def reported_error(error: Any) -> ServingError:
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and 400 <= code < 600:
         return error_of(code)
+    if code == PromptTooLong.code:  # so the Responses API tells it, in a stream
+        return _too_long()
     said = f" (code {code})" if isinstance(code, str) and code.isidentifier() else ""
     return UpstreamError(f"The upstream reported an error while answering{said}.")
+
+
+def _too_long() -> PromptTooLong:
+    what = "Prompt and answer do not fit the context window of the model."
+    return PromptTooLong(what, param="messages")
 
 
 def retry_after_s(value: str | None) -> float | None:

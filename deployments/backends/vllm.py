@@ -19,6 +19,7 @@ from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptTooLong,
     ServingError,
     UpstreamError,
     UpstreamTimeout,
@@ -158,11 +159,10 @@ def refusal(error: dict[str, Any], *, max_model_len: int) -> ServingError:
     code, param = error.get("code"), error.get("param")
     said = str(error.get("message", ""))
     if param in {"input_tokens", "input_text"} or "maximum context length" in said:
-        return InvalidRequest(
+        return PromptTooLong(
             f"This model's maximum context length is {max_model_len} tokens; the "
             "prompt and the requested answer together are longer.",
             param="messages",
-            code="context_length_exceeded",
         )
     if param in {"max_tokens", "max_completion_tokens"}:
         what = f"{param} does not fit: the model holds {max_model_len} tokens in all."

@@ -24,11 +24,9 @@ from deployments.errors import (
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamTimeout,
 )
-
-# OpenRouter's 403: the input was flagged. Who sends such closes the model to nobody.
-_OF_THE_INPUT = "upstream_permission"
 
 
 class RetryPolicy(BaseModel):
@@ -156,6 +154,8 @@ class Attempts:
 
     def began(self) -> None:
         """The first byte of an answer is here."""
+        if self._current is not None:
+            self._breakers.of(self._key_of(self._current)).began()
         self._over = True
 
     def finished(self) -> None:
@@ -216,8 +216,9 @@ class Attempts:
 
     def _judge(self, model: str, error: ServingError) -> None:
         breaker = self._breakers.of(self._key_of(model))
-        of_model = isinstance(error, RateLimited | UpstreamError | Overloaded)
-        if of_model and error.code != _OF_THE_INPUT:
+        failed = isinstance(error, RateLimited | UpstreamError | Overloaded)
+        # What is forbidden to one may be the prompt: no tenant closes a model to all.
+        if failed and not isinstance(error, UpstreamForbids):
             breaker.failed(error.retry_after_s)
         else:
             breaker.abandoned()

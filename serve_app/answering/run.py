@@ -128,6 +128,7 @@ class Run:
 
     def given_up(self, error: ServingError) -> None:
         """No model has answered."""
+        self.attempts.abandoned()  # of one that could not even be asked
         self.admission.leave(self.call.ticket, None)
         self.meter.failed(error, self.attempts.failures)
         self._ended(error=error)

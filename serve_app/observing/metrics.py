@@ -101,7 +101,7 @@ class GatewayMetrics:
         self.tally.count(EXCESS, (tenant,), -usd)
 
     def watch_breakers(self, breakers: Breakers) -> None:
-        """Tell their states; those of tenants' own keys and choices are not models'."""
+        """Tell the states of models; tenants have further ones of their own."""
 
         def read() -> Iterator[tuple[Family, Labels, float]]:
             for key, state in breakers.states().items():

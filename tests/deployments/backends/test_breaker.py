@@ -162,3 +162,64 @@ def test_after_it_has_closed_it_opens_for_as_short_as_at_first(breaker, clock):
     breaker.failed()
 
     assert breaker.wait_s == 20
+
+
+def test_a_probe_that_begins_to_answer_lets_the_others_in(breaker, clock):
+    trip(breaker)
+    clock.now += 10
+    assert breaker.admit()
+    breaker.began()
+
+    assert breaker.state == "closed"
+    assert breaker.admit(), "the probe's last byte may be minutes away"
+
+
+@pytest.mark.parametrize("retry_after_s", [None, 3])
+def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long(
+    breaker, clock, retry_after_s
+):
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    breaker.began()
+    breaker.failed(retry_after_s)
+
+    assert breaker.wait_s == 20
+
+
+def test_after_a_complete_answer_it_is_as_it_was_in_the_beginning(breaker, clock):
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    breaker.began()
+    breaker.succeeded()
+
+    breaker.failed()
+    assert breaker.state == "closed"
+    trip(breaker)
+    assert breaker.wait_s == 10
+
+
+def test_a_first_byte_of_an_attempt_from_before_it_opened_is_no_news(breaker):
+    trip(breaker)
+    breaker.began()
+
+    assert breaker.state == "open"
+
+
+def test_a_probe_that_is_told_to_wait_longer_does(breaker, clock):
+    trip(breaker)
+    clock.now += 10
+    breaker.admit()
+    breaker.failed(retry_after_s=23)
+
+    assert breaker.wait_s == 23
+
+
+def test_of_attempts_that_were_told_to_wait_the_longest_time_counts(breaker):
+    breaker.failed(retry_after_s=1)
+    breaker.failed(retry_after_s=7)
+    breaker.failed(retry_after_s=3)
+    breaker.failed()
+
+    assert breaker.wait_s == 7

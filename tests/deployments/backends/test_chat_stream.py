@@ -207,3 +207,24 @@ def test_many_events_at_a_time_pass_as_one_by_one(end):
     assert repr(error) == repr(same_error)
     assert (stream.usage, stream.done) == (alone.usage, alone.done)
     assert stream.n_events == alone.n_events or error
+
+
+HALVES = ["\ud83d", "\ude00"]  # of one emoji, as JavaScript cuts it
+
+
+@pytest.mark.parametrize("first", [[], ["a"]])
+def test_half_a_character_does_not_break_the_stream(first):
+    stream = ChatStream("ours")
+    passed = b"".join(stream.feed(chunk(text)) for text in [*first, *HALVES, "z"])
+
+    said = [event["choices"][0]["delta"]["content"] for event in events(passed)]
+    assert said[-1] == "z"
+    assert said[1:-1] == [*first, *HALVES][1:], (
+        "clients may join what passes as it came"
+    )
+
+
+@pytest.mark.parametrize("data", [b"NaN", b'{"a": Infinity}', b'"\xff"', b"[" * 10**5])
+def test_what_is_no_json_is_still_none(data):
+    with pytest.raises(UpstreamError, match="is not JSON"):
+        ChatStream("ours").feed(b"data: " + data + b"\n\n")

@@ -2,7 +2,12 @@
 
 import pytest
 
-from deployments.backends.figures import stated_tokens, stated_usage, stated_usd
+from deployments.backends.figures import (
+    stated_cost,
+    stated_tokens,
+    stated_usage,
+    stated_usd,
+)
 from deployments.protocol import Usage
 
 NO_NUMBERS = [None, True, "5", [5], {}, float("nan"), float("inf"), -5, -0.5]
@@ -39,3 +44,31 @@ def test_no_more_can_be_cached_than_was_read(cached, known):
 
 def test_reasoning_is_not_negative_either():
     assert stated_usage(10, 5, None, -3) == Usage(10, 5, 15)
+
+
+@pytest.mark.parametrize(
+    ("charged", "own_key", "by_provider", "cost_usd"),
+    [
+        (0.5, False, 0.5, 0.5),  # told beside what was charged: the same money
+        (0.5, None, None, 0.5),
+        (0, True, 0.25, 0.25),
+        (0.5, True, 0.25, 0.75),
+        (None, True, 0.25, 0.25),
+        (0, True, None, None),
+        (0, True, -1, None),
+    ],
+)
+def test_with_a_provider_s_own_key_the_provider_charges_too(
+    charged, own_key, by_provider, cost_usd
+):
+    assert stated_cost(charged, own_key, by_provider) == cost_usd
+
+
+@pytest.mark.parametrize(
+    ("total", "written"), [(135, 103), (41, 9), (None, 9), (134, 9), ("135", 9)]
+)
+def test_reasoning_beside_what_was_written_is_written_too(total, written):
+    """xAI counts it apart; OpenAI within `completion_tokens`."""
+    usage = stated_usage(32, 9, None, 94, total)
+
+    assert usage == Usage(32, written, 32 + written, reasoning_tokens=94)

@@ -16,6 +16,7 @@ from deployments.backends.openrouter import (
 from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,
+    PromptTooLong,
     RateLimited,
     ServingError,
     UpstreamError,
@@ -29,6 +30,12 @@ KEY = "sk-or-secret"
 PRICE = Price(input_usd_per_token=1, output_usd_per_token=10)
 REQUEST = BackendRequest("req-1", "ours", "them/theirs", b"{}", PRICE)
 USAGE = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+OWN_KEY = {
+    "cost": 0,
+    "is_byok": True,
+    "cost_details": {"upstream_inference_cost": 0.25},
+}
+REASONING = {"completion_tokens_details": {"reasoning_tokens": 4}}
 
 
 def backend(response: httpx.Response | Exception) -> OpenRouterBackend:
@@ -71,6 +78,9 @@ async def streamed(response: httpx.Response) -> tuple[list[bytes], Settlement]:
         (None, None, "unknown"),
         ({**USAGE, "cost": -5.0}, 32.0, "price_table"),
         ({**USAGE, "completion_tokens": -500_000}, None, "unknown"),
+        ({**USAGE, **OWN_KEY}, 0.25, "upstream"),
+        ({**USAGE, **OWN_KEY, "cost_details": None}, 32.0, "price_table"),
+        ({**USAGE, "total_tokens": 9, **REASONING}, 72.0, "price_table"),
     ],
 )
 async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):
@@ -79,6 +89,16 @@ async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):
     assert json.loads(answer.body)["model"] == "ours"
     assert answer.settlement.cost_usd == cost_usd
     assert answer.settlement.cost_source == source
+
+
+async def test_an_answer_that_ends_in_half_a_character_is_an_answer():
+    cut = json.dumps(
+        {"choices": [{"message": {"content": "a \ud83d"}}], "usage": USAGE}
+    )
+    answer = await backend(httpx.Response(200, text=cut)).complete(REQUEST)
+
+    assert json.loads(answer.body)["choices"][0]["message"]["content"] == "a ?"
+    assert answer.settlement.usage == Usage(2, 3, 5)
 
 
 async def test_a_stream_is_renamed_and_settled():
@@ -121,6 +141,54 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
 
     assert KEY not in str(raised.value)
     assert "prompt" not in str(raised.value)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": "context_length_exceeded"},
+        {"message": "This endpoint's maximum context length is 131072 tokens."},
+        {"message": "Input exceeds the context window of this model."},
+        {"message": "prompt is too long: 210000 tokens > 200000 maximum"},
+        {"message": "Input is too long for requested model."},
+        {"message": "This model's maximum prompt length is 131072."},
+        {
+            "message": "Provider",
+            "metadata": {"raw": "maximum number of tokens allowed"},
+        },
+    ],
+)
+async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams):
+    refusing = backend(httpx.Response(400, json={"error": {"code": 400, **said}}))
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(PromptTooLong) as raised:
+        await asked
+    assert raised.value.code == "context_length_exceeded"
+    assert "tokens" not in raised.value.message
+
+
+class Stuck(httpx.AsyncByteStream):
+    """A body whose end does not come."""
+
+    def __init__(self, then: Exception | None = None) -> None:
+        self._then = then
+
+    async def __aiter__(self):
+        yield b'{"error": {"message": "temperature is too high'
+        if self._then:
+            raise self._then
+        await asyncio.sleep(3600)
+
+
+@pytest.mark.parametrize("then", [None, httpx.ReadError("reset")])
+async def test_a_refusal_does_not_wait_for_what_is_said_of_it(then, monkeypatch):
+    monkeypatch.setattr("deployments.backends.open_reply._SAID_S", 0.01)
+
+    with pytest.raises(InvalidRequest) as raised:
+        await backend(httpx.Response(400, stream=Stuck(then))).complete(REQUEST)
+    assert raised.value.code == "upstream_refused"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +273,13 @@ async def test_what_a_generation_was_charged_can_be_asked_later():
     assert found == Settlement(Usage(2, 3, 5), 0.5, "upstream", "P")
 
 
+async def test_a_generation_by_a_provider_s_own_key_cost_what_the_provider_charged():
+    data = {"total_cost": 0, "is_byok": True, "upstream_inference_cost": 0.25}
+    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
+
+    assert found == Settlement(None, 0.25, "upstream")
+
+
 async def test_counts_of_a_generation_that_cannot_be_are_not_taken():
     data = {
         "total_cost": 0.5,
@@ -225,6 +300,7 @@ async def test_counts_of_a_generation_that_cannot_be_are_not_taken():
         httpx.Response(200, json={}),
         httpx.Response(200, json={"data": {"total_cost": -5.0}}),
         httpx.Response(200, json={"data": {"total_cost": True}}),
+        httpx.Response(200, json={"data": []}),
         httpx.Response(200, text="<html>"),
         httpx.ConnectError("refused"),
     ],
@@ -327,3 +403,41 @@ def test_a_key_of_nothing_but_a_line_end_is_none():
     assert config.has_key({"OURS": "k\n"})
     assert not config.has_key({"OURS": "\n"})
     assert not config.has_key({})
+
+
+@pytest.mark.parametrize(
+    ("base_url", "asked"),
+    [
+        ("http://upstream/v1/", "http://upstream/v1/chat/completions"),
+        ("http://upstream/v1", "http://upstream/v1/chat/completions"),
+        ("http://upstream", "http://upstream/chat/completions"),
+        (
+            "http://upstream/v1?version=2",
+            "http://upstream/v1/chat/completions?version=2",
+        ),
+    ],
+)
+async def test_paths_are_appended_to_the_base_url_with_or_without_its_slash(
+    base_url, asked
+):
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return unary()
+
+    transport = HttpxTransport(httpx.MockTransport(answer))
+    made = OpenRouterBackend(
+        UpstreamConfig(base_url=base_url), None, transport=transport
+    )
+    await made.complete(REQUEST)
+
+    assert seen == [asked]
+
+
+@pytest.mark.parametrize(
+    "base_url", ["", "upstream/v1", "ftp://upstream", "http://", "http://[::1"]
+)
+def test_a_base_url_is_an_address(base_url):
+    with pytest.raises(ValueError, match="http:// or https:// was expected"):
+        UpstreamConfig(base_url=base_url)

@@ -173,6 +173,29 @@ async def test_a_choice_that_ends_by_an_error_fails_its_stream():
         await streamed(Body(chunk("a"), chunk("b"), piece))
 
 
+MALFORMED = {
+    "delta": {"content": ""},
+    "finish_reason": "error",
+    "native_finish_reason": "MALFORMED_FUNCTION_CALL",
+}
+
+
+@pytest.mark.parametrize("before", [(), (chunk("a"),), (chunk("a"), chunk("b"))])
+async def test_a_choice_that_ends_as_an_error_and_says_no_more_fails_its_stream(before):
+    end = wire(model="them/theirs", choices=[MALFORMED]) + BILL + DONE
+
+    with pytest.raises(UpstreamError, match="reported an error"):
+        await streamed(Body(*before, end))
+
+
+async def test_an_answer_that_ends_as_an_error_and_says_no_more_is_none():
+    body = {"choices": [{"message": {"content": ""}, **MALFORMED}], "usage": USAGE}
+
+    with pytest.raises(UpstreamError, match="reported an error") as raised:
+        await backend(httpx.Response(200, json=body)).complete(request())
+    assert raised.value.settlement == CHARGED
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"detail": "secret"}, {"choices": None}, {"choices": []}]
 )

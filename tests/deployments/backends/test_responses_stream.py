@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deployments.backends.responses_stream import ResponsesStream
-from deployments.errors import InvalidRequest, RateLimited, UpstreamError
+from deployments.errors import InvalidRequest, PromptTooLong, RateLimited, UpstreamError
 from deployments.protocol import Usage
 
 USAGE = {
@@ -154,6 +154,7 @@ SECRET = {"message": "secret"}
         (wire("error", error={"code": 429, **SECRET}), RateLimited),
         (wire("error", error={"code": "invalid_prompt", **SECRET}), InvalidRequest),
         (told("failed", error={"code": "server_error", **SECRET}), UpstreamError),
+        (told("failed", error={"code": "context_length_exceeded"}), PromptTooLong),
         (told("failed"), UpstreamError),
         (wire("response.failed"), UpstreamError),
         (b'data: {"error": {"code": 502, "message": "secret"}}\n\n', UpstreamError),

@@ -12,6 +12,7 @@ from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptTooLong,
     ServingError,
     UpstreamError,
     UpstreamRefusal,
@@ -188,7 +189,7 @@ async def test_an_engine_that_hangs_is_given_up(lines):
 @pytest.mark.parametrize(
     ("error", "kind", "code"),
     [
-        ({"code": 400, "param": "input_tokens"}, InvalidRequest, "context_length_"),
+        ({"code": 400, "param": "input_tokens"}, PromptTooLong, "context_length_"),
         ({"code": 400, "param": "max_tokens"}, InvalidRequest, "invalid_value"),
         ({"code": 400, "param": "temperature"}, InvalidRequest, "upstream_refused"),
         ({"code": 404}, UpstreamRefusal, "upstream_model_not_found"),

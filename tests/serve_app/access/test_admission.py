@@ -340,3 +340,15 @@ async def test_a_request_that_failed_gives_its_tokens_back():
     statuses = [(await world.ask(max_tokens=10)).status_code for _ in range(2)]
 
     assert statuses == [502, 502]
+
+
+async def test_a_model_is_probed_again_whose_probe_the_ledger_kept_from_being_sent():
+    world = World(max_budget=100)
+    breaker = world.gateway.breakers.of("small")
+    breaker.failed(retry_after_s=1e-9)
+    assert breaker.state == "half-open"
+    world.ledger.away = True
+
+    assert (await world.ask(model="small")).status_code == 503
+    assert world.backend.requests == []
+    assert breaker.admit()

@@ -7,9 +7,11 @@ from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptTooLong,
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamRefusal,
     UpstreamTimeout,
 )
@@ -68,6 +70,7 @@ def models(attempts: list[Attempt]) -> list[str]:
         RateLimited("r"),
         Overloaded("o"),
         UpstreamRefusal(""),
+        UpstreamForbids(""),
     ],
 )
 def test_a_retryable_failure_falls_back_along_the_ranking(world, error):
@@ -95,8 +98,9 @@ def test_the_only_model_is_asked_again_after_growing_pauses(world):
     assert tried == [Attempt("a"), Attempt("a", 1.0), Attempt("a", 2.0)]
 
 
-def test_a_refusal_is_not_asked_again(world):
-    assert len(world.tried(world.request("a"), UpstreamRefusal("no"))) == 1
+@pytest.mark.parametrize("error", [UpstreamRefusal("no"), PromptTooLong("long")])
+def test_a_refusal_is_not_asked_again(world, error):
+    assert len(world.tried(world.request("a"), error)) == 1
 
 
 def test_the_only_model_is_asked_again_when_the_upstream_said(world):
@@ -180,6 +184,18 @@ def test_a_success_after_the_pause_closes_the_breaker(world):
     attempts.finished()
 
     assert world.breakers.of("a").state == "closed"
+
+
+def test_a_model_that_answers_again_is_there_for_all_while_its_probe_streams(world):
+    world.tried(world.request("a", "b"), DOWN)
+    world.tried(world.request("a", "b"), DOWN)
+    world.now += 10
+    probe = world.request("a")
+    probe.next()
+    probe.began()
+    world.now += 60
+
+    assert world.request("a").next() == Attempt("a")
 
 
 def test_nothing_is_begun_when_the_time_is_over(world):
@@ -277,11 +293,14 @@ def test_a_client_that_leaves_counts_against_nobody(world):
     assert world.breakers.of("a").state == "closed"
 
 
-def test_bad_requests_do_not_open_a_breaker(world):
+@pytest.mark.parametrize(
+    "error", [InvalidRequest("no"), PromptTooLong("long"), UpstreamForbids("flagged")]
+)
+def test_what_may_be_the_request_s_own_fault_opens_no_breaker(world, error):
     for _ in range(5):
         attempts = world.request("a")
         attempts.next()
-        attempts.failed(InvalidRequest("no"))
+        attempts.failed(error)
 
     assert world.breakers.of("a").state == "closed"
 

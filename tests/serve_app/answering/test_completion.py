@@ -7,16 +7,19 @@ import pytest
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptTooLong,
     RateLimited,
     RoutingUnavailable,
     ServingError,
     UpstreamError,
 )
+from deployments.protocol import Answer, BackendRequest
 from serve_app.answering.answered import Answered
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
 from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway
+from tests.serve_app.answering.recorded import call_of
 
 DOWN = UpstreamError("down")
 
@@ -54,7 +57,7 @@ async def test_the_first_of_the_ranking_answers():
     assert (by.model, by.cause, by.failures) == ("small", "routed", ())
 
 
-@pytest.mark.parametrize("error", [DOWN, Overloaded("full")])
+@pytest.mark.parametrize("error", [DOWN, Overloaded("full"), PromptTooLong("long")])
 async def test_the_ranking_is_followed_while_models_fail(error):
     by = await answered(ScriptedBackend({"small": error, "other": error}))
 
@@ -65,6 +68,7 @@ async def test_the_ranking_is_followed_while_models_fail(error):
     ("error", "max_fallbacks", "tried"),
     [
         (InvalidRequest("no"), 2, ["small"]),
+        (PromptTooLong("long"), 2, ["small", "other", "large"]),
         (DOWN, 0, ["small"]),
         (DOWN, 1, ["small", "other"]),
         (DOWN, 2, ["small", "other", "large"]),
@@ -102,25 +106,23 @@ async def test_without_a_decision_the_default_model_comes_first(router):
     assert (failed(by), by.model) == (["large"], "small")
 
 
-async def test_providers_that_one_tenant_chooses_close_no_model_to_another():
-    keys = ("TEST_KEY", "OTHER_KEY")
-    tenants = [{"id": name, "alpha": 0.5, "keys": [{"env": name}]} for name in keys]
-    limited = RateLimited("Come later.", retry_after_s=300)
-    backend = ScriptedBackend({"small": limited})
-    made = gateway(None, backend, tenants=tenants)
+class Choosy(ScriptedBackend):
+    """Has none of the providers that a client asks for."""
 
-    async def asked(key: str, **body: object) -> Answered:
-        message = {"role": "user", "content": "hi"}
-        chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
-        plan = made.plan(made.directory.authenticate(f"Bearer {key}"), chat, Asked())
-        call = Call(plan, chat, made.directory, "req-1")
-        return (await made.completions.complete(call))[1]
+    async def complete(self, request: BackendRequest) -> Answer:
+        if b"provider" in request.body:
+            raise RateLimited("no provider", retry_after_s=60)
+        return await super().complete(request)
 
-    only = {"provider": {"only": ["nobody"]}}
-    assert failed(await asked("k", **only)) == ["small"]
-    backend._errors.clear()
 
-    assert (await asked("k", **only)).failures[0].reason == "breaker_open"
-    assert (await asked("o", **only)).model == "small"
-    assert (await asked("k")).model == "small"
-    assert (await asked("o")).model == "small"
+async def test_the_providers_that_a_client_keeps_to_close_a_model_to_nobody_else():
+    made = gateway(backend=Choosy(), retries={"max_retries": 0})
+    keeping = {"model": "small", "provider": {"only": ["nobody"]}}
+    with pytest.raises(RateLimited):
+        await made.completions.complete(call_of(made, **keeping))
+
+    _, by = await made.completions.complete(call_of(made, model="small"))
+    with pytest.raises(Overloaded) as raised:
+        await made.completions.complete(call_of(made, **keeping))
+    assert by.model == "small"
+    assert raised.value.code == "breaker_open"
