@@ -9,6 +9,7 @@ from deployments.store.errors import Refused
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.state import (
     State,
+    StoredTenant,
     checked,
     with_changed_key,
     with_key,
@@ -106,6 +107,21 @@ class Accounts:
     async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
         """Create or replace one tenant; keys as `apply` treats them."""
         return await self.apply([tenant])
+
+    async def edit_tenant(
+        self, tenant_id: str, edit: Callable[[TenantConfig], TenantConfig]
+    ) -> list[Change]:
+        """Change fields of a tenant as it is then; its keys stay, and whence each came.
+
+        Missing if there is none.
+        """
+
+        def work(state: State) -> State:
+            stored = state.tenant(tenant_id)
+            edited = StoredTenant(edit(stored.config), {})
+            return state.replaced(edited.with_keys(stored.config.keys, stored.origins))
+
+        return await self.change(work)
 
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """Delete a tenant and its keys; its usage stays."""
