@@ -201,7 +201,8 @@ class Accounts:
         return made
 
     def _remember(self, state: State) -> None:
-        if state.version > self._known.version:
+        # A lower one, too: of a database that was set back, numbers come again.
+        if state.version != self._known.version:
             self._known = state
 
     def _edited(
