@@ -206,5 +206,6 @@ def _chosen(
 def _digest(key: KeyConfig, environment: Mapping[str, str]) -> str | None:
     if key.sha256 is not None:
         return key.sha256
-    secret = environment.get(key.env or "")
+    # A secret made of a file ends with a line end; no client can send one.
+    secret = environment.get(key.env or "", "").strip()
     return key_sha256(secret) if secret else None
