@@ -118,10 +118,17 @@ class Gateway:
             self._directory = Directory(settings, snapshot=self._directory.snapshot)
         self._configured = frozenset(tenant.id for tenant in settings.tenants)
 
-    def plan(self, tenant: Tenant, chat: Chat, asked: Asked) -> Plan:
-        """What may answer this request."""
+    def plan(
+        self,
+        tenant: Tenant,
+        chat: Chat,
+        asked: Asked,
+        directory: Directory | None = None,
+    ) -> Plan:
+        """What may answer this request, by the view that its key was found in."""
         surfaces_of = self._config.surfaces_of
-        return make_plan(self._directory, tenant, chat, asked, surfaces_of)
+        view = directory or self._directory
+        return make_plan(view, tenant, chat, asked, surfaces_of)
 
     async def admit(self, plan: Plan, chat: Chat) -> Ticket:
         """Reserve what a request draws on; RateLimited if there is none left.
@@ -140,10 +147,12 @@ class Gateway:
             ticket.headers["x-budget-warning"] = warning
         return ticket
 
-    async def explain(self, plan: Plan, chat: Chat) -> dict[str, Any]:
+    async def explain(
+        self, plan: Plan, chat: Chat, directory: Directory
+    ) -> dict[str, Any]:
         """The decision without the answer, and why."""
         start = time.perf_counter()
-        query = self._chooser.query(plan, chat, self._directory)
+        query = self._chooser.query(plan, chat, directory)
         explanation = await self._router.explain(query)
         return route_report(explanation, plan, time.perf_counter() - start)
 
@@ -165,8 +174,7 @@ class Gateway:
         """The name of the backend that answers for a model."""
         return self._config.backend_of(spec)
 
-    def _port(self, model: str) -> BackendPort:
-        view = self._directory
+    def _port(self, view: Directory, model: str) -> BackendPort:
         port: BackendPort | None = view.kept.get(model)
         if port is None:
             backend = self.backend_of(view.specs[model])

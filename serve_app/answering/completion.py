@@ -5,7 +5,7 @@ Knows nothing of HTTP and nothing of Ray.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -13,12 +13,13 @@ from deployments.backends.breaker import Breakers
 from deployments.errors import ServingError
 from deployments.protocol import Answer
 from serve_app.access.admission import Admission
+from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
 from serve_app.answering.choosing import Chooser
 from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter, Sink
-from serve_app.answering.run import BackendOf, Call, Run, breaker_key
+from serve_app.answering.run import BackendOf, BackendPort, Call, Run, breaker_key
 from serve_app.answering.shadowed import Shadowed
 from serve_app.answering.streamed import GRACE_S, Started, first_stream, stuck
 
@@ -29,7 +30,7 @@ class Completions:
     def __init__(  # noqa: PLR0913  (its collaborators)
         self,
         chooser: Chooser,
-        backend_of: BackendOf,
+        backend_of: Callable[[Directory, str], BackendPort],
         breakers: Breakers,
         retries: RetryPolicy,
         *,
@@ -79,7 +80,8 @@ class Completions:
         shadowed = Shadowed.of(choice.decision, call.directory.specs)
         meter.chosen(choice.cause, choice.decision, shadowed)
         call.watch.chosen(call, choice)
-        key_of = partial(breaker_key, call, self._backend_of)
+        backend_of: BackendOf = partial(self._backend_of, call.directory)
+        key_of = partial(breaker_key, call, backend_of)
         attempts = Attempts(
             choice.models, self._retries, self._breakers, bounds, key_of=key_of
         )
@@ -88,7 +90,7 @@ class Completions:
             choice,
             attempts,
             meter,
-            self._backend_of,
+            backend_of,
             self._chooser,
             self._admission,
         )

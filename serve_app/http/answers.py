@@ -7,6 +7,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
+from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.planning import Plan
@@ -44,13 +45,17 @@ class Answers:
 
     async def route(self, request: Request) -> Response:
         """The decision for a chat completion, without the answer."""
-        plan, chat = await self._planned(request, parse_chat)
-        return json_response(await self._gateway.explain(plan, chat))
+        plan, chat, directory = await self._planned(request, parse_chat)
+        return json_response(await self._gateway.explain(plan, chat, directory))
 
     async def _planned(
         self, request: Request, parse: Parse, watch: RequestWatch | None = None
-    ) -> tuple[Plan, Chat]:
-        """Authenticate before anything of the body is read or judged."""
+    ) -> tuple[Plan, Chat, Directory]:
+        """Authenticate before anything of the body is read or judged.
+
+        What changes meanwhile is for later requests: this one keeps the view in which
+        its key was found.
+        """
         directory = self._gateway.directory
         tenant = directory.authenticate(request.headers.get("authorization"))
         if watch is not None:
@@ -58,14 +63,16 @@ class Answers:
         limit = self._gateway.limits.max_body_bytes
         chat = parse(await read_body(request, limit))
         wanted = asked(request, directory.settings.hosts)
-        return self._gateway.plan(tenant, chat, wanted), chat
+        plan = self._gateway.plan(tenant, chat, wanted, directory)
+        return plan, chat, directory
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
         observer, path = self._gateway.observer, request.scope["route"].path
         told = request.headers.get("traceparent")
         with observer.begin(request_id(request), path, told) as watch:
-            plan, chat = await self._planned(request, parse, watch)
-            call = await self._call(plan, chat, watch)
+            plan, chat, directory = await self._planned(request, parse, watch)
+            ticket = await self._gateway.admit(plan, chat)
+            call = Call(plan, chat, directory, watch.request_id, ticket, watch)
             if chat.request.stream:
                 return await self._stream(call)
             return await self._whole(call)
@@ -80,11 +87,6 @@ class Answers:
         if routing := _explained(chat, answered, plan):
             body = orjson.dumps({**orjson.loads(body), "routing": routing})
         return Response(body, headers=headers, media_type="application/json")
-
-    async def _call(self, plan: Plan, chat: Chat, watch: RequestWatch) -> Call:
-        ticket = await self._gateway.admit(plan, chat)
-        directory = self._gateway.directory
-        return Call(plan, chat, directory, watch.request_id, ticket, watch)
 
     async def _stream(self, call: Call) -> Response:
         plan, chat = call.plan, call.chat

@@ -15,9 +15,10 @@ from serve_app.answering.answered import Answered
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
-from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway
+from tests.fakes import CATALOG, SETTLEMENT, FixedRouter, ScriptedBackend, gateway
 
 DOWN = UpstreamError("down")
+TENANT = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
 
 
 async def answered(
@@ -25,8 +26,7 @@ async def answered(
 ) -> Answered:
     """Who answers under a tenant with all models; the router ranks small first."""
     model = config.pop("model", "auto")
-    tenant = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
-    made = gateway(router, backend, tenants=[tenant], **config)
+    made = gateway(router, backend, tenants=[TENANT], **config)
     message = {"role": "user", "content": "hi"}
     chat = parse_chat(json.dumps({"messages": [message], "model": model}).encode())
     plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
@@ -97,3 +97,20 @@ async def test_without_a_decision_the_default_model_comes_first(router):
 
     assert (by.cause, by.artifact_id) == ("fallback", None)
     assert (failed(by), by.model) == (["large"], "small")
+
+
+async def test_a_request_keeps_its_models_though_the_catalog_changes_meanwhile():
+    class Changing(FixedRouter):
+        async def route(self, queries):
+            left = [spec for spec in CATALOG if spec["id"] != "small"]
+            made.apply({"catalog": {"models": left}, "cost_tiers": {}})
+            return await super().route(queries)
+
+    made = gateway(Changing(), tenants=[TENANT], default_model="large")
+    chat = parse_chat(b'{"messages": [{"role": "user", "content": "hi"}]}')
+    plan = made.plan(made.directory.authenticate("Bearer k"), chat, Asked())
+    call = Call(plan, chat, made.directory, "req-1")
+    _, by = await made.completions.complete(call)
+
+    assert "small" not in made.directory.specs
+    assert (by.model, by.failures) == ("small", ())
