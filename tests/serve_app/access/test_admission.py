@@ -14,6 +14,7 @@ from deployments.protocol import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
 from serve_app.access.holdings import Holdings
 from serve_app.answering.answer_size import AnswerSize
+from serve_app.answering.attempts import RetryPolicy
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.prompt_size import PromptSize
@@ -22,9 +23,11 @@ from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
 from tests.deployments.store.made import tenant
 from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, app_config
+from tests.serve_app.answering.recorded import Records
 from tests.serve_app.fake_ledger import START, Clock, FakeLedger
 
 PLACES = Resource("parallel", "t")
+PLACES_OF_KEY = Resource("parallel", "t", "env:TEST_KEY")
 BUDGET = Resource("budget", "t")
 PRICES = {"small": 1.0, "large": 0.1, "other": 0.01}  # USD a token; small ranks first
 
@@ -71,10 +74,10 @@ class World:
                 "/v1/chat/completions", json={"messages": [message], **body}
             )
 
-    async def call(self) -> Call:
+    async def call(self, **body: Any) -> Call:
         """An admitted one."""
         message = {"role": "user", "content": "hi"}
-        chat = parse_chat(json.dumps({"messages": [message]}).encode())
+        chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
         plan = self.gateway.plan(
             self.gateway.directory.authenticate("Bearer k"), chat, Asked()
         )
@@ -341,3 +344,26 @@ async def test_a_request_that_failed_gives_its_tokens_back():
     statuses = [(await world.ask(max_tokens=10)).status_code for _ in range(2)]
 
     assert statuses == [502, 502]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream):
+    """The only model has failed, and is asked again after a pause."""
+    down = ScriptedBackend({"small": UpstreamError("down")})
+    world = World(down, max_budget=10.0)
+    records = Records()
+    world.gateway.completions._sink = records
+    world.gateway.completions._retries = RetryPolicy(backoff_s=3.0)
+    call = await world.call(model="small")
+    completions = world.gateway.completions
+    answer = completions.start_stream if stream else completions.complete
+    asking = asyncio.create_task(answer(call))
+    await asyncio.sleep(0.05)
+    assert len(world.backend.requests) == 1
+    asking.cancel()
+    await asyncio.wait({asking})
+
+    (left,) = records
+    assert (left.status, left.cost_usd, left.reserved_usd) == ("cancelled", None, 0.0)
+    assert world.reserved(BUDGET) == 0
+    assert world.holdings.of(BUDGET).part.free == pytest.approx(10.0)
