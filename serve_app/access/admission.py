@@ -82,7 +82,9 @@ class Admission:
                     amount = tokens
                 await self._take(ticket, resource, amount)
         except BaseException:  # the client may be gone, too
-            self.leave(ticket, None)
+            # It was not let in: what it drew of other limits is not theirs to lose.
+            for reservation in ticket.reserved:
+                self._holdings.settle(reservation, 0.0)
             raise
         if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
@@ -161,11 +163,13 @@ class Admission:
 
 
 def _limits_of(tenant: Tenant) -> list[Resource]:
-    """The allowances that a request of this key draws on."""
+    """The allowances that a request of this key draws on.
+
+    The key's come first: what they refuse never touches what all keys share.
+    """
     found: list[Resource] = []
-    for limits, key_id in ((tenant.config, None), (tenant.key, tenant.key_id)):
-        if limits is None:
-            continue
+    of_key, of_all = (tenant.key, tenant.key_id), (tenant.config, None)
+    for limits, key_id in (of_key, of_all):
         if limits.rpm_limit is not None:
             found.append(Resource("rpm", tenant.id, key_id))
         if limits.tpm_limit is not None:

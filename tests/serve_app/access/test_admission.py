@@ -131,12 +131,34 @@ async def test_a_request_larger_than_the_limit_is_told_so():
     assert "5 tokens per minute. This request alone asks for up to" in error["message"]
 
 
-async def test_the_place_that_was_taken_before_a_key_s_limit_refuses_is_free_again():
-    world = World(max_parallel_requests=2, key={"rpm_limit": 1})
+async def test_the_place_that_was_taken_before_another_limit_refuses_is_free_again():
+    world = World(rpm_limit=1, key={"max_parallel_requests": 2})
     assert (await world.ask()).status_code == 200
     assert (await world.ask()).status_code == 429
 
-    assert world.reserved() == 0
+    assert world.reserved(PLACES_OF_KEY) == 0
+
+
+async def test_what_a_key_s_limit_refuses_takes_nothing_from_the_other_keys():
+    world = World(rpm_limit=10, tpm_limit=1000, key={"rpm_limit": 1})
+    statuses = [(await world.ask(max_tokens=1)).status_code for _ in range(9)]
+    assert statuses == [200] + 8 * [429]
+    await world.holdings.give_back_idle()
+
+    assert await world.holdings.reserve(Resource("rpm", "t"), 9) is not None
+
+
+async def test_what_finds_no_place_takes_nothing_of_the_rate():
+    world = World(Hanging(), rpm_limit=10, max_parallel_requests=1)
+    asking = asyncio.create_task(world.gateway.completions.complete(await world.call()))
+    await world.backend.begun.wait()
+    for _ in range(8):
+        with pytest.raises(RateLimited):
+            await world.call()
+    await world.holdings.give_back_idle()
+
+    assert await world.holdings.reserve(Resource("rpm", "t"), 9) is not None
+    asking.cancel()
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -210,21 +232,21 @@ async def test_the_place_of_a_client_that_leaves_while_he_waits_for_it_is_free()
     await world.call()
 
 
-async def test_the_place_of_a_client_that_leaves_while_his_key_waits_is_free():
-    world = World(max_parallel_requests=2, key={"rpm_limit": 5})
-    place = await world.holdings.reserve(PLACES, 1)
+async def test_the_place_of_a_client_that_leaves_while_his_tenant_waits_is_free():
+    world = World(rpm_limit=5, key={"max_parallel_requests": 2})
+    place = await world.holdings.reserve(PLACES_OF_KEY, 1)
     assert place is not None
     world.holdings.settle(place, used=0)  # so a place is at hand
     world.ledger.asked.clear()
     world.ledger.may_answer.clear()
     waiting = asyncio.create_task(world.call())
     await world.ledger.asked.wait()
-    assert world.reserved() == 1
+    assert world.reserved(PLACES_OF_KEY) == 1
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
-    assert world.reserved() == 0
+    assert world.reserved(PLACES_OF_KEY) == 0
 
 
 async def test_a_model_that_the_budget_does_not_cover_is_passed_over_for_a_cheaper():
