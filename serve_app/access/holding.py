@@ -99,9 +99,9 @@ class Holding:
         self.capacity, self.left = grant.capacity, grant.left
         self.resets_at = grant.resets_at
         if grant.amount <= 0:
-            owed = min(0.0, self.part.free)
             good_for_s = _REFUSED_S if grant.good_for_s is None else grant.good_for_s
-            self._refused = need + owed, now + min(_REFUSED_S, good_for_s)
+            # What is at hand was not asked for: with it less is enough.
+            self._refused = need + self.part.free, now + min(_REFUSED_S, good_for_s)
             return
         self.asked_at = asked_at
         if grant.period != self.period:

@@ -97,6 +97,9 @@ class Holdings:
         holding = self.of(resource)
         if holding.period <= at and holding.is_good(self._clock()):
             holding.settle(0.0, by, holding.period, self._clock())
+        # With the Ledger it counts when the record is shipped, which may be later than
+        # all that is free here has been given back.
+        holding.unsure = True
 
     async def give_back_idle(self, reported_until: float = 0.0) -> None:
         """What nobody drew on lately, or is no longer good; called every second.
