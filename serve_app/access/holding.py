@@ -70,11 +70,15 @@ class Holding:
         self._owe(tick, -amount)
         return tick
 
-    def draw_alone(self, amount: float, now: float) -> bool:
-        """The Ledger is away: a limit by the minute is kept here, by itself."""
-        if self.resource.kind not in RATES or self.capacity is None:
+    def draw_alone(self, amount: float, now: float, limit: float | None) -> bool:
+        """The Ledger is away: a limit by the minute is kept here, by itself.
+
+        `limit`: what it is, for which the Ledger may never have been asked.
+        """
+        capacity = self.capacity if limit is None else limit
+        if self.resource.kind not in RATES or capacity is None:
             return False
-        self._alone = self._alone or RatePool(self.capacity)
+        self._alone = self._alone or RatePool(capacity)
         return self._alone.take(amount, now)
 
     def is_refused(self, amount: float, now: float) -> bool:

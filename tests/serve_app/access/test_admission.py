@@ -327,6 +327,14 @@ async def test_without_limits_nobody_asks_the_ledger():
     assert world.ledger.asks == []
 
 
+async def test_without_its_ledger_a_rate_is_kept_that_it_was_never_asked_for():
+    world = World(rpm_limit=2, tpm_limit=1000)
+    world.ledger.away = True
+
+    statuses = [(await world.ask(max_tokens=1)).status_code for _ in range(3)]
+    assert statuses == [200, 200, 503]
+
+
 async def test_a_budget_without_its_ledger_is_no_error_of_the_budget():
     world = World(max_budget=10.0)
     world.ledger.away = True
