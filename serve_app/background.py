@@ -74,7 +74,8 @@ class Background:
         snapshot = await self._ledger.snapshot(known)
         if snapshot is not None:
             await asyncio.to_thread(self._gateway.take, snapshot)
-        self._gateway.warn(await self._ledger.soft_budgets_reached())
+        warned = self._gateway.only_warned
+        self._gateway.warn(await self._ledger.soft_budgets_reached(warned))
         self._heard_at = time.monotonic()
 
     async def _give_back(self) -> None:

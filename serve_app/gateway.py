@@ -24,7 +24,7 @@ from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.answering.run import BackendPort
-from serve_app.config import AppConfig, LiveSettings
+from serve_app.config import AppConfig, LiveSettings, TenantConfig
 from serve_app.http.budget_json import budget_warning
 from serve_app.http.route_report import route_report
 from serve_app.live_settings import refuse_unknown_backends
@@ -94,6 +94,15 @@ class Gateway:
     def directory(self) -> Directory:
         """Tenants, tiers and models as they are now; one request keeps one view."""
         return self._directory
+
+    @property
+    def only_warned(self) -> list[TenantConfig]:
+        """Tenants of the configuration that have a soft budget and no other."""
+        return [
+            tenant
+            for tenant in self._directory.settings.tenants
+            if tenant.soft_budget is not None and tenant.max_budget is None
+        ]
 
     def warn(self, budgets: Sequence[BudgetState]) -> None:
         """These tenants have spent their soft budgets; nobody else has."""

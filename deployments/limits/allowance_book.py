@@ -42,7 +42,7 @@ class AllowanceBook:
     async def start(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Take up what an earlier Ledger has handed out."""
         self.know(tenants)
-        await self._budgets.start()
+        await self._budgets.start(self._clock())
 
     def know(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Limits and budgets are those of these tenants, by id, from now on."""
@@ -94,7 +94,7 @@ class AllowanceBook:
 
     async def charge(self, charges: Sequence[Charge]) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
-        await self._budgets.charge(charges)
+        await self._budgets.charge(charges, self._clock())
 
     async def close_replica(self, replica: str) -> None:
         """End all leases of a replica that is gone."""

@@ -2,6 +2,10 @@
 
 A lease is written down before it is granted: a Ledger that dies and comes back knows
 what is out. One call at a time: pools are read and changed between waits for SQL.
+
+There may be another Ledger for a while, of a cluster that takes over from this one or
+from which this one takes over. It grants, takes in and ends on the same tables; so what
+is in memory is read again now and then, and a commit whose answer was lost is found.
 """
 
 import math
@@ -22,6 +26,10 @@ from deployments.store.usage_query import Charge, Spend
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import TenantConfig
 
+_TRUSTED_S = 30.0
+# No period is longer: what is still out of an older one is nobody's.
+_LONGEST_S = 32 * 86_400
+
 
 class LeaseBook(Protocol):
     """Open leases of budgets, kept where they outlive the Ledger."""
@@ -29,10 +37,16 @@ class LeaseBook(Protocol):
     async def all(self) -> Sequence[tuple[str, str, int, float]]:
         """(replica, tenant, start of the period, USD) of each."""
 
+    async def of(self, tenant: str, period: int) -> dict[str, float]:
+        """USD by the replica that holds them."""
+
     async def put(
         self, replica: str, tenant: str, period: int, amount_usd: float
     ) -> None:
         """The whole of a lease as it is now; 0 = there is none."""
+
+    async def end(self, replica: str, tenant: str | None) -> None:
+        """It holds nothing more, of one tenant or of any."""
 
 
 class SpendLike(Protocol):
@@ -56,16 +70,21 @@ class BudgetBook:
         self._pools: dict[tuple[str, int], BudgetPool] = {}
         self._tenants: Mapping[str, TenantConfig] = {}
         self._soft = SoftBudgets()
+        # Leases as they are here, which SQL does not say yet: it was away.
+        self._unwritten: set[tuple[str, str, int]] = set()
 
-    async def start(self) -> None:
-        """Take up what an earlier Ledger has handed out."""
-        for replica, tenant_id, start, amount in await self._leases.all():
+    async def start(self, now: float) -> None:
+        """Take up what an earlier Ledger has handed out.
+
+        What tenants hold that are not known yet is left as it is: those that stand in
+        the Gateways' configuration are known when they ask.
+        """
+        for replica, tenant_id, start, _ in await self._leases.all():
             tenant = self._tenants.get(tenant_id)
             period = period_at(tenant, start) if tenant else None
             if tenant and period and start_of(period) == start:
-                pool = await self._pool(tenant, period)
-                pool.leases[replica] = amount
-            else:  # of nobody, or of a period that is no longer the tenant's
+                await self._pool(tenant, period, now)
+            elif tenant or now - start > _LONGEST_S:
                 await self._leases.put(replica, tenant_id, start, 0.0)
 
     def know(self, tenants: Mapping[str, TenantConfig]) -> None:
@@ -84,7 +103,7 @@ class BudgetBook:
         """A slice, in USD."""
         period = period_at(tenant, now)
         start, end = start_of(period), int(period.end.timestamp())
-        pool = await self._pool(tenant, period)
+        pool = await self._pool(tenant, period, now)
         amount = pool.lease(replica, need)
         if amount:
             try:
@@ -103,7 +122,7 @@ class BudgetBook:
             pool.give_back(replica, back.amount)
             await self._write(replica, tenant_id, back.period)
 
-    async def charge(self, charges: Sequence[Charge]) -> None:
+    async def charge(self, charges: Sequence[Charge], now: float) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
         touched: set[tuple[str, str, int]] = set()
         soft: dict[tuple[str, int], Period] = {}
@@ -118,6 +137,7 @@ class BudgetBook:
                 touched.add((charge.replica, charge.tenant, start))
             if tenant.soft_budget is not None:
                 soft[charge.tenant, start] = period
+        self._unwritten |= touched
         for replica, tenant_id, start in sorted(touched):
             await self._write(replica, tenant_id, start)
         for (tenant_id, _), period in sorted(soft.items()):
@@ -125,7 +145,7 @@ class BudgetBook:
             tenant = self._tenants.get(tenant_id)
             if tenant and period_at(tenant, start_of(period)) == period:
                 # A pool that is new knows these charges from the store.
-                pool = await self._pool(tenant, period)
+                pool = await self._pool(tenant, period, now)
                 self._soft.look(pool.state(tenant))
 
     def soft_budgets_reached(self, now: float) -> list[BudgetState]:
@@ -138,28 +158,34 @@ class BudgetBook:
 
     async def _end(self, replica: str, of: str | None) -> None:
         """All leases of a replica, of one tenant or of all."""
-        for (tenant_id, start), pool in list(self._pools.items()):
-            if replica in pool.leases and of in {None, tenant_id}:
+        for (tenant_id, _), pool in self._pools.items():
+            if of in {None, tenant_id}:
                 pool.forget(replica)
-                await self._write(replica, tenant_id, start)
+        await self._leases.end(replica, of)
 
     async def state(self, tenant: TenantConfig, now: float) -> BudgetState:
         """As it is now."""
-        pool = await self._pool(tenant, period_at(tenant, now))
+        pool = await self._pool(tenant, period_at(tenant, now), now)
         return pool.state(tenant)
 
     def tightest(self, n: int, now: float) -> list[BudgetLeft]:
         """The `n` tenants with the least share left, of those that were asked for."""
         return tightest(self._pools, self._tenants, n, now)
 
-    async def _pool(self, tenant: TenantConfig, period: Period) -> BudgetPool:
+    async def _pool(
+        self, tenant: TenantConfig, period: Period, now: float
+    ) -> BudgetPool:
         start = start_of(period)
         pool = self._pools.get((tenant.id, start))
-        if pool is None or pool.stale:
-            leases = {} if pool is None else pool.leases
+        if pool is None or pool.stale or abs(now - pool.read_at) > _TRUSTED_S:
+            for lease in sorted(self._unwritten):
+                if lease[1:] == (tenant.id, start):
+                    await self._write(*lease)
+            # In this order: what passes from one to the other counts twice, at most.
+            leases = await self._leases.of(tenant.id, start)
             spend = await self._usage.spend_of(tenant.id, period.start, period.end)
             consumed = spend.cost_usd + spend.reserved_usd
-            pool = BudgetPool(math.inf, consumed, leases, period=period)
+            pool = BudgetPool(math.inf, consumed, leases, period=period, read_at=now)
             # The tenant may have been changed meanwhile.
             pool.know(self._tenants.get(tenant.id))
             self._pools[tenant.id, start] = pool
@@ -168,8 +194,11 @@ class BudgetBook:
 
     async def _write(self, replica: str, tenant_id: str, start: int) -> None:
         """A lease as it is now."""
-        amount = self._pools[tenant_id, start].leases.get(replica, 0.0)
+        pool = self._pools.get((tenant_id, start))
+        amount = pool.leases.get(replica, 0.0) if pool else 0.0
+        self._unwritten.add((replica, tenant_id, start))
         await self._leases.put(replica, tenant_id, start, amount)
+        self._unwritten.discard((replica, tenant_id, start))
 
     async def _forget_past(self, tenant_id: str, asked: int) -> None:
         """Kept are the pool that is asked for and the last two periods': what a replica

@@ -16,10 +16,12 @@ from deployments.tenancy import TenantConfig
 @dataclass(slots=True)
 class BudgetPool(Pool):
     """`stale`: the tenant's periods are others since, or it was gone for a while. What
-    it counts as consumed may lack something, its leases are still true.
+    it counts as consumed may lack something, its leases are still true. `read_at`: when
+    all of it was read, a unix time.
     """
 
     period: Period = field(kw_only=True)
+    read_at: float = field(kw_only=True)
     stale: bool = False
 
     def know(self, tenant: TenantConfig | None) -> None:

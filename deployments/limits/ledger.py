@@ -135,8 +135,12 @@ class Ledger:
         async with told_to_clients():
             return await self._usage.rows(query)
 
-    async def soft_budgets_reached(self) -> list[BudgetState]:
+    async def soft_budgets_reached(
+        self, configured: Sequence[TenantConfig] = ()
+    ) -> list[BudgetState]:
         """See LedgerLike."""
+        for terms in configured:
+            self._learn(terms)
         return self._book.soft_budgets_reached()
 
     async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:

@@ -53,9 +53,12 @@ class RemoteLedger:
         rows: list[UsageRow] = await self._call("usage", query)
         return rows
 
-    async def soft_budgets_reached(self) -> list[BudgetState]:
+    async def soft_budgets_reached(
+        self, configured: Sequence[TenantConfig] = ()
+    ) -> list[BudgetState]:
         """See LedgerLike."""
-        found: list[BudgetState] = await self._call("soft_budgets_reached")
+        terms = list(configured)
+        found: list[BudgetState] = await self._call("soft_budgets_reached", terms)
         return found
 
     async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:

@@ -122,8 +122,14 @@ class LedgerLike(Protocol):
     async def budget(self, tenant: str) -> BudgetState:
         """How much of its budget a tenant has used; NotFound if there is none."""
 
-    async def soft_budgets_reached(self) -> list[BudgetState]:
-        """Of the tenants that have spent so much since this Ledger began."""
+    async def soft_budgets_reached(
+        self, configured: Sequence[TenantConfig] = ()
+    ) -> list[BudgetState]:
+        """Of the tenants that have spent so much since this Ledger began.
+
+        `configured`: those whom nothing but a soft budget bounds, as the replica's
+        configuration states them. They ask for no lease that would tell of them.
+        """
 
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """Sums of usage records."""

@@ -9,6 +9,7 @@ from deployments.store.errors import Refused
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.state import (
     State,
+    StoredTenant,
     checked,
     with_changed_key,
     with_key,
@@ -107,6 +108,21 @@ class Accounts:
         """Create or replace one tenant; keys as `apply` treats them."""
         return await self.apply([tenant])
 
+    async def edit_tenant(
+        self, tenant_id: str, edit: Callable[[TenantConfig], TenantConfig]
+    ) -> list[Change]:
+        """Change fields of a tenant as it is then; its keys stay, and whence each came.
+
+        Missing if there is none.
+        """
+
+        def work(state: State) -> State:
+            stored = state.tenant(tenant_id)
+            edited = StoredTenant(edit(stored.config), {})
+            return state.replaced(edited.with_keys(stored.config.keys, stored.origins))
+
+        return await self.change(work)
+
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """Delete a tenant and its keys; its usage stays."""
         return await self.change(lambda state: without_tenant(state, tenant_id))
@@ -185,7 +201,8 @@ class Accounts:
         return made
 
     def _remember(self, state: State) -> None:
-        if state.version > self._known.version:
+        # A lower one, too: of a database that was set back, numbers come again.
+        if state.version != self._known.version:
             self._known = state
 
     def _edited(

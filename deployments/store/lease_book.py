@@ -23,6 +23,22 @@ class LeaseBook:
             for row in rows
         ]
 
+    async def of(self, tenant: str, period: int) -> dict[str, float]:
+        """USD by the replica that holds them."""
+        query = select(leases.c.replica, leases.c.amount_nusd)
+        query = query.where(leases.c.tenant == tenant, leases.c.period == period)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return {replica: nano / NANO for replica, nano in rows}
+
+    async def end(self, replica: str, tenant: str | None) -> None:
+        """It holds nothing more, of one tenant or of any."""
+        gone = delete(leases).where(leases.c.replica == replica)
+        if tenant is not None:
+            gone = gone.where(leases.c.tenant == tenant)
+        async with self._database.writing() as connection:
+            await connection.execute(gone)
+
     async def put(
         self, replica: str, tenant: str, period: int, amount_usd: float
     ) -> None:

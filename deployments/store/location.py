@@ -17,6 +17,16 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 
+# Of an address, as the driver calls them.
+_OPTIONS = {
+    "sslmode": "ssl",
+    "ssl": "ssl",
+    "host": "host",
+    "port": "port",
+    "target_session_attrs": "target_session_attrs",
+    "prepared_statement_cache_size": "prepared_statement_cache_size",
+}
+
 
 def parse_url(text: str, password: str | None = None) -> URL:
     """`sqlite:///PATH` or `postgresql://…`, the driver filled in; StoreError else.
@@ -33,13 +43,24 @@ def parse_url(text: str, password: str | None = None) -> URL:
     if password is not None:
         url = url.set(password=password)
     if not is_sqlite(url):
-        return url
+        return _with_driver_s_options(url)
     if url.database in (None, "", ":memory:"):
         raise StoreError("SQLite needs a file: sqlite:///PATH")
     try:
         return url.set(database=str(local_path(str(url.database))))
     except ValueError as error:
         raise StoreError(str(error)) from None
+
+
+def _with_driver_s_options(url: URL) -> URL:
+    """PostgreSQL's own word for TLS is `sslmode`, and providers write it so."""
+    options = {_OPTIONS.get(name, name): value for name, value in url.query.items()}
+    for name in sorted(options.keys() - set(_OPTIONS.values())):
+        known = ", ".join(sorted(_OPTIONS))
+        raise StoreError(
+            f"the database's address: there is no option {name!r}, only {known}"
+        )
+    return url.set(query=options)
 
 
 def is_sqlite(url: URL) -> bool:

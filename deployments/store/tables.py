@@ -172,4 +172,5 @@ leases = Table(
     Column("tenant", String, primary_key=True),
     Column("period", BigInteger, primary_key=True, autoincrement=False),
     Column("amount_nusd", BigInteger, nullable=False),
+    Index(None, "tenant", "period"),
 )

@@ -1,5 +1,6 @@
 """Usage records in SQL: each once, and the spend that they make."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -27,6 +28,9 @@ from deployments.store.usage_rows import quarter_of, record_of, row_of
 from deployments.store.usage_sql import condition, read_rows
 from deployments.usage.record import UsageRecord
 
+# At a time, of those that anybody with a key may ask for: the database's other
+# connections are for what budgets and accounts wait for.
+_REPORTS = 4
 _PAGE = 2000
 _AT_ONCE = 20_000
 _SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
@@ -42,6 +46,7 @@ class UsageStore:
     ) -> None:
         self._database = database
         self._clock = clock
+        self._reports = asyncio.Semaphore(_REPORTS)
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:
         """As `take`; how many were new or of a higher revision."""
@@ -98,12 +103,12 @@ class UsageStore:
 
     async def rows(self, query: UsageQuery) -> list[UsageRow]:
         """The answer to a query, in the order of its dimensions."""
-        async with self._database.reading() as connection:
+        async with self._reports, self._database.reading() as connection:
             return await read_rows(connection, query)
 
     async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
         """What a second artifact decided beside the others."""
-        async with self._database.reading() as connection:
+        async with self._reports, self._database.reading() as connection:
             return await read_shadows(connection, query, shadow_id)
 
     async def export(self, query: UsageQuery) -> AsyncIterator[UsageRecord]:

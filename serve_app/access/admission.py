@@ -75,14 +75,16 @@ class Admission:
             return ticket
         tokens = 0.0
         try:
-            for resource in _limits_of(tenant):
+            for resource, limit in _limits_of(tenant):
                 amount = 1.0
                 if resource.kind == "tpm":
                     tokens = tokens or float(prompt.tokens + answer.tokens(0))
                     amount = tokens
-                await self._take(ticket, resource, amount)
+                await self._take(ticket, resource, amount, limit)
         except BaseException:  # the client may be gone, too
-            self.leave(ticket, None)
+            # It was not let in: what it drew of other limits is not theirs to lose.
+            for reservation in ticket.reserved:
+                self._holdings.settle(reservation, 0.0)
             raise
         if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
@@ -143,9 +145,13 @@ class Admission:
             used = money.amount if used_usd is None else used_usd
             self._holdings.settle(money, used)
 
-    async def _take(self, ticket: Ticket, resource: Resource, amount: float) -> None:
+    async def _take(
+        self, ticket: Ticket, resource: Resource, amount: float, limit: float
+    ) -> None:
         assert self._holdings is not None
-        reservation = await self._holdings.reserve(resource, amount, ticket.terms)
+        reservation = await self._holdings.reserve(
+            resource, amount, ticket.terms, limit=limit
+        )
         holding = self._holdings.of(resource)
         if reservation is None:
             raise limit_reached(resource, holding, amount, self._wait_s(holding))
@@ -160,18 +166,22 @@ class Admission:
         return max(1.0, holding.resets_at - self._clock())
 
 
-def _limits_of(tenant: Tenant) -> list[Resource]:
-    """The allowances that a request of this key draws on."""
-    found: list[Resource] = []
-    for limits, key_id in ((tenant.config, None), (tenant.key, tenant.key_id)):
-        if limits is None:
-            continue
-        if limits.rpm_limit is not None:
-            found.append(Resource("rpm", tenant.id, key_id))
-        if limits.tpm_limit is not None:
-            found.append(Resource("tpm", tenant.id, key_id))
-        if limits.max_parallel_requests is not None:
-            found.append(Resource("parallel", tenant.id, key_id))
+def _limits_of(tenant: Tenant) -> list[tuple[Resource, float]]:
+    """The allowances that a request of this key draws on, and how large they are.
+
+    The key's come first: what they refuse never touches what all keys share.
+    """
+    found: list[tuple[Resource, float]] = []
+    of_key, of_all = (tenant.key, tenant.key_id), (tenant.config, None)
+    for limits, key_id in (of_key, of_all):
+        sizes: dict[Kind, int | None] = {
+            "rpm": limits.rpm_limit,
+            "tpm": limits.tpm_limit,
+            "parallel": limits.max_parallel_requests,
+        }
+        for kind, size in sizes.items():
+            if size is not None:
+                found.append((Resource(kind, tenant.id, key_id), size))
     return found
 
 

@@ -70,11 +70,15 @@ class Holding:
         self._owe(tick, -amount)
         return tick
 
-    def draw_alone(self, amount: float, now: float) -> bool:
-        """The Ledger is away: a limit by the minute is kept here, by itself."""
-        if self.resource.kind not in RATES or self.capacity is None:
+    def draw_alone(self, amount: float, now: float, limit: float | None) -> bool:
+        """The Ledger is away: a limit by the minute is kept here, by itself.
+
+        `limit`: what it is, for which the Ledger may never have been asked.
+        """
+        capacity = self.capacity if limit is None else limit
+        if self.resource.kind not in RATES or capacity is None:
             return False
-        self._alone = self._alone or RatePool(self.capacity)
+        self._alone = self._alone or RatePool(capacity)
         return self._alone.take(amount, now)
 
     def is_refused(self, amount: float, now: float) -> bool:
@@ -99,9 +103,9 @@ class Holding:
         self.capacity, self.left = grant.capacity, grant.left
         self.resets_at = grant.resets_at
         if grant.amount <= 0:
-            owed = min(0.0, self.part.free)
             good_for_s = _REFUSED_S if grant.good_for_s is None else grant.good_for_s
-            self._refused = need + owed, now + min(_REFUSED_S, good_for_s)
+            # What is at hand was not asked for: with it less is enough.
+            self._refused = need + self.part.free, now + min(_REFUSED_S, good_for_s)
             return
         self.asked_at = asked_at
         if grant.period != self.period:

@@ -49,17 +49,23 @@ class Holdings:
         return self._held[resource]
 
     async def reserve(
-        self, resource: Resource, amount: float, terms: TenantConfig | None = None
+        self,
+        resource: Resource,
+        amount: float,
+        terms: TenantConfig | None = None,
+        *,
+        limit: float | None = None,
     ) -> Reservation | None:
         """Set `amount` aside, asking the Ledger if need be; None if there is none.
 
         While the Ledger is away, limits by the minute are kept by each replica for
-        itself; ServingError where another allowance is needed that is not at hand.
+        itself, by `limit`; ServingError where another allowance is needed that is not
+        at hand.
         """
         try:
             return await self._reserve(resource, amount, terms)
         except ServingError:
-            if self.of(resource).draw_alone(amount, self._clock()):
+            if self.of(resource).draw_alone(amount, self._clock(), limit):
                 return Reservation(resource, amount, None)
             raise
 
@@ -97,6 +103,9 @@ class Holdings:
         holding = self.of(resource)
         if holding.period <= at and holding.is_good(self._clock()):
             holding.settle(0.0, by, holding.period, self._clock())
+        # With the Ledger it counts when the record is shipped, which may be later than
+        # all that is free here has been given back.
+        holding.unsure = True
 
     async def give_back_idle(self, reported_until: float = 0.0) -> None:
         """What nobody drew on lately, or is no longer good; called every second.

@@ -137,7 +137,11 @@ class Run:
         """The client went away before the first byte."""
         self.attempts.abandoned()
         nothing = Settlement(None, None, "unknown")
-        self.admission.leave(self.call.ticket, nothing)
+        if self.asked is None:  # between two attempts: no model is at work
+            self.meter.reserved(_nothing)
+            self.admission.leave(self.call.ticket, None)
+        else:
+            self.admission.leave(self.call.ticket, nothing)
         ask = _ask(*self.asked, generation_of(error)) if self.asked else None
         self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=ask)
         self._ended()

@@ -62,14 +62,16 @@ def set_fields(
     """Change fields of a tenant; all others, and its keys, stay."""
     stated = _read(fields or ())
 
-    async def work(accounts: "Accounts") -> list[Change]:
-        known = await accounts.tenant(tenant)
+    def edit(known: TenantConfig) -> TenantConfig:
         before = known.model_dump(mode="json", exclude_defaults=True)
         for name in stated:
             before.pop(_ALTERNATIVES.get(name, ""), None)
-        return await accounts.put_tenant(_checked({**before, **stated}))
+        return _checked({**before, **stated})
 
-    print_changes(with_accounts(database, password_env, work), dry_run=False)
+    changes = with_accounts(
+        database, password_env, lambda accounts: accounts.edit_tenant(tenant, edit)
+    )
+    print_changes(changes, dry_run=False)
 
 
 def delete(

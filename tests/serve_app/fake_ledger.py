@@ -39,6 +39,18 @@ class MemoryLeases:
     async def all(self) -> list[tuple[str, str, int, float]]:
         return [(*key, amount) for key, amount in self.open.items()]
 
+    async def of(self, tenant: str, period: int) -> dict[str, float]:
+        return {
+            replica: amount
+            for (replica, *held), amount in self.open.items()
+            if held == [tenant, period]
+        }
+
+    async def end(self, replica: str, tenant: str | None) -> None:
+        for key in list(self.open):
+            if key[0] == replica and tenant in (None, key[1]):
+                del self.open[key]
+
     async def put(
         self, replica: str, tenant: str, period: int, amount_usd: float
     ) -> None:

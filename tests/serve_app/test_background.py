@@ -121,6 +121,19 @@ async def test_a_soft_budget_that_is_spent_is_told_with_each_answer(world):
     )
 
 
+async def test_a_soft_budget_of_the_configuration_alone_is_told_too(world):
+    keys = [{"env": "TEST_KEY"}]
+    soft = {"id": "soft", "alpha": 0.5, "soft_budget": 0.2, "keys": keys}
+    world.gateway.apply({"tenants": [soft]})
+    async with world.background.running(), asyncio.timeout(20):
+        while "soft" not in world.ledger._configured:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        made = record(tenant="soft", cost_usd=0.25, replica=world.journal.replica)
+        world.journal.append(replace(made, at=time.time()))
+        while "soft" not in world.gateway._warnings:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_health_tells_what_waits_and_whether_the_ledger_answers(
     world, monkeypatch
 ):

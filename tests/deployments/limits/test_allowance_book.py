@@ -4,6 +4,7 @@ import pytest
 
 from deployments.errors import NotFound
 from deployments.limits.ledger_protocol import Ask, Resource, Return
+from deployments.store.errors import StoreUnavailable
 from tests.deployments.limits.book_world import NOON, budget
 from tests.deployments.store.made import tenant
 
@@ -65,13 +66,69 @@ async def test_what_is_given_back_after_a_restart_is_free(world):
     assert (await world.lease(8.0, "b")).amount == 8.0
 
 
-async def test_leases_of_a_tenant_that_is_gone_are_deleted(world):
+async def test_leases_of_a_tenant_that_is_gone_are_deleted_when_no_period_is_so_long(
+    world,
+):
     world.know(budget())
     await world.lease(1.0)
     world.renew()
     await world.book.start({})
+    assert len(await world.leases.all()) == 1
+
+    world.now += 40 * 86400
+    await world.book.start({})
+    assert await world.leases.all() == []
+
+
+async def test_what_is_out_is_known_of_a_tenant_that_is_known_only_later(world):
+    """So it is of those whom the Gateways' configuration states."""
+    world.know(budget())
+    await world.lease(6.0)
+    world.renew()
+    await world.book.start({})
+    world.know(budget())
+
+    assert (await world.lease(4.0, "b")).amount == 0
+    await world.book.close_replica("a")
+    assert (await world.lease(8.0, "b")).amount == 8.0
+
+
+async def test_a_replica_s_leases_end_though_their_tenant_is_not_known_yet(world):
+    world.know(budget())
+    await world.lease(6.0)
+    world.renew()
+    await world.book.start({})
+    await world.book.close_replica("a")
 
     assert await world.leases.all() == []
+
+
+async def test_what_another_ledger_ends_is_free_here(world):
+    """While a cluster takes over from another, both have a Ledger."""
+    world.know(budget())
+    before = world.book
+    await world.lease(6.0)
+    world.renew()
+    await world.book.start({"t": budget()})
+    assert (await world.lease(4.0, "b")).amount == 0
+    await before.close_replica("a")
+    world.now += 60
+
+    assert (await world.lease(8.0, "b")).amount == 8.0
+
+
+async def test_what_another_ledger_takes_in_is_spent_here(world):
+    world.know(budget())
+    await world.spend(1.0)
+    assert (await world.book.budget("t")).spend == 1.0
+    here = world.book
+    world.renew()
+    await world.book.start({"t": budget()})
+    await world.spend(3.0)
+    world.book = here
+    world.now += 60
+
+    assert (await world.book.budget("t")).spend == 4.0
 
 
 async def test_a_dead_replica_s_lease_is_free_when_it_is_closed(world):
@@ -180,3 +237,23 @@ async def test_places_of_a_replica_that_is_silent_are_free(world):
         world.book.heard_of("b")
 
     assert (await world.lease(2, "b", kind="parallel")).amount == 2
+
+
+async def test_what_was_taken_off_a_lease_while_sql_was_away_stays_off(
+    world, monkeypatch
+):
+    world.know(budget())
+    await world.lease(4.0)
+
+    async def away(*_):
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.leases, "put", away)
+        with pytest.raises(StoreUnavailable):
+            await world.spend(3.0)
+    world.now += 60
+
+    state = await world.book.budget("t")
+    assert (state.spend, state.leased) == (3.0, 1.0)
+    assert [lease[3] for lease in await world.leases.all()] == [1.0]

@@ -13,6 +13,7 @@ from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Ask, Resource
 from deployments.store.database import Database
+from deployments.store.errors import StoreUnavailable
 from deployments.store.usage_store import UsageStore
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import KeyTerms
@@ -239,3 +240,37 @@ async def test_the_tightest_budgets_come_first(ledger_of):
 
     assert ledger.tightest_budgets(1) == [BudgetLeft("t", 8.0, 2.0)]
     assert [left.tenant for left in ledger.tightest_budgets(9)] == ["t", "rich"]
+
+
+async def test_what_was_taken_though_the_answer_was_lost_is_spent(ledger, monkeypatch):
+    """A database that goes away while it commits may have committed."""
+    clock = time.time()
+    monkeypatch.setattr(ledger._book, "_clock", lambda: clock)
+    await leased(ledger, 4.0)
+    take = ledger._usage.take
+
+    async def lost(records):
+        await take(records)
+        raise StoreUnavailable("the connection is gone")
+
+    monkeypatch.setattr(ledger._usage, "take", lost)
+    with pytest.raises(Overloaded):
+        await ledger.ingest([spent(4.0)])
+    monkeypatch.setattr(ledger._usage, "take", take)
+    assert await ledger.ingest([spent(4.0)]) == 0
+    await ledger.close_replica("a")
+    clock += 60
+
+    assert (await ledger.budget("t")).spend == 4.0
+    assert await leased(ledger, 5.0, "b") == 0
+
+
+async def test_a_soft_budget_that_only_a_configuration_states_is_told(ledger_of):
+    ledger = ledger_of()
+    await ledger.open()
+    stated = [tenant("new", soft_budget=1.0)]
+    assert await ledger.soft_budgets_reached(stated) == []
+    await ledger.ingest([spent(2.0, tenant="new")])
+
+    [state] = await ledger.soft_budgets_reached(stated)
+    assert (state.tenant, state.spend) == ("new", 2.0)

@@ -36,6 +36,7 @@ async def count(database: Database, table: str) -> int:
     [
         ("store.db", "is no URL"),
         ("mysql://h/d", "'mysql' is no database that is served here"),
+        ("postgresql://h/d?channel_binding=require", "no option 'channel_binding'"),
         ("sqlite://", "SQLite needs a file"),
         ("sqlite:///:memory:", "SQLite needs a file"),
     ],
@@ -113,6 +114,17 @@ async def test_a_password_may_be_handed_over_apart(postgresql):
 
     assert await Accounts(database).version() == 1
     await database.close()
+
+
+async def test_tls_is_asked_for_in_postgresql_s_own_words(postgresql):
+    plain = postgresql.new_database()
+    database = Database(f"{plain}?sslmode=prefer")
+    await database.open()
+    assert await Accounts(database).version() == 1
+    await database.close()
+
+    said = await refusal(Database(f"{plain}?sslmode=require"))
+    assert "SSL" in said
 
 
 async def test_several_may_open_a_new_database_at_a_time(url):

@@ -50,7 +50,7 @@ async def test_down_leaves_nothing_and_up_makes_all_again(bare):
 
 
 async def test_each_step_can_be_gone_back(bare):
-    up = ["0001", "0002", "0003", "0004", "0005"]
+    up = ["0001", "0002", "0003", "0004", "0005", "0006"]
     for revision in (*up, *reversed(up[:-1]), "base", "head"):
         await bare.migrate(revision)
 

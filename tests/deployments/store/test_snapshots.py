@@ -42,6 +42,23 @@ async def test_a_database_that_was_set_back_is_believed(accounts, database):
     assert await accounts.snapshot() == Snapshot(2, (tenant("a"),), {})
 
 
+async def test_after_it_was_set_back_the_same_versions_come_again(accounts, database):
+    await accounts.apply([tenant("a")])
+    issued = await accounts.issue_key("a")
+    await accounts.revoke_key(issued.id)
+    async with database.writing() as connection:  # to before the key was issued
+        await connection.execute(text("DELETE FROM api_keys"))
+        await connection.execute(text("UPDATE directory SET version = 2"))
+    await accounts.snapshot()
+
+    for name in "bc":
+        await accounts.put_tenant(tenant(name))
+
+    snapshot = await accounts.snapshot()
+    assert snapshot == await fresh(database)
+    assert snapshot == Snapshot(4, (tenant("a"), tenant("b"), tenant("c")), {})
+
+
 async def test_concurrent_changes_follow_each_other(url, accounts, database):
     await accounts.put_tenant(tenant())
     others = [Database(url, busy_timeout_s=60) for _ in range(5)]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event
 
+from deployments.store import usage_store
 from deployments.store.database import Database
 from deployments.store.errors import Refused
 from deployments.store.tables import usage_records
@@ -225,3 +226,22 @@ async def test_batches_of_any_size_need_few_statements(store):
     longest = max(each.count("(") for each in inserts)
     assert len(inserts) <= 64
     assert longest < 100
+
+
+async def test_however_many_ask_for_reports_usage_is_taken_in(store, monkeypatch):
+    answers = asyncio.Event()
+
+    async def slow(connection, query):
+        await answers.wait()
+        return []
+
+    monkeypatch.setattr(usage_store, "read_rows", slow)
+    query = UsageQuery(JUNE, JULY)
+    asking = [asyncio.create_task(store.rows(query)) for _ in range(40)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        assert await store.ingest([record()]) == 1
+        assert await store.spend("t", JUNE, JULY) == 0.25
+
+    answers.set()
+    assert await asyncio.gather(*asking) == [[]] * 40

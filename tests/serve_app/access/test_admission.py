@@ -14,6 +14,7 @@ from deployments.protocol import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
 from serve_app.access.holdings import Holdings
 from serve_app.answering.answer_size import AnswerSize
+from serve_app.answering.attempts import RetryPolicy
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.prompt_size import PromptSize
@@ -22,9 +23,11 @@ from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
 from tests.deployments.store.made import tenant
 from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, app_config
+from tests.serve_app.answering.recorded import Records
 from tests.serve_app.fake_ledger import START, Clock, FakeLedger
 
 PLACES = Resource("parallel", "t")
+PLACES_OF_KEY = Resource("parallel", "t", "env:TEST_KEY")
 BUDGET = Resource("budget", "t")
 PRICES = {"small": 1.0, "large": 0.1, "other": 0.01}  # USD a token; small ranks first
 
@@ -71,10 +74,10 @@ class World:
                 "/v1/chat/completions", json={"messages": [message], **body}
             )
 
-    async def call(self) -> Call:
+    async def call(self, **body: Any) -> Call:
         """An admitted one."""
         message = {"role": "user", "content": "hi"}
-        chat = parse_chat(json.dumps({"messages": [message]}).encode())
+        chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
         view = self.gateway.directory
         plan = self.gateway.plan(view, view.authenticate("Bearer k"), chat, Asked())
         ticket = await self.gateway.admit(plan, chat)
@@ -127,12 +130,34 @@ async def test_a_request_larger_than_the_limit_is_told_so():
     assert "5 tokens per minute. This request alone asks for up to" in error["message"]
 
 
-async def test_the_place_that_was_taken_before_a_key_s_limit_refuses_is_free_again():
-    world = World(max_parallel_requests=2, key={"rpm_limit": 1})
+async def test_the_place_that_was_taken_before_another_limit_refuses_is_free_again():
+    world = World(rpm_limit=1, key={"max_parallel_requests": 2})
     assert (await world.ask()).status_code == 200
     assert (await world.ask()).status_code == 429
 
-    assert world.reserved() == 0
+    assert world.reserved(PLACES_OF_KEY) == 0
+
+
+async def test_what_a_key_s_limit_refuses_takes_nothing_from_the_other_keys():
+    world = World(rpm_limit=10, tpm_limit=1000, key={"rpm_limit": 1})
+    statuses = [(await world.ask(max_tokens=1)).status_code for _ in range(9)]
+    assert statuses == [200] + 8 * [429]
+    await world.holdings.give_back_idle()
+
+    assert await world.holdings.reserve(Resource("rpm", "t"), 9) is not None
+
+
+async def test_what_finds_no_place_takes_nothing_of_the_rate():
+    world = World(Hanging(), rpm_limit=10, max_parallel_requests=1)
+    asking = asyncio.create_task(world.gateway.completions.complete(await world.call()))
+    await world.backend.begun.wait()
+    for _ in range(8):
+        with pytest.raises(RateLimited):
+            await world.call()
+    await world.holdings.give_back_idle()
+
+    assert await world.holdings.reserve(Resource("rpm", "t"), 9) is not None
+    asking.cancel()
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -206,21 +231,21 @@ async def test_the_place_of_a_client_that_leaves_while_he_waits_for_it_is_free()
     await world.call()
 
 
-async def test_the_place_of_a_client_that_leaves_while_his_key_waits_is_free():
-    world = World(max_parallel_requests=2, key={"rpm_limit": 5})
-    place = await world.holdings.reserve(PLACES, 1)
+async def test_the_place_of_a_client_that_leaves_while_his_tenant_waits_is_free():
+    world = World(rpm_limit=5, key={"max_parallel_requests": 2})
+    place = await world.holdings.reserve(PLACES_OF_KEY, 1)
     assert place is not None
     world.holdings.settle(place, used=0)  # so a place is at hand
     world.ledger.asked.clear()
     world.ledger.may_answer.clear()
     waiting = asyncio.create_task(world.call())
     await world.ledger.asked.wait()
-    assert world.reserved() == 1
+    assert world.reserved(PLACES_OF_KEY) == 1
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
-    assert world.reserved() == 0
+    assert world.reserved(PLACES_OF_KEY) == 0
 
 
 async def test_a_model_that_the_budget_does_not_cover_is_passed_over_for_a_cheaper():
@@ -301,6 +326,14 @@ async def test_without_limits_nobody_asks_the_ledger():
     assert world.ledger.asks == []
 
 
+async def test_without_its_ledger_a_rate_is_kept_that_it_was_never_asked_for():
+    world = World(rpm_limit=2, tpm_limit=1000)
+    world.ledger.away = True
+
+    statuses = [(await world.ask(max_tokens=1)).status_code for _ in range(3)]
+    assert statuses == [200, 200, 503]
+
+
 async def test_a_budget_without_its_ledger_is_no_error_of_the_budget():
     world = World(max_budget=10.0)
     world.ledger.away = True
@@ -352,3 +385,26 @@ async def test_a_model_is_probed_again_whose_probe_the_ledger_kept_from_being_se
     assert (await world.ask(model="small")).status_code == 503
     assert world.backend.requests == []
     assert breaker.admit()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream):
+    """The only model has failed, and is asked again after a pause."""
+    down = ScriptedBackend({"small": UpstreamError("down")})
+    world = World(down, max_budget=10.0)
+    records = Records()
+    world.gateway.completions._sink = records
+    world.gateway.completions._retries = RetryPolicy(backoff_s=3.0)
+    call = await world.call(model="small")
+    completions = world.gateway.completions
+    answer = completions.start_stream if stream else completions.complete
+    asking = asyncio.create_task(answer(call))
+    await asyncio.sleep(0.05)
+    assert len(world.backend.requests) == 1
+    asking.cancel()
+    await asyncio.wait({asking})
+
+    (left,) = records
+    assert (left.status, left.cost_usd, left.reserved_usd) == ("cancelled", None, 0.0)
+    assert world.reserved(BUDGET) == 0
+    assert world.holdings.of(BUDGET).part.free == pytest.approx(10.0)

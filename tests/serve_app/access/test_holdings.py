@@ -6,6 +6,7 @@ import pytest
 
 from deployments.errors import Overloaded
 from deployments.limits.ledger_protocol import Ask, Resource
+from deployments.store.usage_query import Charge
 from serve_app.access.holdings import Holdings, Reservation
 from tests.deployments.store.made import tenant
 from tests.serve_app.fake_ledger import START, Clock, FakeLedger
@@ -262,6 +263,43 @@ async def test_corrections_change_what_is_free(holdings, clock):
     holdings.correct(BUDGET, clock.now, by=-2.0)
 
     assert await holdings.reserve(BUDGET, 2.0) is not None
+
+
+async def test_what_a_correction_frees_is_not_leased_for_ever(holdings, ledger, clock):
+    """What is free is given back before the record is shipped that frees it."""
+    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
+    await ledger.book.charge([Charge("t", "a", clock.now, 8.0)])
+    clock.now += 3
+    at = clock.now
+    holdings.correct(BUDGET, at, by=-7.0)
+    await holdings.give_back_idle(reported_until=at)
+    await ledger.book.charge([Charge("t", "a", at, -7.0)])
+    clock.now += 1
+    await holdings.give_back_idle(reported_until=clock.now)
+
+    assert ledger.leased(BUDGET) == 0
+    assert await Holdings("b", ledger, clock).reserve(BUDGET, 7.0) is not None
+
+
+async def test_a_correction_long_after_the_last_lease_is_not_leased_for_ever(
+    holdings, ledger, clock
+):
+    await taken(Holdings("b", ledger, clock), BUDGET, 1.0)
+    holdings.correct(BUDGET, clock.now, by=-2.0)
+    await holdings.give_back_idle(reported_until=clock.now)
+    await ledger.book.charge([Charge("t", "a", clock.now, -2.0)])
+    clock.now += 1
+    await holdings.give_back_idle(reported_until=clock.now)
+
+    assert ledger.leased(BUDGET) == pytest.approx(1.0)
+
+
+async def test_what_was_refused_does_not_refuse_what_there_is(holdings, ledger):
+    await ledger.book.lease("b", Ask(BUDGET, 6.0))
+    holdings.settle(await taken(holdings, BUDGET, 1.0), used=0.0)  # 1.0 is at hand
+    assert await holdings.reserve(BUDGET, 2.5) is None
+
+    assert await holdings.reserve(BUDGET, 1.75) is not None
 
 
 async def test_a_correction_of_a_past_period_is_no_money_of_this_one(holdings, clock):

@@ -100,6 +100,12 @@ def test_the_key_s_id_is_that_of_the_store():
     assert tenant().key_id == "env:A_KEY"
 
 
+def test_a_key_in_a_variable_may_end_with_a_line_end():
+    made = directory({"A_KEY": "sk-av-a\n", "UNSET": " \n"})
+
+    assert made.authenticate("Bearer sk-av-a").key_id == "env:A_KEY"
+
+
 def test_limits_and_budget_come_with_the_tenant():
     found = opened({"rpm_limit": 5}, max_budget=2.5, tpm_limit=100)
 

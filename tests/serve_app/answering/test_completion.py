@@ -18,10 +18,11 @@ from serve_app.answering.answered import Answered
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
-from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, gateway
+from tests.fakes import CATALOG, SETTLEMENT, FixedRouter, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import call_of
 
 DOWN = UpstreamError("down")
+TENANT = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
 
 
 async def answered(
@@ -29,8 +30,7 @@ async def answered(
 ) -> Answered:
     """Who answers under a tenant with all models; the router ranks small first."""
     model = config.pop("model", "auto")
-    tenant = {"id": "t", "alpha": 0.5, "keys": [{"env": "TEST_KEY"}]}
-    made = gateway(router, backend, tenants=[tenant], **config)
+    made = gateway(router, backend, tenants=[TENANT], **config)
     message = {"role": "user", "content": "hi"}
     chat = parse_chat(json.dumps({"messages": [message], "model": model}).encode())
     view = made.directory
@@ -126,3 +126,21 @@ async def test_the_providers_that_a_client_keeps_to_close_a_model_to_nobody_else
         await made.completions.complete(call_of(made, **keeping))
     assert by.model == "small"
     assert raised.value.code == "breaker_open"
+
+
+async def test_a_request_keeps_its_models_though_the_catalog_changes_meanwhile():
+    class Changing(FixedRouter):
+        async def route(self, queries):
+            left = [spec for spec in CATALOG if spec["id"] != "small"]
+            made.apply({"catalog": {"models": left}, "cost_tiers": {}})
+            return await super().route(queries)
+
+    made = gateway(Changing(), tenants=[TENANT], default_model="large")
+    chat = parse_chat(b'{"messages": [{"role": "user", "content": "hi"}]}')
+    view = made.directory
+    plan = made.plan(view, view.authenticate("Bearer k"), chat, Asked())
+    call = Call(plan, chat, view, "req-1")
+    _, by = await made.completions.complete(call)
+
+    assert "small" not in made.directory.specs
+    assert (by.model, by.failures) == ("small", ())

@@ -24,6 +24,17 @@ def test_a_tenant_is_made_changed_and_deleted(cli):
     assert len(tenant.keys) == 1
 
 
+def test_keys_that_were_issued_outlive_an_edit_and_the_file_after_it(cli):
+    file = cli.file("tenants: [{id: acme, alpha: 0.5}]")
+    cli.run("tenants", "apply", file)
+    cli.run("keys", "issue", "acme")
+    cli.run("tenants", "set", "acme", "max_budget=20")
+    cli.run("tenants", "apply", file)
+
+    tenant = cli.accounts(lambda accounts: accounts.tenant("acme"))
+    assert (tenant.max_budget, len(tenant.keys)) == (None, 1)
+
+
 def test_a_cost_tier_takes_the_place_of_alpha(cli):
     cli.run("tenants", "apply", cli.file("cost_tiers: {gold: {alpha: 1}}"))
     cli.run("tenants", "create", "acme", "alpha=0.5")

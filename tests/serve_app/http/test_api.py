@@ -375,3 +375,33 @@ async def test_a_decision_is_explained_with_the_answer_if_that_is_asked_for(stre
         answer = response.json()
     assert answer["routing"]["model"] == response.headers["x-routed-model"]
     assert [row["model"] for row in answer["routing"]["ranking"]] == ["small", "large"]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/route"])
+async def test_a_request_that_is_being_sent_keeps_the_cost_tier_that_goes(path):
+    keys = [{"env": "TEST_KEY"}]
+
+    def live(name: str) -> dict[str, object]:
+        tenant = {"id": "t", "cost_tier": name, "keys": keys}
+        return {
+            "cost_tiers": {name: {"alpha": 0.9, "models": ["small"]}},
+            "tenants": [tenant],
+        }
+
+    made = gateway(**live("gold"))
+    body = json.dumps({"messages": MESSAGES}).encode()
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield body[:5]
+        made.apply(live("silver"))
+        yield body[5:]
+
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(build_api(made)),
+        base_url="http://test",
+        headers={"authorization": "Bearer sk-av-t"},
+    ) as c:
+        response = await c.post(path, content=sent())
+
+    assert "gold" not in made.directory.cost_tiers
+    assert (response.status_code, response.json().get("error")) == (200, None)
