@@ -56,13 +56,8 @@ def addressed(name: str, manifest: Manifest) -> str:
         return f"arrays/{manifest.artifact_id}.npz"
     first, _, rest = name.partition("/")
     if first == ENCODER:
-        return f"encoders/{_encoder_key(manifest.encoder)}/{rest}"
+        return f"encoders/{manifest.encoder.key}/{rest}"
     return name
-
-
-def _encoder_key(spec: EncoderSpec) -> str:
-    """Not the files' digest alone: the prompt and the window matter as well."""
-    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
 
 
 def _entry(folder: RemoteFolder, data: bytes) -> Path:
@@ -114,7 +109,7 @@ def _encoder(folder: RemoteFolder, manifest: Manifest) -> Path | None:
             raise ArtifactError(folder.where(ENCODER), error.what) from None
 
     try:
-        return _placed(cache_directory() / "encoders" / _encoder_key(spec), fetch)
+        return _placed(cache_directory() / "encoders" / spec.key, fetch)
     except NotThere:
         return None
 
