@@ -113,10 +113,10 @@ class RemoteRouter:
             explanation: Explanation = await self._handle.explain.remote(query)
             return explanation
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""
         with translated("router", RoutingUnavailable):
-            manifest: Manifest = await self._handle.describe.remote(ref)
+            manifest: Manifest = await self._handle.describe.remote(ref, anew=anew)
             return manifest
 
 

@@ -133,9 +133,9 @@ class RouterReplica:
         """The decision for one query, and why."""
         return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""
-        return await self._router.describe(ref)
+        return await self._router.describe(ref, anew=anew)
 
 
 class BackendReplica:

@@ -53,8 +53,8 @@ class Replica:
     async def explain(self, query: RouteQuery) -> Explanation:
         return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
-        return await self._router.describe(ref)
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
+        return await self._router.describe(ref, anew=anew)
 
 
 class Graph:
@@ -205,6 +205,23 @@ async def test_a_shadow_is_shown_beside_the_decision_and_summed_up(graph):
     assert (row["requests"], row["agreement"], row["comparable"]) == (2, 0.5, 2)
     assert (row["cost_usd"], row["shadow_cost_usd"]) == (0.5, 1.0)
     assert (row["difference_usd"], row["estimate"]) == (0.5, True)
+
+
+async def test_what_is_registered_again_is_what_lies_there_by_now(graph):
+    place = graph.directory / "b"
+    saved(topic_artifact(), place)
+    [change] = (await graph.ok("PUT", "/artifacts/b", location=str(place)))["data"]
+    await graph.ok("DELETE", "/artifacts/b")
+    saved(without_coder(), place)
+    await graph.ok("PUT", "/artifacts/b", location=str(place))
+    graph.router.start_anew()
+    await graph.ok("POST", "/rollout/activate", artifact="b")
+
+    assert change["fields"]["artifact_id"] == {
+        "before": without_coder().artifact_id,
+        "after": topic_artifact().artifact_id,
+    }
+    assert await graph.decided_by() == without_coder().artifact_id
 
 
 async def test_what_cannot_be_loaded_any_more_is_not_activated(graph):
