@@ -106,7 +106,7 @@ class Rollouts:
 
 def _before(rollout: StoredRollout) -> str | None:
     """What was active before; None: nothing was, or what is without a rollout."""
-    return rollout.previous and rollout.previous.artifact
+    return rollout.previous.artifact if rollout.previous else None
 
 
 def _falls(portion: Portion, kind: str, conversation: Callable[[], str]) -> bool:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from artifacts.manifest import Manifest
+from deployments.errors import RoutingUnavailable
 from deployments.limits.ledger import Ledger
 from deployments.protocol import ArtifactRef, Explanation, RouteQuery, Routes
 from deployments.rollout import StoredArtifact
@@ -26,6 +27,7 @@ from tests.fakes import ScriptedBackend, app_config
 from tests.topic_artifacts import (
     TopicEmbedder,
     of_another_encoder,
+    renamed_models,
     saved,
     topic_artifact,
     without_coder,
@@ -285,6 +287,73 @@ async def test_bad_requests_name_the_field_and_change_nothing(
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (status, param), error
     assert graph.gateway.accounts_version == version
+
+
+async def test_a_rollback_to_what_cannot_be_loaded_is_refused(graph):
+    """Else the artifact that it was to take back would go on deciding."""
+    other = saved(without_coder(), graph.directory / "other")
+    await graph.ok("PUT", "/artifacts/other", location=other)
+    await graph.ok("POST", "/rollout/activate", artifact="other")
+    await graph.ok("POST", "/rollout/activate", artifact="b")
+    saved(topic_artifact(), other)
+    graph.router.start_anew()
+    response = await graph.ask("POST", "/rollout/rollback")
+    state = await graph.ok("GET", "/rollout")
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "artifact_unusable")
+    assert "'other' cannot be used" in error["message"]
+    assert (state["active"], state["previous"]) == ("b", "other")
+
+
+async def test_a_rollback_does_not_wait_for_a_router_that_is_away(graph, monkeypatch):
+    await graph.ok("POST", "/tenants/t/rollout/activate", artifact="b")
+    await graph.ok("POST", "/tenants/t/rollout/activate", artifact="declared")
+
+    async def away(*_: object, **__: object) -> Manifest:
+        raise RoutingUnavailable("The router died while it answered.")
+
+    monkeypatch.setattr(graph.router, "describe", away)
+    refused = await graph.ask("POST", "/tenants/t/rollout/activate", artifact="b")
+    await graph.ok("POST", "/tenants/t/rollout/rollback")
+
+    assert refused.status_code == 503
+    assert graph.gateway.directory.tenants["t"].artifact == "b"
+
+
+@pytest.mark.parametrize(
+    ("asked", "body"),
+    [
+        ("POST /rollout/activate", {}),
+        ("PUT /rollout/canary", {"percent": 5}),
+        ("PUT /rollout/shadow", {"percent": 5}),
+        ("POST /tenants/t/rollout/activate", {}),
+    ],
+)
+async def test_what_knows_no_model_that_could_answer_is_refused(graph, asked, body):
+    """Every decision would fall to the default model."""
+    whole = topic_artifact()
+    renamed = saved(renamed_models(whole, "vendor/"), graph.directory / "renamed")
+    await graph.ok("PUT", "/artifacts/renamed", location=renamed)
+    method, path = asked.split()
+    response = await graph.ask(method, path, artifact="renamed", **body)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "artifact")
+    assert "none of the models" in error["message"]
+    assert await graph.decided_by() == whole.artifact_id
+
+
+async def test_a_tenant_is_not_given_what_knows_none_of_its_models(graph):
+    stated = {"alpha": 1, "keys": [{"env": "TEST_KEY"}], "models": ["coder"]}
+    await graph.ok("PUT", "/tenants/t", **stated)
+    response = await graph.ask(
+        "PUT", "/tenants/t/rollout/canary", artifact="b", percent=1
+    )
+    await graph.ok("PUT", "/rollout/canary", artifact="b", percent=1)
+
+    assert response.status_code == 400
+    assert "none of the models" in response.json()["error"]["message"]
 
 
 async def test_what_is_in_use_is_not_removed(graph):
