@@ -12,7 +12,8 @@ same, and none is there unless it was verified. Only a manifest is read anew eac
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from artifacts.artifact import Manifest
@@ -56,30 +57,39 @@ def addressed(name: str, manifest: Manifest) -> str:
         return f"arrays/{manifest.artifact_id}.npz"
     first, _, rest = name.partition("/")
     if first == ENCODER:
-        return f"encoders/{_encoder_key(manifest.encoder)}/{rest}"
+        return f"encoders/{manifest.encoder.key}/{rest}"
     return name
-
-
-def _encoder_key(spec: EncoderSpec) -> str:
-    """Not the files' digest alone: the prompt and the window matter as well."""
-    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
 
 
 def _entry(folder: RemoteFolder, data: bytes) -> Path:
     entry = cache_directory() / "artifacts" / hashlib.sha256(data).hexdigest()
-    if entry.is_dir() and all(path.exists() for path in entry.iterdir()):
-        return entry
     manifest = manifest_of(data, folder.where(MANIFEST))
+    if _is_whole(entry, manifest):
+        return entry
     arrays = _arrays(folder, manifest)
     encoder = _encoder(folder, manifest)
+
+    def link_encoder(to: Path) -> None:
+        if encoder is not None:
+            with suppress(FileExistsError):
+                (to / ENCODER).symlink_to(_from_entry(encoder))
 
     def link(staging: Path) -> None:
         (staging / MANIFEST).write_bytes(data)
         (staging / ARRAYS).symlink_to(_from_entry(arrays / ARRAYS))
-        if encoder is not None:
-            (staging / ENCODER).symlink_to(_from_entry(encoder))
+        link_encoder(staging)
 
-    return _placed(entry, link)
+    with _explained(entry):
+        link_encoder(place_once(entry, link))
+    return entry
+
+
+def _is_whole(entry: Path, manifest: Manifest) -> bool:
+    """Without an encoder only where none is to be had: of an artifact that is being
+    copied there file by file, it may have come since."""
+    if not entry.is_dir() or not all(path.exists() for path in entry.iterdir()):
+        return False
+    return manifest.encoder.digest is None or (entry / ENCODER).exists()
 
 
 def _from_entry(path: Path) -> Path:
@@ -114,7 +124,7 @@ def _encoder(folder: RemoteFolder, manifest: Manifest) -> Path | None:
             raise ArtifactError(folder.where(ENCODER), error.what) from None
 
     try:
-        return _placed(cache_directory() / "encoders" / _encoder_key(spec), fetch)
+        return _placed(cache_directory() / "encoders" / spec.key, fetch)
     except NotThere:
         return None
 
@@ -142,14 +152,25 @@ def _download(folder: RemoteFolder, name: str, manifest: Manifest, to: Path) -> 
     address = addressed(name, manifest)
     try:
         folder.download(address, to)
-    except ArtifactError:  # some stores answer "forbidden" for what is not there
-        folder.download(name, to)
+    except ArtifactError as error:  # some stores answer "forbidden" for what is not
+        try:
+            folder.download(name, to)
+        except NotThere:
+            if isinstance(error, NotThere):
+                raise
+            raise error from None  # it may be there, but could not be read
         return name
     return address
 
 
 def _placed(target: Path, fill: Callable[[Path], None]) -> Path:
-    try:
+    with _explained(target):
         return place_once(target, fill)
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ArtifactError(target, error.strerror or str(error)) from None

@@ -40,6 +40,11 @@ class EncoderSpec(BaseModel):
             raise ValueError("sentence-transformers cannot run int8 weights")
         return self
 
+    @property
+    def key(self) -> str:
+        """Digest of all of it: prompt and window matter, and not the files alone."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
     def differences(self, other: "EncoderSpec") -> list[str]:
         """One `field: ours != theirs` for each field that differs."""
         ours, theirs = self.model_dump(), other.model_dump()

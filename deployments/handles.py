@@ -60,9 +60,12 @@ def translated(what: str, failure: type[ServingError]) -> Iterator[None]:
 
 
 class RemoteEmbedder:
-    """An Embedder behind a handle."""
+    """An Embedder behind a handle; `encoder`: whose vectors it must be, None = any."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(
+        self, handle: DeploymentHandle, encoder: EncoderSpec | None = None
+    ) -> None:
+        self._encoder = None if encoder is None else encoder.key
         self._handle = handle.options(**_PICKLED)
         self._embed = self._handle.embed  # each look-up makes another handle
 
@@ -72,7 +75,9 @@ class RemoteEmbedder:
         """Unit rows (n, d), in the order of the texts."""
         vectors: NDArray[np.float32]
         with translated("embedder", RoutingUnavailable):
-            vectors = await self._embed.remote(list(texts), tuple(traces))
+            vectors = await self._embed.remote(
+                list(texts), tuple(traces), self._encoder
+            )
             return vectors
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
@@ -108,10 +113,10 @@ class RemoteRouter:
             explanation: Explanation = await self._handle.explain.remote(query)
             return explanation
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""
         with translated("router", RoutingUnavailable):
-            manifest: Manifest = await self._handle.describe.remote(ref)
+            manifest: Manifest = await self._handle.describe.remote(ref, anew=anew)
             return manifest
 
 

@@ -40,10 +40,10 @@ class HostedRouter:
         with translated("router", RoutingUnavailable):
             return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""
         with translated("router", RoutingUnavailable):
-            return await self._router.describe(ref)
+            return await self._router.describe(ref, anew=anew)
 
 
 class HostedBackend:

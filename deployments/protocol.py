@@ -220,8 +220,11 @@ class RouterLike(Protocol):
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and why."""
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
-        """Load an artifact, if need be; InvalidRequest says why it cannot be used."""
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
+        """Load an artifact, if need be; InvalidRequest says why it cannot be used.
+
+        `anew`: as it lies there now, whatever was loaded from there before.
+        """
 
 
 class EmbedderLike(Protocol):

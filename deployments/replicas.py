@@ -34,7 +34,7 @@ from deployments.protocol import (
 )
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
-from deployments.routing.embedder import Embedder
+from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.router import Router
@@ -76,9 +76,16 @@ class EmbedderReplica:
         self._load = batched.load
 
     async def embed(
-        self, texts: Sequence[str], traces: Sequence[str] = ()
+        self,
+        texts: Sequence[str],
+        traces: Sequence[str] = (),
+        encoder: str | None = None,
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts."""
+        """Unit rows (n, d), in the order of the texts.
+
+        RoutingUnavailable if `encoder` is the key of another one.
+        """
+        refuse_other_encoder(self._spec, encoder)
         return await self._embedder.embed(texts, traces)
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
@@ -106,8 +113,9 @@ class RouterReplica:
         telemetry: TelemetryConfig = _NO_TRACES,
     ) -> None:
         metrics = EmbedderMetrics(Tally(RayExport()))
-        cached = CachedEmbedder(RemoteEmbedder(embedder), config, metrics)
-        self._router = Router(cached, load(directory_of(artifact)))
+        loaded = load(directory_of(artifact))
+        remote = RemoteEmbedder(embedder, loaded.manifest.encoder)
+        self._router = Router(CachedEmbedder(remote, config, metrics), loaded)
         self._asked = traced_router(self._router, telemetry)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
@@ -125,9 +133,9 @@ class RouterReplica:
         """The decision for one query, and why."""
         return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""
-        return await self._router.describe(ref)
+        return await self._router.describe(ref, anew=anew)
 
 
 class BackendReplica:

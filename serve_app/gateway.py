@@ -160,9 +160,9 @@ class Gateway:
         explanation = await self._router.explain(query)
         return route_report(explanation, plan, time.perf_counter() - start)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""
-        return await self._router.describe(ref)
+        return await self._router.describe(ref, anew=anew)
 
     async def ready(self) -> bool:
         """Whether the whole decision path answers; Overloaded if no usage is kept."""

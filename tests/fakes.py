@@ -101,7 +101,7 @@ class FixedRouter:
         routes = await self.route([query])
         return Explanation(routes.decisions[0], (), routes.timings)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         raise InvalidRequest(f"There is no {ref.name}.", code="artifact_unusable")
 
 

@@ -74,6 +74,16 @@ def of_another_encoder() -> RoutingArtifact:
     return replace(artifact, manifest=manifest)
 
 
+def renamed_models(artifact: RoutingArtifact, prefix: str) -> RoutingArtifact:
+    """The same under other names, as of a catalog that is another's."""
+    models = tuple(
+        entry.model_copy(update={"model": prefix + entry.model})
+        for entry in artifact.manifest.models
+    )
+    manifest = artifact.manifest.model_copy(update={"models": models})
+    return replace(artifact, manifest=manifest)
+
+
 def saved(artifact: RoutingArtifact, directory: Path | str) -> str:
     """Its location."""
     save(artifact, Path(directory))

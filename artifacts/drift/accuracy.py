@@ -10,6 +10,7 @@ from artifacts.artifact import RoutingArtifact
 from artifacts.clustering import Vectors
 from artifacts.dataset import RoutingDataset
 from artifacts.drift.finding import Finding, Limits, untold, verdict_of
+from artifacts.smoother import Values
 
 ACCURACY = Limits(watch=0.03, refit=0.08)
 _LEAST = 30  # labels of a model
@@ -31,16 +32,16 @@ def accuracy_findings(
     for place, model in enumerate(models):
         score = fresh.score[:, fresh.models.index(model)]
         known = ~np.isnan(score)
-        gap = score[known] - scores.accuracy[known, place]
+        hoped = scores.accuracy[known, place]
+        gap = score[known] - hoped
         if len(gap) < _LEAST:
             why = f"fewer than {_LEAST} labels tell it"
             yield untold("accuracy", len(gap), why, model=model)
             continue
         trained = artifact.manifest.models[artifact.column_of[model]].n_records
-        variance = float(gap.var(ddof=1)) * (1 / len(gap) + 1 / trained)
+        variance = _variance(score[known], hoped) * (1 / len(gap) + 1 / trained)
         noise = NormalDist().inv_cdf(1 - level / len(models) / 2) * math.sqrt(variance)
         departure = abs(float(gap.mean()))
-        expected = float(scores.accuracy[known, place].mean())
         yield Finding(
             "accuracy",
             model,
@@ -49,5 +50,18 @@ def accuracy_findings(
             noise,
             ACCURACY,
             verdict_of(departure, noise, ACCURACY),
-            f"{score[known].mean():.1%}, expected {expected:.1%}",
+            f"{score[known].mean():.1%}, expected {hoped.mean():.1%}",
         )
+
+
+def _variance(score: Values, hoped: Values) -> float:
+    """Of one label about what is expected of it.
+
+    Of labels that say right or wrong, it is no less than the expectation makes it: few
+    labels that are nearly all right hardly scatter, and would make the least surprise
+    look certain.
+    """
+    seen = float((score - hoped).var(ddof=1))
+    if not np.isin(score, (0.0, 1.0)).all():
+        return seen
+    return max(seen, float((hoped * (1 - hoped)).mean()))

@@ -7,9 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.encoder_spec import EncoderSpec
+from deployments.errors import RoutingUnavailable
 from deployments.routing.vectors import Vector as Vector
 from deployments.routing.vectors import Vectors
 from deployments.telemetry.metrics import EmbedderMetrics
+
+
+def refuse_other_encoder(spec: EncoderSpec, wanted: str | None) -> None:
+    """RoutingUnavailable unless the vectors `wanted` are those of `spec`; None: any.
+
+    While Serve replaces the replicas of one configuration by those of another, Routers
+    reach Embedders of both. Vectors of another encoder would decide at random, and a
+    Router would keep them.
+    """
+    if wanted not in {None, spec.key}:
+        what = "The embedder runs another encoder than the router's artifact is for."
+        raise RoutingUnavailable(what)
 
 
 class TextEncoder(Protocol):

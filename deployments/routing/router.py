@@ -65,12 +65,16 @@ class Router:
         self._shelf.check_encoder(artifact)
         self._artifact = artifact
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
-        """Load an artifact, if need be; InvalidRequest says why it cannot be used."""
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
+        """Load an artifact, if need be; InvalidRequest says why it cannot be used.
+
+        `anew`: as it lies there now, whatever was loaded from there before.
+        """
         if ref.name == DEFAULT:
             return self._artifact.manifest
+        load = self._shelf.load_anew if anew else self._shelf.load
         try:
-            return (await self._shelf.load(ref)).manifest
+            return (await load(ref)).manifest
         except BadInput as error:
             message = f"The artifact {ref.name!r} cannot be used: {error}."
             raise InvalidRequest(message, code="artifact_unusable") from None

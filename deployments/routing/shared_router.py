@@ -32,9 +32,9 @@ class SharedRouter:
         """The decision for one query, and why: in a call of its own."""
         return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself: in a call of its own."""
-        return await self._router.describe(ref)
+        return await self._router.describe(ref, anew=anew)
 
     async def _ask(self, queries: Sequence[RouteQuery]) -> Sequence[Routes]:
         routes = await self._router.route(queries)

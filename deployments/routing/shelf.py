@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from artifacts.artifact import RoutingArtifact
 from artifacts.encoder_spec import EncoderSpec
@@ -69,6 +70,15 @@ class Shelf:
         # Another who waits for it must not lose it with this caller.
         return await asyncio.shield(self._begin(ref))
 
+    async def load_anew(self, ref: ArtifactRef) -> RoutingArtifact:
+        """What lies there now, whatever was loaded from there before; BadInput says
+        why it cannot be used. It is held under its own id."""
+        artifact = await self._fetch(ref)
+        own = replace(ref, artifact_id=artifact.artifact_id)
+        if own not in self._held:
+            self._hold(own, artifact)
+        return artifact
+
     def check_encoder(self, artifact: RoutingArtifact) -> None:
         """EncoderMismatch if its vectors are not those of the Embedder."""
         if differences := self._encoder.differences(artifact.manifest.encoder):
@@ -91,16 +101,19 @@ class Shelf:
             raise ArtifactError(shown(ref.location), what)
         return artifact
 
+    def _hold(self, ref: ArtifactRef, artifact: RoutingArtifact) -> None:
+        self._failed.pop(ref, None)
+        self._held[ref] = artifact
+        if len(self._held) > self._capacity:
+            self._held.popitem(last=False)
+
     def _settle(self, ref: ArtifactRef, task: asyncio.Task[RoutingArtifact]) -> None:
         del self._loading[ref]
         if task.cancelled():
             return
         error = task.exception()
         if error is None:
-            self._failed.pop(ref, None)
-            self._held[ref] = task.result()
-            if len(self._held) > self._capacity:
-                self._held.popitem(last=False)
+            self._hold(ref, task.result())
             return
         now = self._clock()
         self._failed = {kept: at for kept, at in self._failed.items() if at > now}

@@ -22,7 +22,7 @@ from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, plain
 from artifacts.torch_encoder import verify_files
 from deployments.errors import RoutingUnavailable
-from deployments.routing.embedder import Embedder
+from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.pooled_encoder import PooledEncoder, Vector
@@ -64,9 +64,16 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
         await pooled.vector("warm-up")
 
     async def embed(
-        self, texts: Sequence[str], traces: Sequence[str] = ()
+        self,
+        texts: Sequence[str],
+        traces: Sequence[str] = (),
+        encoder: str | None = None,
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts."""
+        """Unit rows (n, d), in the order of the texts.
+
+        RoutingUnavailable if `encoder` is the key of another one.
+        """
+        refuse_other_encoder(self._spec, encoder)
         return await self._embedder.embed(texts, traces)
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:

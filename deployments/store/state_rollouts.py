@@ -24,7 +24,10 @@ _NONE = StoredRollout()
 
 
 def with_artifact(state: State, artifact: StoredArtifact) -> State:
-    """With it under its name; Refused if that is taken by another that is in use."""
+    """With it under its name; Refused if that is taken by another that is in use.
+
+    Nothing goes back to another of that name: it is not what was active before.
+    """
     name, old = artifact.name, state.artifacts.get(artifact.name)
     if name == DEFAULT:
         what = f"name: {DEFAULT!r} is what the configuration's artifact is called"
@@ -33,6 +36,7 @@ def with_artifact(state: State, artifact: StoredArtifact) -> State:
         raise Refused(f"name: the configuration declares {name!r}", field="name")
     if old is not None and old.artifact_id != artifact.artifact_id:
         _refuse_if_used(state, name, "register under another name")
+        state = _forgotten(state, name)
     if old is None and len(state.artifacts) >= MOST_ARTIFACTS:
         raise Refused(f"there are {MOST_ARTIFACTS} artifacts already: remove one")
     return replace(state, artifacts={**state.artifacts, name: artifact})
@@ -47,14 +51,7 @@ def without_artifact(state: State, name: str) -> State:
         raise Refused(what, field="name")
     _refuse_if_used(state, name, "that must end first")
     others = {other: a for other, a in state.artifacts.items() if other != name}
-    gone = Previous(artifact=name)
-    rollouts = {
-        scope: rollout.model_copy(update={"previous": None})
-        if rollout.previous == gone
-        else rollout
-        for scope, rollout in state.rollouts.items()
-    }
-    return replace(state, artifacts=others, rollouts=rollouts)
+    return replace(_forgotten(state, name), artifacts=others)
 
 
 def with_declared(state: State, locations: Mapping[str, str]) -> State:
@@ -151,6 +148,18 @@ def _portioned(state: State, scope: str, kind: str, portion: Portion | None) -> 
 def _put(state: State, scope: str, fields: Mapping[str, object]) -> State:
     rollout = state.rollouts.get(scope, _NONE).model_copy(update=fields)
     return replace(state, rollouts={**state.rollouts, scope: rollout})
+
+
+def _forgotten(state: State, name: str) -> State:
+    """No rollback leads to it any more."""
+    gone = Previous(artifact=name)
+    rollouts = {
+        scope: rollout.model_copy(update={"previous": None})
+        if rollout.previous == gone
+        else rollout
+        for scope, rollout in state.rollouts.items()
+    }
+    return replace(state, rollouts=rollouts)
 
 
 def _users(state: State, name: str) -> list[str]:

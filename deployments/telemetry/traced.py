@@ -109,9 +109,9 @@ class TracedRouter:
         """See RouterLike."""
         return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """See RouterLike."""
-        return await self._router.describe(ref)
+        return await self._router.describe(ref, anew=anew)
 
     def _start(self, query: RouteQuery) -> Span | None:
         if query.traceparent is None:

@@ -94,14 +94,19 @@ class Rollouts:
         own = self.rollouts.get(tenant.id, _NONE)
         active = gateway.active or DEFAULT
         if tenant.artifact is not None:
-            return _Terms(tenant.artifact, active, own.canary, own.shadow)
-        before = gateway.previous
+            before = _before(own) or active
+            return _Terms(tenant.artifact, before, own.canary, own.shadow)
         return _Terms(
             active,
-            (before and before.artifact) or DEFAULT,
+            _before(gateway) or DEFAULT,
             own.canary or gateway.canary,
             own.shadow or gateway.shadow,
         )
+
+
+def _before(rollout: StoredRollout) -> str | None:
+    """What was active before; None: nothing was, or what is without a rollout."""
+    return rollout.previous.artifact if rollout.previous else None
 
 
 def _falls(portion: Portion, kind: str, conversation: Callable[[], str]) -> bool:

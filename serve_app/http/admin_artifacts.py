@@ -80,7 +80,9 @@ class ArtifactAdmin:
             raise InvalidRequest(message, param="location", code="invalid_value")
         artifact = checked_body(StoredArtifact, {"name": name, "location": location})
         try:
-            found = await self._gateway.describe(ArtifactRef(name, location))
+            # Anew: another may have been registered from the same place before.
+            ref = ArtifactRef(name, location)
+            found = await self._gateway.describe(ref, anew=True)
         except InvalidRequest as error:
             error.param = "location"
             raise

@@ -1,14 +1,17 @@
 """`/admin/v1/rollout`, `…/tenants/{id}/rollout`: which artifact decides from now on.
 
-Before one is named, a Router loads it: what is broken is refused, and all stays as it
-was.
+Before one is named, a Router loads it: what is broken is refused, and so is what knows
+none of the models that could answer; all stays as it was.
 """
+
+import asyncio
+import logging
 
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
-from deployments.errors import InvalidRequest, NotFound
+from deployments.errors import InvalidRequest, NotFound, ServingError
 from deployments.limits.ledger_protocol import LedgerLike
 from deployments.rollout import (
     GATEWAY,
@@ -28,6 +31,11 @@ from serve_app.gateway import Gateway
 from serve_app.http.admin_body import Paths, admin_body, changes_response, checked_body
 from serve_app.http.artifact_json import shown_rollout
 from serve_app.http.responses import json_response
+
+logger = logging.getLogger(__name__)
+
+# A rollback must not hang on a store that does: mostly Routers still hold it.
+_ROLLBACK_WAITS_S = 10.0
 
 
 class Activation(BaseModel):
@@ -80,8 +88,23 @@ class RolloutAdmin:
         return await self._roll(request, Activate(artifact), artifact)
 
     async def roll_back(self, request: Request) -> Response:
-        """What was active before is so again."""
-        return await self._roll(request, RollBack())
+        """What was active before is so again; refused only where a Router says why not.
+
+        Else the one that is to be taken back would go on deciding in its place.
+        """
+        scope, snapshot = _scope(request), await stored(self._ledger)
+        before = snapshot.rollouts.get(scope, StoredRollout()).previous
+        if before is not None and before.artifact is not None:
+            try:
+                async with asyncio.timeout(_ROLLBACK_WAITS_S):
+                    await self._check(scope, before.artifact, snapshot)
+            except InvalidRequest:
+                raise
+            except (TimeoutError, ServingError):
+                logger.warning(
+                    "no Router can say whether it holds what is rolled back to"
+                )
+        return changes_response(await self._ledger.roll(scope, RollBack()))
 
     async def put_canary(self, request: Request) -> Response:
         """It decides for a share of the conversations."""
@@ -104,14 +127,31 @@ class RolloutAdmin:
     async def _roll(
         self, request: Request, step: Step, artifact: str | None = None
     ) -> Response:
-        known = known_artifacts(await stored(self._ledger))
-        if artifact in known.artifacts:  # the store refuses one that is not
-            try:
-                await self._gateway.describe(known.ref(artifact))
-            except InvalidRequest as error:
-                error.param = "artifact"
-                raise
-        return changes_response(await self._ledger.roll(_scope(request), step))
+        scope = _scope(request)
+        if artifact is not None:
+            await self._check(scope, artifact, await stored(self._ledger))
+        return changes_response(await self._ledger.roll(scope, step))
+
+    async def _check(self, scope: str, artifact: str, snapshot: Snapshot) -> None:
+        """InvalidRequest says why it cannot decide here."""
+        known = known_artifacts(snapshot)
+        if artifact not in known.artifacts:  # the store refuses one that is not there
+            return
+        try:
+            manifest = await self._gateway.describe(known.ref(artifact))
+        except InvalidRequest as error:
+            error.param = "artifact"
+            raise
+        usable = set(self._gateway.directory.specs)
+        for tenant in snapshot.tenants:
+            if tenant.id == scope and tenant.models is not None:
+                usable &= tenant.models
+        if usable.isdisjoint(entry.model for entry in manifest.models):
+            few = ", ".join(entry.model for entry in manifest.models[:3])
+            whose = "catalog" if scope == GATEWAY else f"tenant {scope!r}"
+            what = f"knows none of the models of the {whose}: it knows {few}"
+            message = f"The artifact {artifact!r} {what}."
+            raise InvalidRequest(message, param="artifact", code="artifact_unusable")
 
 
 async def stored(ledger: LedgerLike) -> Snapshot:

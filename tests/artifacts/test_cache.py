@@ -119,6 +119,50 @@ def test_a_replacement_during_the_download_is_followed(memory, artifact):
     assert load(directory).artifact_id == other.artifact_id
 
 
+class Flaky(MemoryFileSystem):
+    """The memory's store; one read of a file whose name ends so fails."""
+
+    protocol = "flaky"
+    ending: ClassVar[str | None] = None
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return MemoryFileSystem._strip_protocol(path.replace("flaky://", "memory://"))
+
+    def get_file(self, rpath, lpath, **options):
+        if (ending := type(self).ending) and rpath.endswith(ending):
+            type(self).ending = None
+            raise TimeoutError("slow down")
+        super().get_file(rpath, lpath, **options)
+
+
+@pytest.mark.parametrize("ending", [".npz", "encoder.json", "model.onnx"])
+def test_a_download_that_failed_once_is_said_and_made_good(stored, artifact, ending):
+    fsspec.register_implementation("flaky", Flaky, clobber=True)
+    Flaky.ending = ending
+
+    with pytest.raises(ArtifactError, match="slow down"):
+        directory_of("flaky://m/a")
+    directory = directory_of("flaky://m/a")
+
+    assert load(directory).artifact_id == artifact.artifact_id
+    assert (directory / ENCODER / "model.onnx").exists()
+
+
+def test_an_encoder_that_arrives_later_is_fetched(memory, artifact, encoder, tmp_path):
+    """A directory is copied file by file, the small ones first."""
+    save(artifact, tmp_path / "a", encoder_directory=encoder)
+    memory.put(f"{tmp_path}/a/", "/m/copied/", recursive=True)
+    memory.mv("/m/copied/encoder", "/m/later", recursive=True)
+    without = directory_of("memory://m/copied")
+    memory.mv("/m/later", "/m/copied/encoder", recursive=True)
+
+    directory = directory_of("memory://m/copied")
+
+    assert directory == without
+    assert (directory / ENCODER / "model.onnx").exists()
+
+
 def test_a_cache_that_lost_a_part_fetches_it(memory, cache, artifact, encoder):
     save_at(artifact, "memory://m/a", encoder_directory=encoder)
     directory = directory_of("memory://m/a")

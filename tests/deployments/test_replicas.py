@@ -1,15 +1,22 @@
 """What Ray runs, without Ray: a Router that is given another artifact."""
 
 import asyncio
+import shutil
 import warnings
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from artifacts.errors import ArtifactError
 from artifacts.location import save_at
-from artifacts.store import load
+from artifacts.onnx_encoder import SPEC_FILE
+from artifacts.store import ENCODER, load
+from deployments.errors import RoutingUnavailable
 from deployments.protocol import RouteQuery
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
@@ -20,14 +27,18 @@ with warnings.catch_warnings():
     from deployments.replicas import EmbedderReplica, RouterReplica
 
 
-@pytest.fixture
-def replica() -> RouterReplica:
-    async def remote(texts: list[str], traces: tuple[str, ...]) -> np.ndarray:
-        return np.repeat(load(bundled()).centroids[:1], len(texts), axis=0)
-
-    handle = SimpleNamespace(embed=SimpleNamespace(remote=remote))
+def router_on(embed: Callable[..., Awaitable[np.ndarray]]) -> RouterReplica:
+    handle = SimpleNamespace(embed=SimpleNamespace(remote=embed))
     handle.options = lambda **_: handle
     return RouterReplica(handle, str(bundled()), RouterConfig())
+
+
+@pytest.fixture
+def replica() -> RouterReplica:
+    async def embed(texts: list[str], *_: object) -> np.ndarray:
+        return np.repeat(load(bundled()).centroids[:1], len(texts), axis=0)
+
+    return router_on(embed)
 
 
 async def decided_by(replica: RouterReplica) -> str:
@@ -52,6 +63,41 @@ async def test_a_router_keeps_its_artifact_where_the_other_cannot_be_read(replic
         await replica.reconfigure({"artifact": "memory://replicas/none"})
 
     assert await decided_by(replica) == load(bundled()).artifact_id
+
+
+def with_another_prompt(directory: Path) -> str:
+    """The bundled artifact, its encoder reading another text: as many values."""
+    files = directory / "files"
+    shutil.copytree(bundled() / ENCODER, files)
+    artifact = load(bundled())
+    spec = artifact.manifest.encoder.model_copy(update={"prompt": "query: "})
+    (files / SPEC_FILE).write_text(spec.model_dump_json())
+    manifest = artifact.manifest.model_copy(update={"encoder": spec})
+    other = replace(artifact, manifest=manifest)
+    save_at(other, str(directory / "other"), encoder_directory=files)
+    return str(directory / "other")
+
+
+async def test_vectors_of_another_encoder_are_neither_used_nor_kept(tmp_path):
+    """A Router meets such Embedders while Serve replaces them one after the other."""
+    config = EmbedderConfig()
+    embedders = [
+        EmbedderReplica(artifact, config)
+        for artifact in (with_another_prompt(tmp_path), str(bundled()))
+    ]
+    seen: list[np.ndarray] = []
+
+    async def embed(*asked: Any) -> np.ndarray:
+        seen.append(await embedders[0].embed(*asked))
+        return seen[-1]
+
+    router = router_on(embed)
+    with pytest.raises(RoutingUnavailable, match="another encoder"):
+        await decided_by(router)
+    del embedders[0]
+
+    assert await decided_by(router) == load(bundled()).artifact_id
+    assert len(seen) == 1
 
 
 async def test_an_embedder_records_for_serve_what_it_encoded_not_what_it_kept():

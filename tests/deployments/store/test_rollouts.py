@@ -186,6 +186,22 @@ async def test_what_is_removed_is_not_gone_back_to(rollouts, database):
         await rollouts.delete_artifact("a")
 
 
+async def test_another_one_under_its_name_is_not_gone_back_to(rollouts, database):
+    for scope in (GATEWAY, "t"):
+        await rollouts.roll(scope, Activate("a"))
+        await rollouts.roll(scope, Activate("b"))
+    moved = artifact("a", location="s3://x/a")
+    await rollouts.put_artifact(moved)
+    kept = await stored(database)
+    await rollouts.put_artifact(artifact("a", artifact_id="c" * 64))
+
+    assert kept == StoredRollout(active="b", previous=Previous(artifact="a"))
+    assert await stored(database) == StoredRollout(active="b")
+    for scope in (GATEWAY, "t"):
+        with pytest.raises(Refused, match="nothing to roll back to"):
+            await rollouts.roll(scope, RollBack())
+
+
 async def test_names_and_numbers_are_bounded(rollouts):
     with pytest.raises(Refused, match="'default' is what the configuration's"):
         await rollouts.put_artifact(artifact("default"))

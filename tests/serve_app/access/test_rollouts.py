@@ -84,6 +84,22 @@ def test_where_nothing_is_said_the_router_s_own_decides():
             "c",
             ArtifactChoice((C, OWN)),
         ),
+        (
+            {
+                "gateway": StoredRollout(active="a"),
+                "t": StoredRollout(previous=Previous(artifact="b")),
+            },
+            "c",
+            ArtifactChoice((C, B)),
+        ),
+        (
+            {
+                "gateway": StoredRollout(active="a"),
+                "t": StoredRollout(previous=Previous()),
+            },
+            "c",
+            ArtifactChoice((C, A)),
+        ),
         # Its own count, pinned or not.
         ({"t": StoredRollout(canary=portion("a"))}, "c", ArtifactChoice((A, C))),
         (

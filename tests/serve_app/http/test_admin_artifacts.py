@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from artifacts.manifest import Manifest
+from deployments.errors import RoutingUnavailable
 from deployments.limits.ledger import Ledger
 from deployments.protocol import ArtifactRef, Explanation, RouteQuery, Routes
 from deployments.rollout import StoredArtifact
@@ -26,6 +27,7 @@ from tests.fakes import ScriptedBackend, app_config
 from tests.topic_artifacts import (
     TopicEmbedder,
     of_another_encoder,
+    renamed_models,
     saved,
     topic_artifact,
     without_coder,
@@ -53,8 +55,8 @@ class Replica:
     async def explain(self, query: RouteQuery) -> Explanation:
         return await self._router.explain(query)
 
-    async def describe(self, ref: ArtifactRef) -> Manifest:
-        return await self._router.describe(ref)
+    async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
+        return await self._router.describe(ref, anew=anew)
 
 
 class Graph:
@@ -207,6 +209,23 @@ async def test_a_shadow_is_shown_beside_the_decision_and_summed_up(graph):
     assert (row["difference_usd"], row["estimate"]) == (0.5, True)
 
 
+async def test_what_is_registered_again_is_what_lies_there_by_now(graph):
+    place = graph.directory / "b"
+    saved(topic_artifact(), place)
+    [change] = (await graph.ok("PUT", "/artifacts/b", location=str(place)))["data"]
+    await graph.ok("DELETE", "/artifacts/b")
+    saved(without_coder(), place)
+    await graph.ok("PUT", "/artifacts/b", location=str(place))
+    graph.router.start_anew()
+    await graph.ok("POST", "/rollout/activate", artifact="b")
+
+    assert change["fields"]["artifact_id"] == {
+        "before": without_coder().artifact_id,
+        "after": topic_artifact().artifact_id,
+    }
+    assert await graph.decided_by() == without_coder().artifact_id
+
+
 async def test_what_cannot_be_loaded_any_more_is_not_activated(graph):
     lost = saved(without_coder(), graph.directory / "lost")
     await graph.ok("PUT", "/artifacts/lost", location=lost)
@@ -268,6 +287,73 @@ async def test_bad_requests_name_the_field_and_change_nothing(
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (status, param), error
     assert graph.gateway.accounts_version == version
+
+
+async def test_a_rollback_to_what_cannot_be_loaded_is_refused(graph):
+    """Else the artifact that it was to take back would go on deciding."""
+    other = saved(without_coder(), graph.directory / "other")
+    await graph.ok("PUT", "/artifacts/other", location=other)
+    await graph.ok("POST", "/rollout/activate", artifact="other")
+    await graph.ok("POST", "/rollout/activate", artifact="b")
+    saved(topic_artifact(), other)
+    graph.router.start_anew()
+    response = await graph.ask("POST", "/rollout/rollback")
+    state = await graph.ok("GET", "/rollout")
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "artifact_unusable")
+    assert "'other' cannot be used" in error["message"]
+    assert (state["active"], state["previous"]) == ("b", "other")
+
+
+async def test_a_rollback_does_not_wait_for_a_router_that_is_away(graph, monkeypatch):
+    await graph.ok("POST", "/tenants/t/rollout/activate", artifact="b")
+    await graph.ok("POST", "/tenants/t/rollout/activate", artifact="declared")
+
+    async def away(*_: object, **__: object) -> Manifest:
+        raise RoutingUnavailable("The router died while it answered.")
+
+    monkeypatch.setattr(graph.router, "describe", away)
+    refused = await graph.ask("POST", "/tenants/t/rollout/activate", artifact="b")
+    await graph.ok("POST", "/tenants/t/rollout/rollback")
+
+    assert refused.status_code == 503
+    assert graph.gateway.directory.tenants["t"].artifact == "b"
+
+
+@pytest.mark.parametrize(
+    ("asked", "body"),
+    [
+        ("POST /rollout/activate", {}),
+        ("PUT /rollout/canary", {"percent": 5}),
+        ("PUT /rollout/shadow", {"percent": 5}),
+        ("POST /tenants/t/rollout/activate", {}),
+    ],
+)
+async def test_what_knows_no_model_that_could_answer_is_refused(graph, asked, body):
+    """Every decision would fall to the default model."""
+    whole = topic_artifact()
+    renamed = saved(renamed_models(whole, "vendor/"), graph.directory / "renamed")
+    await graph.ok("PUT", "/artifacts/renamed", location=renamed)
+    method, path = asked.split()
+    response = await graph.ask(method, path, artifact="renamed", **body)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "artifact")
+    assert "none of the models" in error["message"]
+    assert await graph.decided_by() == whole.artifact_id
+
+
+async def test_a_tenant_is_not_given_what_knows_none_of_its_models(graph):
+    stated = {"alpha": 1, "keys": [{"env": "TEST_KEY"}], "models": ["coder"]}
+    await graph.ok("PUT", "/tenants/t", **stated)
+    response = await graph.ask(
+        "PUT", "/tenants/t/rollout/canary", artifact="b", percent=1
+    )
+    await graph.ok("PUT", "/rollout/canary", artifact="b", percent=1)
+
+    assert response.status_code == 400
+    assert "none of the models" in response.json()["error"]["message"]
 
 
 async def test_what_is_in_use_is_not_removed(graph):
