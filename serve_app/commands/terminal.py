@@ -29,10 +29,13 @@ def progress_bar(what: str) -> Iterator[Progress]:
 
 
 def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output; the first column is text, the others figures."""
+    """A table on standard output; the first column is text, the others figures.
+
+    Brackets and colons in a name are part of it: nothing is taken for markup.
+    """
     table = Table(title=title, title_justify="left")
     for place, name in enumerate(head):
         table.add_column(name, justify="left" if place == 0 else "right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
