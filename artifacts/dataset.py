@@ -60,6 +60,12 @@ class RoutingDataset:
         return np.flatnonzero(~np.isnan(self.score).all(axis=1))
 
     @property
+    def complete_rows(self) -> Rows:
+        """The queries that every model has a score and a cost for."""
+        unknown = np.isnan(self.score) | np.isnan(self.cost_usd)
+        return np.flatnonzero(~unknown.any(axis=1))
+
+    @property
     def digest(self) -> str:
         """sha256 over everything in here; the same data gives the same digest."""
         sha = hashlib.sha256()
