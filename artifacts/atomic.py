@@ -26,7 +26,7 @@ def check_replaceable(target: Path, marker: str) -> None:
     What we wrote before holds a file named `marker`.
     """
     with _explained(target):
-        place = _resolved(target)
+        place = resolved(target)
         _probe(place)
         if not place.exists():
             return
@@ -49,7 +49,7 @@ def replacing_directory(target: Path, marker: str) -> Iterator[Path]:
     """
     check_replaceable(target, marker)
     with _explained(target):
-        target = _resolved(target)
+        target = resolved(target)
         with _staging(target) as staging:
             yield staging
             _sync_tree(staging)
@@ -77,8 +77,8 @@ def place_once(target: Path, fill: Callable[[Path], None]) -> Path:
     return target
 
 
-def _resolved(target: Path) -> Path:
-    """A link stays one; what it points to is replaced."""
+def resolved(target: Path) -> Path:
+    """A link stays one; what it points to is replaced. OSError: it leads nowhere."""
     try:
         return target.resolve()
     except RuntimeError:  # what pathlib makes of ELOOP

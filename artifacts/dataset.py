@@ -60,6 +60,12 @@ class RoutingDataset:
         return np.flatnonzero(~np.isnan(self.score).all(axis=1))
 
     @property
+    def complete_rows(self) -> Rows:
+        """The queries that every model has a score and a cost for."""
+        unknown = np.isnan(self.score) | np.isnan(self.cost_usd)
+        return np.flatnonzero(~unknown.any(axis=1))
+
+    @property
     def digest(self) -> str:
         """sha256 over everything in here; the same data gives the same digest."""
         sha = hashlib.sha256()
@@ -92,18 +98,21 @@ class RoutingDataset:
     def split(self, train_fraction: float, seed: int) -> tuple[Rows, Rows]:
         """Rows for training and for testing, drawn per collection, each sorted.
 
-        Of every collection `train_fraction` (rounded) goes to the first part.
+        Of every collection `train_fraction` (rounded) goes to the first part. A text
+        that several collections hold goes where its first row goes: else a test would
+        ask what training has answered.
         """
         rng = np.random.default_rng(seed)
         names = np.asarray(self.datasets)
-        train: list[Rows] = []
-        test: list[Rows] = []
+        trains = np.zeros(len(self), dtype=np.bool_)
         for name in self.dataset_names:
             rows = rng.permutation(np.flatnonzero(names == name))
-            cut = round(train_fraction * len(rows))
-            train.append(rows[:cut])
-            test.append(rows[cut:])
-        return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+            trains[rows[: round(train_fraction * len(rows))]] = True
+        first: dict[str, int] = {}
+        trains = trains[
+            [first.setdefault(q, row) for row, q in enumerate(self.queries)]
+        ]
+        return np.flatnonzero(trains), np.flatnonzero(~trains)
 
 
 MATRICES = tuple(field.name for field in fields(RoutingDataset) if field.type is Matrix)

@@ -9,6 +9,9 @@ from artifacts.dataset import Matrix
 
 # p̃ and q̃ where the candidates are equal.
 _EQUAL = np.array([[1.0], [0.0]])
+# Share of a value that sums in another order may add to it. Scaled, so small a
+# difference would weigh as much as the whole range, and decide.
+_ROUNDING = 1e-9
 
 
 def performance_efficiency(cells: Matrix, alpha: float) -> Matrix:
@@ -28,14 +31,17 @@ def efficiency_per_usd(cost_usd: Matrix, alpha: float) -> float:
     same, cost is no part of x.
     """
     spread = np.ptp(cost_usd, axis=1)
-    return float((1 - alpha) * (1.0 / spread[spread > 0]).sum())
+    spread = spread[spread > _ROUNDING * cost_usd.max(axis=1)]
+    return float((1 - alpha) * (1.0 / spread).sum())
 
 
 def min_max(values: Matrix, *, flat: float | Matrix) -> Matrix:
-    """Scaled to [0, 1] over the last axis; `flat` where all values are equal."""
+    """Scaled to [0, 1] over the last axis; `flat` where all values are equal, but for
+    rounding. None may be negative."""
     low = np.minimum.reduce(values, axis=-1, keepdims=True)
-    spread = np.maximum.reduce(values, axis=-1, keepdims=True) - low
-    level = spread == 0
+    high = np.maximum.reduce(values, axis=-1, keepdims=True)
+    spread = high - low
+    level = spread <= _ROUNDING * high
     scaled = values - low
     scaled /= np.where(level, 1.0, spread)
     return np.where(level, flat, scaled)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifacts.dataset import Matrix, RoutingDataset
+from artifacts.dataset import RoutingDataset
 from artifacts.evaluation.curves import (
     Curve,
     HeldOut,
@@ -13,6 +13,7 @@ from artifacts.evaluation.curves import (
     routed,
     upper_hull,
 )
+from artifacts.global_profile import GlobalProfile
 from artifacts.profiles import ClusterProfiles
 
 # It has seen the scores: no rival of a method, but a bound.
@@ -42,23 +43,23 @@ class ModelMeans:
         return int(np.lexsort((-self.accuracy, self.cost_usd))[0])
 
 
-def means_of_records(train: RoutingDataset) -> ModelMeans:
-    """Means over the rows on which each model was measured."""
-    return ModelMeans(
-        np.nanmean(train.score, axis=0), np.nanmean(train.cost_usd, axis=0)
-    )
+def means_of_training(train: RoutingDataset, profiles: ClusterProfiles) -> ModelMeans:
+    """Means over the training rows, of which `profiles` are.
+
+    Where models were measured on different rows, these are no yardstick for each
+    other: then as `means_of_profiles`.
+    """
+    if len(train.complete_rows) < len(train):
+        return means_of_profiles(profiles)
+    return ModelMeans(train.score.mean(axis=0), train.cost_usd.mean(axis=0))
 
 
 def means_of_profiles(profiles: ClusterProfiles) -> ModelMeans:
-    """The same from an artifact: its clusters, weighted by what was measured."""
-    return ModelMeans(
-        _weighted(profiles.accuracy, profiles), _weighted(profiles.cost_usd, profiles)
-    )
-
-
-def _weighted(values: Matrix, profiles: ClusterProfiles) -> Values:
-    weight = profiles.count / profiles.count.sum(axis=0)
-    return np.asarray((weight * np.where(profiles.imputed, 0.0, values)).sum(axis=0))
+    """Means over all training queries, each model's prior standing for the clusters
+    that it was not measured in: one that was measured on easy queries only is not the
+    best for that."""
+    whole = GlobalProfile.of(profiles)
+    return ModelMeans(whole.accuracy, whole.cost_usd)
 
 
 def baseline_curves(test: HeldOut, means: ModelMeans) -> dict[str, Curve]:

@@ -46,8 +46,7 @@ class HeldOut:
 
 def held_out(test: RoutingDataset) -> HeldOut:
     """The complete rows of `test`; BadInput if there are none."""
-    complete = ~(np.isnan(test.score) | np.isnan(test.cost_usd)).any(axis=1)
-    rows = np.flatnonzero(complete)
+    rows = test.complete_rows
     if not len(rows):
         raise BadInput("no held-out query on which every model was measured")
     names = np.asarray(test.datasets)[rows]

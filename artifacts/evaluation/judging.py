@@ -16,7 +16,7 @@ from artifacts.evaluation.baselines import (
     ModelMeans,
     baseline_curves,
     means_of_profiles,
-    means_of_records,
+    means_of_training,
     single_curves,
 )
 from artifacts.evaluation.curves import Curve, HeldOut, held_out, routed
@@ -139,7 +139,7 @@ def _run_split(
         name: routed(rows, knob, _fitted(method, training).choose(test_vectors, knob))
         for name, method in config.methods.items()
     }
-    means = means_of_records(training.dataset)
+    means = means_of_training(training.dataset, training.profiles)
     return _result(_Setting(seed, means, training.centroids), rows, curves)
 
 

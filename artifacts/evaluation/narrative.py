@@ -1,6 +1,6 @@
 """report.md: an evaluation as a text to read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from artifacts.evaluation.averages import average, elbows
 from artifacts.evaluation.results import EvaluationResult, SplitResult
@@ -81,11 +81,18 @@ def _in_short(result: EvaluationResult, table: Table, focus: str) -> str:
         f"{100 * (routed['max_accuracy'].mean or 0.0):.2f} % at its best α"
         + ("" if gain is None else f" ({100 * gain:+.1f} % relative)")
         + ";",
-        _reached(routed["cost_to_match_best"], "the best single model's accuracy")
-        + ",",
-        _reached(routed["cost_for_90"], "90 % of that accuracy") + ".",
+        _at_what_price(routed, best_usd),
     ]
     return " ".join(sentences)
+
+
+def _at_what_price(routed: Mapping[str, Summary], best_usd: float) -> str:
+    if best_usd == 0:
+        return (
+            "the best single model costs nothing, so nothing is a share of its price."
+        )
+    match = _reached(routed["cost_to_match_best"], "the best single model's accuracy")
+    return f"{match}, {_reached(routed['cost_for_90'], '90 % of that accuracy')}."
 
 
 def _reached(figure: Summary, what: str) -> str:

@@ -9,8 +9,11 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from artifacts.errors import BadInput
 
 T = TypeVar("T")
 
@@ -27,7 +30,7 @@ def each_seed(
     """`work(seed)` for each seed, in the order in which they end.
 
     `work` is sent to each process once, and must pickle. The processes are spawned:
-    the caller's main module must be importable.
+    the caller's main module must be importable. BadInput if one of them is killed.
     """
     # Forking would copy the threads' locks of FAISS and OpenMP.
     context = multiprocessing.get_context("spawn")
@@ -39,6 +42,10 @@ def each_seed(
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool:
+            what = f"one of {n_processes} processes was killed"
+            advice = "where memory has run out, fewer processes (--workers) need less"
+            raise BadInput(f"{what}: {advice}") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

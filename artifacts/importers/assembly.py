@@ -33,13 +33,17 @@ class Priced:
 
 @dataclass(slots=True)
 class _Query:
-    """What came together for one query; `where` is the place that named it first."""
+    """What came together for one query; `where` is the place that named it first.
+
+    Attempts, and those of them that are gaps, are by model and epoch.
+    """
 
     dataset: str
     text: str
     where: str
     indexes: set[str] = field(default_factory=set)
     attempts: dict[tuple[str, int], str] = field(default_factory=dict)
+    gaps: dict[tuple[str, int], str] = field(default_factory=dict)  # and why
     cells: dict[str, list[Priced]] = field(default_factory=dict)
 
 
@@ -49,6 +53,7 @@ class Assembly:
     def __init__(self, options: ImportOptions, *, join_by_id: bool = False) -> None:
         """`join_by_id`: keys are ids, so a repeated one is an error, as is another
         text under it. Otherwise keys are texts, and of a repeated one the first counts.
+        A gap is no measurement: either way a later score takes its place.
         """
         self._options = options
         self._by_id = join_by_id
@@ -71,13 +76,19 @@ class Assembly:
         query = self._query(attempt)
         if attempt.index is not None:
             query.indexes.add(attempt.index)
-        first = query.attempts.get((model, attempt.epoch))
-        query.attempts.setdefault((model, attempt.epoch), attempt.where)
-        if first is not None:
+        place = model, attempt.epoch
+        first = query.attempts.get(place)
+        # A score fills an earlier gap: of a run that was repeated where it had failed.
+        if first and (place not in query.gaps or attempt.score is None):
             self._repeated(attempt, model, first)
-        elif attempt.score is None:
-            self._skipped[model, attempt.dataset, attempt.gap] += 1
-        elif (priced := self._priced(attempt, model)) is not None:
+            return
+        query.attempts[place] = attempt.where
+        priced = None if attempt.score is None else self._priced(attempt, model)
+        if priced is None:
+            unpriced = f"cost {_NO_COST}"
+            query.gaps[place] = attempt.gap if attempt.score is None else unpriced
+        else:
+            query.gaps.pop(place, None)
             query.cells.setdefault(model, []).append(priced)
 
     def _query(self, attempt: Attempt) -> _Query:
@@ -108,7 +119,6 @@ class Assembly:
             advice = "(--catalog FILE has prices? --drop-unpriced leaves a gap)"
             what = f"cost of {model!r}: {_NO_COST}"
             raise BadInput(f"{attempt.where}: {what} {advice}")
-        self._skipped[model, attempt.dataset, f"cost {_NO_COST}"] += 1
         return None
 
     def finish(self) -> tuple[list[dict[str, Any]], Coverage]:
@@ -131,9 +141,16 @@ class Assembly:
                 for model, dataset, cells in counts
                 if any(cell.estimated for cell in cells)
             ),
-            skipped=self._skipped,
+            skipped=self._skipped + self._gaps(),
             unscored=Counter(query.dataset for query in queries if not query.cells),
             notes=tuple(self._notes),
+        )
+
+    def _gaps(self) -> Counter[tuple[str, str, str]]:
+        return Counter(
+            (model, query.dataset, reason)
+            for query in self._queries.values()
+            for (model, _), reason in query.gaps.items()
         )
 
     def _check_model_names(self) -> None:

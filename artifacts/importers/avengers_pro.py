@@ -10,7 +10,14 @@ from typing import Any
 
 from artifacts.errors import RecordError
 from artifacts.importers.cells import Attempt, ImportOptions, Usage
-from artifacts.importers.fields import amount, mapping, parse_object, score, text
+from artifacts.importers.fields import (
+    amount,
+    identifier,
+    mapping,
+    parse_object,
+    score,
+    text,
+)
 from artifacts.records import numbered_lines
 
 
@@ -28,7 +35,7 @@ def read(sources: Sequence[Path], options: ImportOptions) -> Iterator[Attempt]:
 def _attempts(data: dict[str, Any], where: str) -> list[Attempt]:
     query = text(data.get("query"), "query")
     dataset = text(data["dataset"], "dataset") if "dataset" in data else "default"
-    index = data.get("index")
+    index = identifier(data.get("index"), "index")
     scores = mapping(data.get("records"), "records")
     usages = mapping(data.get("usages"), "usages")
     if not scores:
@@ -37,7 +44,7 @@ def _attempts(data: dict[str, Any], where: str) -> list[Attempt]:
         Attempt(
             dataset=dataset,
             key=query,
-            index=None if index is None else str(index),
+            index=index,
             query=query,
             model=text(model, "records: model name"),
             where=where,

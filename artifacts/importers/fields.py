@@ -34,6 +34,15 @@ def text(value: Any, name: str) -> str:
     """A string with something in it that UTF-8 can hold."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name}: a non-empty string is needed")
+    return _encodable(value, name)
+
+
+def identifier(value: Any, name: str) -> str | None:
+    """Whatever a source numbers its samples with, as text; None where it does not."""
+    return None if value is None else _encodable(str(value), name)
+
+
+def _encodable(value: str, name: str) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

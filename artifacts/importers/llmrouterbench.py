@@ -15,7 +15,14 @@ from typing import Any
 
 from artifacts.errors import BadInput
 from artifacts.importers.cells import Attempt, ImportOptions, Note, Usage
-from artifacts.importers.fields import amount, mapping, parse_object, score, text
+from artifacts.importers.fields import (
+    amount,
+    identifier,
+    mapping,
+    parse_object,
+    score,
+    text,
+)
 
 _STAMP = re.compile(r"(\d{8})_(\d{6})$")
 
@@ -119,11 +126,10 @@ def _attempt(record: dict[str, Any], run: _Run, dataset: str, where: str) -> Att
     if name not in record:
         name = "origin_query"
     query = text(record.get(name), name)
-    index = record.get("index")
     return Attempt(
         dataset=dataset,
         key=query,
-        index=None if index is None else str(index),
+        index=identifier(record.get("index"), "index"),
         query=query,
         model=run.model,
         where=where,

@@ -4,19 +4,28 @@ import gzip
 import json
 import lzma
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
+from artifacts.atomic import resolved
 from artifacts.errors import BadInput
 
 
 def check_writable(path: Path) -> None:
     """BadInput if a file cannot be put there; said before the work, not after."""
-    if path.is_dir():
-        raise BadInput(f"{path}: is a directory; a records file is needed")
+    try:
+        place = resolved(path)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    if place.is_dir():
+        raise BadInput(f"{path}: is a directory; a file is needed")
+    # Of a device, say: root would put a file in its place, for the whole system.
+    if place.exists() and not place.is_file():
+        raise BadInput(f"{path}: is no regular file, so nothing is put in its place")
 
 
 def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -26,7 +35,7 @@ def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """
     check_writable(path)
     try:
-        with _replacing(path.resolve()) as raw, _packed(raw, path.suffix) as file:
+        with _replacing(resolved(path)) as raw, _packed(raw, path.suffix) as file:
             for record in records:
                 line = json.dumps(record, ensure_ascii=False)
                 file.write(line.encode("utf-8") + b"\n")
@@ -37,6 +46,7 @@ def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 @contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
     target.parent.mkdir(parents=True, exist_ok=True)
+    mode = _mode(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     staging = Path(name)
     try:
@@ -44,10 +54,19 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        staging.chmod(0o644)
+        staging.chmod(mode)
         staging.replace(target)
     finally:
         staging.unlink(missing_ok=True)
+
+
+def _mode(target: Path) -> int:
+    """Who may read what is there, else a new file: queries may be confidential."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 @contextmanager

@@ -172,8 +172,11 @@ def _policy(
 
 
 def _judged(fitted: Fitted) -> Fitted:
-    """With the held-out metrics in the manifest, if any row was held out."""
-    if len(fitted.test) == 0:
+    """With the held-out metrics in the manifest, if they can be known: routing does
+    not need them, and records with gaps may hold no query that every model answered."""
+    if len(fitted.test.complete_rows) == 0:
+        what = "no held-out query on which every model was measured"
+        typer.echo(f"no held-out metrics: {what}", err=True)
         return fitted
     result = judge(fitted.artifact, fitted.test, fitted.test_vectors)
     return fitted.with_metrics({k: dict(v) for k, v in result.metrics.items()})

@@ -68,8 +68,13 @@ def print_metrics(manifest: Manifest) -> None:
     """The held-out metrics that the manifest states, if it states any."""
     if not manifest.metrics:
         return
+    provenance = manifest.provenance
+    queries = f"Held-out queries ({provenance.n_test:,})"
+    if any(entry.n_records < provenance.n_train for entry in manifest.models):
+        # How many is not noted.
+        queries = f"Of {provenance.n_test:,} held-out queries, those of all models"
     print_table(
-        f"Held-out queries ({manifest.provenance.n_test:,}), seed {manifest.seed}",
+        f"{queries}, seed {manifest.seed}",
         ("method", *SHOWN.values()),
         [
             (method, *(_figure(metrics.get(name)) for name in SHOWN))

@@ -41,6 +41,15 @@ def test_a_split_depends_on_its_seed_and_on_nothing_else():
     assert not np.array_equal(first[0], other[0])
 
 
+def test_a_text_of_several_collections_is_never_on_both_sides():
+    repeated = replace(dataset(), queries=tuple(f"q{i % 20}" for i in range(N)))
+
+    for seed in range(5):
+        train, test = (repeated.take(rows) for rows in repeated.split(0.7, seed))
+        assert not set(train.queries) & set(test.queries)
+        assert (len(train) + len(test), train.counts["code"]) == (N, 14)
+
+
 def test_rows_come_in_the_order_asked_for():
     taken = dataset().take(np.array([25, 3]))
 

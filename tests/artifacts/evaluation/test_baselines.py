@@ -8,7 +8,7 @@ from artifacts.evaluation.baselines import (
     ModelMeans,
     baseline_curves,
     means_of_profiles,
-    means_of_records,
+    means_of_training,
     mix_of_two,
     oracle,
     single_curves,
@@ -105,14 +105,29 @@ def test_mix_of_two_is_one_point_where_one_model_beats_all(test_rows: HeldOut) -
     assert mix_of_two(test_rows, means).share.tolist() == [[1, 0, 0]]
 
 
+TWO_CLUSTERS = np.array([0, 1, 1], dtype=np.intp)
+
+
 def test_means_of_an_artifact_are_those_of_its_training_records() -> None:
-    score = [[1.0, 0.0, NAN], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]
-    cost = [[3.0, 1.0, NAN], [5.0, 2.0, 4.0], [7.0, 3.0, 2.0]]
+    score = [[1.0, 0.0, 0.5], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]
+    cost = [[3.0, 1.0, 6.0], [5.0, 2.0, 4.0], [7.0, 3.0, 2.0]]
     train = records(score, cost)
 
-    profiles = profile_clusters(train, np.array([0, 1, 1], dtype=np.intp), 3)
+    profiles = profile_clusters(train, TWO_CLUSTERS, 3)
 
-    expected, means = means_of_records(train), means_of_profiles(profiles)
+    expected, means = means_of_training(train, profiles), means_of_profiles(profiles)
     np.testing.assert_allclose(means.accuracy, expected.accuracy)
     np.testing.assert_allclose(means.cost_usd, expected.cost_usd)
-    np.testing.assert_allclose(means.cost_usd, [5, 2, 3])
+    np.testing.assert_allclose(means.cost_usd, [5, 2, 4])
+
+
+def test_a_model_that_was_measured_on_easy_queries_only_is_not_the_best() -> None:
+    easy, hard = [[0.9, 0.5, 0.7]] * 10, [[0.3, 0.1, NAN]] * 10
+    cost = [[2.0, 1.0, 2.0]] * 10 + [[2.0, 1.0, NAN]] * 10
+    train = records(easy + hard, cost)
+    profiles = profile_clusters(train, np.repeat([0, 1], 10), 2)
+
+    means = means_of_training(train, profiles)
+
+    assert means.best == 0
+    assert means.accuracy[2] < 0.6

@@ -2,8 +2,10 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from artifacts.evaluation.judging import evaluate
@@ -110,6 +112,18 @@ def test_report_says_in_short_what_routing_is_worth(
     assert "Routing (`paper`) over 3 models" in short
     assert "100.00 % at its best α (+100.0 % relative)" in short
     assert "the best single model's accuracy would have cost 100 %" in short
+
+
+def test_report_does_not_say_that_a_free_model_is_out_of_reach(tmp_path: Path) -> None:
+    dataset, vectors = two_topics()
+    free = replace(dataset, cost_usd=np.zeros_like(dataset.cost_usd))
+    write_report(evaluate(free, vectors, small_config()), tmp_path)
+
+    short = (tmp_path / "report.md").read_text(encoding="utf-8").split("\n\n")[1]
+
+    assert "100.00 % at its best α" in short
+    assert "the best single model costs nothing" in short
+    assert "not have been reached" not in short
 
 
 def test_report_shows_each_alpha_and_each_collection(

@@ -132,6 +132,33 @@ def test_joined_by_text_the_first_of_a_repeated_query_counts():
     assert coverage.reasons() == {"the same query again": 1}
 
 
+@pytest.mark.parametrize("join_by_id", [False, True])
+def test_a_later_score_takes_the_place_of_a_gap(join_by_id):
+    records, coverage = assembled(
+        attempt(score=None, gap="sample error", where="one.eval"),
+        attempt(score=1.0, where="two.eval"),
+        join_by_id=join_by_id,
+    )
+
+    assert records[0]["records"] == {"a": 1}
+    assert (coverage.gaps, coverage.reasons()) == (0, {})
+
+
+def test_a_later_price_takes_the_place_of_a_gap():
+    free = attempt(usage=Usage())
+    records, coverage = assembled(free, attempt(), drop_unpriced=True)
+
+    assert records[0]["usages"]["a"]["cost"] == 0.25
+    assert coverage.reasons() == {}
+
+
+def test_a_gap_does_not_take_the_place_of_a_score():
+    records, coverage = assembled(attempt(), attempt(score=None, gap="no score"))
+
+    assert records[0]["records"] == {"a": 1}
+    assert coverage.reasons() == {"the same query again": 1}
+
+
 def test_joined_by_id_a_repeated_sample_is_an_error_that_names_both_places():
     first = attempt(key="7", where="one.eval")
     again = attempt(key="7", where="two.eval")

@@ -66,6 +66,7 @@ def test_lines_of_one_query_are_joined(tmp_path):
         ("{", "not JSON: Expecting property name"),
         ("[]", "not a JSON object"),
         (LINE | {"query": " "}, "query: a non-empty string is needed"),
+        (LINE | {"index": "\ud800"}, "index: lone surrogates are not text"),
         (LINE | {"dataset": 7}, "dataset: a non-empty string is needed"),
         (LINE | {"records": {}}, "records: no model"),
         (LINE | {"records": {"a": 1.5}}, r"records.a: score 1.5 is outside \[0, 1\]"),

@@ -1,6 +1,7 @@
 """Records files are written all or nothing, and the same bytes for the same records."""
 
 import os
+import stat
 
 import pytest
 
@@ -53,3 +54,35 @@ def test_a_failure_in_the_middle_leaves_what_was_there(tmp_path):
 def test_a_directory_is_not_replaced(tmp_path):
     with pytest.raises(BadInput, match="is a directory"):
         write_records(tmp_path, [RECORD])
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    device = tmp_path / "device"
+    os.mkfifo(device)
+
+    with pytest.raises(BadInput, match="device: is no regular file"):
+        write_records(device, [RECORD])
+
+    assert device.is_fifo()
+
+
+def test_links_in_a_ring_are_one_line(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+
+    with pytest.raises(BadInput, match=r"/a: Too many levels of symbolic links$"):
+        write_records(tmp_path / "a", [RECORD])
+
+
+def test_who_may_read_it_is_as_before_else_as_of_any_new_file(tmp_path):
+    closed, new = tmp_path / "closed.jsonl", tmp_path / "new.jsonl"
+    closed.touch(0o600)
+    mask = os.umask(0o027)
+    try:
+        write_records(closed, [RECORD])
+        write_records(new, [RECORD])
+    finally:
+        os.umask(mask)
+
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (closed, new)]
+    assert modes == [0o600, 0o640]

@@ -53,6 +53,35 @@ def test_fit_inspect_and_evaluate(tmp_path):
     assert {"paper", "calibrated", "oracle"} <= metrics["methods"].keys()
 
 
+def without(model: str, line: str) -> str:
+    data = json.loads(line)
+    del data["records"][model], data["usages"][model]
+    return json.dumps(data)
+
+
+def test_records_of_models_that_never_met_make_an_artifact_without_metrics(tmp_path):
+    records, out = tmp_path / "r.jsonl", tmp_path / "a"
+    records.write_text("\n".join(without("ab"[i % 2], record(i)) for i in range(40)))
+
+    run = avengers("fit", records, "-o", out, "--clusters", 4, "--allow-gaps")
+
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.startswith("no held-out metrics: no held-out query on which")
+    shown = avengers("inspect", out, "--json")
+    assert json.loads(shown.stdout)["metrics"] == {}
+
+
+def test_metrics_of_records_with_gaps_are_not_said_to_be_of_all_queries(tmp_path):
+    records, out = tmp_path / "r.jsonl", tmp_path / "a"
+    lines = [without("b", record(i)) if i % 4 else record(i) for i in range(60)]
+    records.write_text("\n".join(lines))
+
+    run = avengers("fit", records, "-o", out, "--clusters", 4, "--allow-gaps")
+
+    assert run.returncode == 0, run.stderr
+    assert "Of 18 held-out queries, those of all models, seed 0" in run.stdout
+
+
 def test_a_bad_line_writes_nothing_and_leaves_what_was_there(tmp_path):
     records = tmp_path / "r.jsonl"
     records.write_text("\n".join(record(i) for i in range(40)) + "\n{\n")

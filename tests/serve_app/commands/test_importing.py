@@ -75,6 +75,18 @@ def test_a_wide_coverage_is_shown_in_parts(avengers, tmp_path):
     assert said.count("set-8") == 2
 
 
+def test_names_in_brackets_are_shown_as_they_are(avengers, tmp_path):
+    models = ["qwen3[fast]", "qwen3[/thinking]", "x:free:"]
+    usages = {model: {"cost": 1} for model in models}
+    line = LINE | {"dataset": "sums[long]", "records": dict.fromkeys(models, 1)}
+    source = jsonl(tmp_path / "x.jsonl", line | {"usages": usages})
+
+    code, said, _ = avengers("import", "avengers-pro", source, "-o", tmp_path / "r")
+
+    assert code == 0
+    assert all(name in said for name in [*models, "sums[long]"])
+
+
 def test_as_json_the_coverage_is_for_a_script(avengers, tmp_path):
     source = jsonl(tmp_path / "theirs.jsonl", LINE, GAP)
 
