@@ -126,7 +126,7 @@ async def test_parquet_without_its_library_names_the_extra(tmp_path, monkeypatch
         return
         yield
 
-    with pytest.raises(BadInput, match=r"avengers-serve\[import\]"):
+    with pytest.raises(BadInput, match="install the extra 'import'"):
         await write_usage(tmp_path / "p", "parquet", none())
     assert list(tmp_path.iterdir()) == []
 
