@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from artifacts.encoder import EncoderSpec, load_encoder
+from artifacts.errors import BadInput
 from artifacts.location import artifact_directory, directory_of
 from artifacts.manifest import Manifest
 from artifacts.store import ENCODER, load, load_manifest
@@ -113,17 +114,24 @@ class RouterReplica:
         telemetry: TelemetryConfig = _NO_TRACES,
     ) -> None:
         metrics = EmbedderMetrics(Tally(RayExport()))
+        self._configured = artifact
         loaded = load(directory_of(artifact))
         remote = RemoteEmbedder(embedder, loaded.manifest.encoder)
         self._router = Router(CachedEmbedder(remote, config, metrics), loaded)
         self._asked = traced_router(self._router, telemetry)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """`{"artifact": directory, address or 'default'}`; BadInput if its encoder is
-        not the Embedder's. Requests are answered while it is fetched."""
-        if artifact := user_config.get("artifact"):
-            directory = await asyncio.to_thread(artifact_directory, artifact)
-            self._router.activate(await asyncio.to_thread(load, directory))
+        """`{"artifact": directory, address or 'default'}`, without it the configured
+        one: replicas that start now must not differ from those that run.
+
+        BadInput if its encoder is not the Embedder's. Requests are answered while it is
+        fetched.
+        """
+        if unknown := sorted(user_config.keys() - {"artifact"}):
+            raise BadInput(f"user_config: there is no field {unknown[0]!r}")
+        artifact = user_config.get("artifact") or self._configured
+        directory = await asyncio.to_thread(artifact_directory, artifact)
+        self._router.activate(await asyncio.to_thread(load, directory))
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision for each query."""

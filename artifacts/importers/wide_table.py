@@ -52,7 +52,9 @@ def open_table(path: Path) -> Iterator[WideTable]:
 
 def _csv(path: Path, file: IO[bytes]) -> WideTable:
     csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.reader(TextIOWrapper(file, encoding="utf-8", newline=""), strict=True)
+    # Spreadsheets write a mark of byte order, which is no part of the first name.
+    text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    reader = csv.reader(text, strict=True)
     columns = tuple(_next_line(path, reader, 0) or ())
     if len(set(columns)) < len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)

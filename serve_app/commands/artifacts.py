@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 
+from artifacts.errors import BadInput
 from deployments.store.snapshot import Change
 from serve_app.commands.account_tables import print_changes
 from serve_app.commands.admin_remote import ask_admin
@@ -106,7 +107,11 @@ def compare(name: _Name, url: _Url, key_env: _KeyEnv = _ADMIN_KEY) -> None:
 
 
 def _rollout(tenant: str | None) -> str:
-    return f"/tenants/{quote(tenant, safe='')}/rollout" if tenant else "/rollout"
+    if tenant is None:
+        return "/rollout"
+    if not tenant:  # of a variable that is not set: all tenants are not meant
+        raise BadInput("--tenant: a tenant's id was expected, not an empty text")
+    return f"/tenants/{quote(tenant, safe='')}/rollout"
 
 
 def _portion(

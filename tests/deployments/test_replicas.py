@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, BadInput
 from artifacts.location import save_at
 from artifacts.onnx_encoder import SPEC_FILE
 from artifacts.store import ENCODER, load
@@ -63,6 +63,24 @@ async def test_a_router_keeps_its_artifact_where_the_other_cannot_be_read(replic
         await replica.reconfigure({"artifact": "memory://replicas/none"})
 
     assert await decided_by(replica) == load(bundled()).artifact_id
+
+
+async def test_a_router_goes_back_to_the_configured_artifact_where_none_is_stated(
+    replica, tmp_path
+):
+    other = altered(load(bundled()))
+    save_at(other, str(tmp_path / "other"))
+    await replica.reconfigure({"artifact": str(tmp_path / "other")})
+    assert await decided_by(replica) == other.artifact_id
+
+    await replica.reconfigure({})
+
+    assert await decided_by(replica) == load(bundled()).artifact_id
+
+
+async def test_a_router_refuses_a_setting_that_it_has_not(replica):
+    with pytest.raises(BadInput, match="user_config: there is no field 'artefact'"):
+        await replica.reconfigure({"artefact": "memory://replicas/a"})
 
 
 def with_another_prompt(directory: Path) -> str:

@@ -73,6 +73,14 @@ def test_a_parquet_file_says_the_same_as_the_csv(tmp_path):
     assert result.coverage.skipped == {("small", "mmlu", "no score"): 1}
 
 
+def test_a_spreadsheet_s_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
+    plain = csv_file(tmp_path / "t.csv", ROW)
+    marked = tmp_path / "marked.csv"
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+
+    assert imported(marked) == imported(plain)
+
+
 def test_fields_longer_than_csv_s_own_limit_are_read(tmp_path):
     path = csv_file(tmp_path / "t.csv", row(prompt="long " * 100_000))
 

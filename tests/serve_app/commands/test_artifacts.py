@@ -122,6 +122,14 @@ def test_a_command_is_one_request_and_prints_what_changed(cli, gateway, words, a
         assert told in run.out
 
 
+@pytest.mark.parametrize("command", ["rollback", "activate july", "canary july 5"])
+def test_a_tenant_without_a_name_is_not_all_of_them(cli, gateway, command):
+    run = cli.run("artifacts", *command.split(), "--tenant", "")
+
+    assert (run.code, gateway.asked) == (2, [])
+    assert "--tenant: a tenant's id was expected" in run.err
+
+
 def test_the_list_says_who_uses_them_and_what_is_wrong(cli, gateway):
     gateway.answer = {"object": "list", "data": [LISTED, BROKEN]}
     table = cli.run("artifacts", "list").out
