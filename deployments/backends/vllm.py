@@ -5,6 +5,7 @@ Knows neither Ray nor vLLM: the engine is whatever answers a body in vLLM's word
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -144,7 +145,9 @@ class VLLMBackend:
             body.pop(name, None)
         body |= {
             "model": self._served_model,
-            "request_id": request.request_id,
+            # Clients choose theirs, so two may choose the same: the engine would take
+            # them for one request, and end both where one client leaves.
+            "request_id": f"{request.request_id}-{uuid.uuid4().hex}",
             "stream": stream,
         }
         return body | {"stream_options": {"include_usage": True}} if stream else body

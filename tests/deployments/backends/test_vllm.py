@@ -116,12 +116,16 @@ async def test_thoughts_pass_through_as_reasoning():
     assert b'"reasoning":"hm"' in first
 
 
-async def test_the_engine_knows_the_request_by_our_id():
+async def test_the_engine_tells_requests_apart_that_have_the_same_id():
+    """Clients choose ours; the engine would end both where one is aborted."""
     engine = Engine({"usage": USAGE})
+    known = []
+    for _ in range(2):
+        await backend(engine).complete(request(body={"request_id": "theirs"}))
+        known.append(engine.body["request_id"])
 
-    await backend(engine).complete(request(body={"request_id": "theirs"}))
-
-    assert engine.body["request_id"] == "r1"
+    assert known[0] != known[1]
+    assert all(each.startswith("r1-") for each in known)
 
 
 async def test_a_client_that_leaves_closes_the_engines_stream():
