@@ -84,10 +84,11 @@ def _pool(limits: Limits) -> Pool:
 def _made_pool(limits: Limits, needed: frozenset[str]) -> Pool:
     excluded: dict[str, str] = {}
     fitting: list[ModelSpec] = []
+    wanted = _Wanted.of(limits)
     for model, spec in limits.directory.specs.items():
         if model not in limits.tenant.models:
             continue  # to this tenant it does not exist
-        if problem := _not_wanted(limits, model) or _unfit(limits, model, needed):
+        if problem := wanted.problem(limits, model) or _unfit(limits, model, needed):
             excluded[model] = problem
         else:
             fitting.append(spec)
@@ -99,17 +100,29 @@ def _made_pool(limits: Limits, needed: frozenset[str]) -> Pool:
     )
 
 
-def _not_wanted(limits: Limits, model: str) -> str | None:
-    routing = limits.chat.request.routing
-    if name := limits.tier_name:
-        tier = limits.directory.cost_tiers[name]
-        if problem := tier_problem(name, tier, limits.directory.specs[model]):
-            return problem
-    if routing.models is not None and model not in routing.models:
-        return "it is not in routing.models"
-    if model in routing.exclude:
-        return "it is in routing.exclude"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the client names, as sets: its lists may be as long as a body."""
+
+    models: frozenset[str] | None
+    exclude: frozenset[str]
+
+    @classmethod
+    def of(cls, limits: Limits) -> "_Wanted":
+        routing = limits.chat.request.routing
+        models = None if routing.models is None else frozenset(routing.models)
+        return cls(models, frozenset(routing.exclude))
+
+    def problem(self, limits: Limits, model: str) -> str | None:
+        if name := limits.tier_name:
+            tier = limits.directory.cost_tiers[name]
+            if problem := tier_problem(name, tier, limits.directory.specs[model]):
+                return problem
+        if self.models is not None and model not in self.models:
+            return "it is not in routing.models"
+        if model in self.exclude:
+            return "it is in routing.exclude"
+        return None
 
 
 def _unfit(limits: Limits, model: str, needed: frozenset[str]) -> str | None:

@@ -1,8 +1,12 @@
 """What is kept of one request's candidates does not mislead the next one."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from serve_app.access.tenants import Directory
 from serve_app.answering.candidates import nothing_left
-from serve_app.answering.chat import Chat, ChatRequest
+from serve_app.answering.chat import Chat, ChatRequest, RoutingOptions
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.http.surfaces.completions import parse_completion
 from tests.fakes import app_config
@@ -120,3 +124,28 @@ def test_a_constraint_gives_the_error_its_code_only_where_it_took_every_model():
     assert nothing_left({"a": window, "b": window}).code == "context_length_exceeded"
     both = nothing_left({"a": window, "b": "it is in routing.exclude"})
     assert both.code == "no_candidate_model"
+
+
+class Listed(list[str]):
+    """A client's list, which counts how often it is read from end to end."""
+
+    scans = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.scans += 1
+        return super().__iter__()
+
+    def __contains__(self, model: object) -> bool:
+        self.scans += 1
+        return super().__contains__(model)
+
+
+@pytest.mark.parametrize("field", ["models", "exclude"])
+def test_a_long_list_of_models_is_not_read_for_each_model(field):
+    listed = Listed(["small"])
+    request = ChatRequest.model_validate({"messages": [{"role": "user"}]})
+    routing = RoutingOptions.model_construct(**{field: listed})
+    chat = Chat(request.model_copy(update={"routing": routing}), {"messages": []})
+    Planner().planned(chat)
+
+    assert listed.scans <= 2
