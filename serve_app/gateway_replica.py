@@ -23,7 +23,7 @@ from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
 from serve_app.answering.run import BackendPort
 from serve_app.background import Background
-from serve_app.config import AppConfig
+from serve_app.config import AppConfig, GatewayLimits
 from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
@@ -65,7 +65,7 @@ class GatewayReplica:
             log=replica_log(config.logging),
             tracer=make_tracer(config.telemetry, "Gateway", root=True),
         )
-        routes = _router(router, calls=config.limits.route_concurrency)
+        routes = _router(router, config.limits)
         self._gateway = Gateway(config, routes, ports, recorder, holdings, observer)
         metrics.watch_breakers(self._gateway.breakers)
         self._admin = (
@@ -136,9 +136,13 @@ def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:
     return Recorder(journal, refuse=config.usage.when_full == "refuse")
 
 
-def _router(given: DeploymentHandle | Hosted, *, calls: int) -> RouterLike:
+def _router(given: DeploymentHandle | Hosted, limits: GatewayLimits) -> RouterLike:
     if isinstance(given, DeploymentHandle):
-        return SharedRouter(RemoteRouter(given), calls=calls)
+        return SharedRouter(
+            RemoteRouter(given),
+            calls=limits.route_concurrency,
+            timeout_s=limits.route_timeout_s,
+        )
     return HostedRouter(given())
 
 

@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.errors import RoutingUnavailable
 from deployments.protocol import EmbedderLike
 from deployments.routing.coalescing import Coalescer
 from deployments.routing.vectors import Vector, Vectors
 from deployments.telemetry.metrics import EmbedderMetrics
+
+# One that is silent for so long hangs: another replica may answer the next call.
+_HANGS_S = 10.0
 
 
 class RouterConfig(BaseModel):
@@ -43,13 +47,18 @@ class CachedEmbedder:
         embedder: EmbedderLike,
         config: RouterConfig,
         metrics: EmbedderMetrics | None = None,
+        *,
+        timeout_s: float = _HANGS_S,
     ) -> None:
         self._embedder = embedder
         self._metrics = metrics or EmbedderMetrics()
         self._waiting: list[str] = []  # traces of the next call
         # What is missing of one batch of queries arrives in one turn.
         ask = Coalescer[str, Vector](
-            self._ask, concurrency=config.embed_concurrency, same_turn=True
+            self._ask,
+            concurrency=config.embed_concurrency,
+            same_turn=True,
+            timeout_s=timeout_s,
         )
         self.vectors = Vectors(ask, config.cache_size, on_hits=self._hit)
 
@@ -65,6 +74,8 @@ class CachedEmbedder:
         self._waiting.extend(traces)
         try:
             return np.stack(await self.vectors.of(texts))
+        except TimeoutError:
+            raise RoutingUnavailable("The embedder did not answer in time.") from None
         finally:
             self._waiting = [each for each in self._waiting if each not in traces]
 

@@ -19,6 +19,8 @@ class Coalescer(Generic[Q, A]):
     or `pick` says which of the waiting items, oldest first, go next (one at least).
     `same_turn`: what arrives in one turn of the event loop goes together, which is
     later by that turn. A waiter that gives up does not disturb the others of its batch.
+    A call that takes longer than `timeout_s` fails with TimeoutError, and its place is
+    free: what hangs must not hold up all that come after it.
     """
 
     def __init__(  # noqa: PLR0913  (its knobs)
@@ -30,6 +32,7 @@ class Coalescer(Generic[Q, A]):
         concurrency: int = 1,
         pick: Callable[[Sequence[Q]], Sequence[int]] | None = None,
         same_turn: bool = False,
+        timeout_s: float | None = None,
     ) -> None:
         self._call = call
         self._max_weight = max_weight
@@ -37,6 +40,7 @@ class Coalescer(Generic[Q, A]):
         self._free = concurrency
         self._pick = pick
         self._same_turn = same_turn
+        self._timeout_s = timeout_s
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -93,7 +97,8 @@ class Coalescer(Generic[Q, A]):
 
     async def _run(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
-            answers = await self._call([item for item, _ in batch])
+            async with asyncio.timeout(self._timeout_s):
+                answers = await self._call([item for item, _ in batch])
             if len(answers) != len(batch):
                 raise RuntimeError(f"{len(answers)} answers to {len(batch)} items")
         except BaseException as error:

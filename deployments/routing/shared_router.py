@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from artifacts.manifest import Manifest
+from deployments.errors import RoutingUnavailable
 from deployments.protocol import (
     ArtifactRef,
     Explanation,
@@ -17,14 +18,26 @@ from deployments.routing.coalescing import Coalescer
 class SharedRouter:
     """Queries that arrive while calls are under way go together in the next one."""
 
-    def __init__(self, router: RouterLike, *, calls: int = 1) -> None:
-        """`calls`: how many may be under way."""
+    def __init__(
+        self, router: RouterLike, *, calls: int = 1, timeout_s: float | None = None
+    ) -> None:
+        """`calls`: how many may be under way, each for `timeout_s`.
+
+        All that a call is for were there when it began, so by then none of them waits
+        any more: the next call is free to reach another replica.
+        """
         self._router = router
-        self._route = Coalescer[RouteQuery, Routes](self._ask, concurrency=calls)
+        self._route = Coalescer[RouteQuery, Routes](
+            self._ask, concurrency=calls, timeout_s=timeout_s
+        )
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision for each query; the timings are those of a shared call."""
-        routes = await asyncio.gather(*map(self._route, queries))
+        try:
+            routes = await asyncio.gather(*map(self._route, queries))
+        except TimeoutError:
+            what = "The router did not answer in time."
+            raise RoutingUnavailable(what, retry_after_s=1.0) from None
         decisions = tuple(outcome for each in routes for outcome in each.decisions)
         return Routes(decisions, routes[-1].timings)
 

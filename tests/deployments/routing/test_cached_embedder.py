@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
+from deployments.errors import RoutingUnavailable
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from tests.topic_artifacts import GatedEmbedder
 
@@ -75,3 +77,23 @@ async def test_a_call_that_is_cancelled_takes_only_its_own_texts_along():
     await asyncio.gather(busy, stays)
 
     assert embedder.embedded == ["busy", "both"]
+
+
+async def test_an_embedder_that_hangs_holds_no_place_for_good():
+    class HangsOnce(Lengths):
+        async def embed(
+            self, texts: Sequence[str], traces: Sequence[str] = ()
+        ) -> np.ndarray:
+            rows = await super().embed(texts, traces)
+            if len(self.calls) == 1:
+                await asyncio.Event().wait()
+            return rows
+
+    config = RouterConfig(embed_concurrency=1)
+    cached = CachedEmbedder(HangsOnce(), config, timeout_s=0.01)
+    async with asyncio.timeout(5):
+        with pytest.raises(RoutingUnavailable, match="in time"):
+            await cached.embed(["a"])
+        rows = await cached.embed(["bb"])
+
+    assert rows.tolist() == [[2, 1]]

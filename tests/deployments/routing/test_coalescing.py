@@ -83,3 +83,18 @@ async def test_a_failed_call_fails_its_own_batch_only():
     for task in (bad, also):
         with pytest.raises(ValueError, match="unlucky"):
             await task
+
+
+async def test_a_call_that_hangs_holds_its_place_for_a_time_only():
+    async def call(items: Sequence[int]) -> Sequence[int]:
+        if 1 in items:
+            await asyncio.Event().wait()
+        return items
+
+    coalescer = Coalescer(call, timeout_s=0.01)
+    hangs, comes_later = await submit(coalescer, 1, 2)
+
+    async with asyncio.timeout(5):
+        assert await comes_later == 2
+    with pytest.raises(TimeoutError):
+        await hangs

@@ -75,3 +75,24 @@ async def test_queries_that_were_given_up_reach_the_router_no_more():
 
     assert routes.decisions[0].ranking[0] == "coder"
     assert embedder.embedded == ["0", "fresh"]
+
+
+async def test_a_router_that_hangs_does_not_hold_up_those_that_come_later():
+    """Of two replicas, Ray asks the other one next."""
+
+    class HangsOnce(SlowRouter):
+        async def route(self, queries: Sequence[RouteQuery]) -> Routes:
+            if self.batches:
+                self.open.set()
+            return await super().route(queries)
+
+    router = SharedRouter(HangsOnce(), timeout_s=0.01)
+    async with asyncio.timeout(5):
+        hung, routes = await asyncio.gather(
+            router.route([query("a")]),
+            router.route([query("b")]),
+            return_exceptions=True,
+        )
+
+    assert isinstance(hung, RoutingUnavailable)
+    assert routes.decisions[0].ranking == ("small", "large")
