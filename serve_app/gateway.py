@@ -1,5 +1,6 @@
 """The Gateway: everything between a checked request and its answer, without Ray."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.backends.breaker import Breakers
 from deployments.catalog import ModelSpec
-from deployments.errors import ServingError
+from deployments.errors import RoutingUnavailable, ServingError
 from deployments.limits.ledger_protocol import BudgetState
 from deployments.protocol import ArtifactRef, RouteQuery, RouterLike, decided
 from deployments.rollout import Rollout
@@ -154,10 +155,18 @@ class Gateway:
     async def explain(
         self, directory: Directory, plan: Plan, chat: Chat
     ) -> dict[str, Any]:
-        """The decision without the answer, and why."""
+        """The decision without the answer, and why.
+
+        RoutingUnavailable after the time in which a request would get no decision.
+        """
         start = time.perf_counter()
         query = self._chooser.query(plan, chat, directory)
-        explanation = await self._router.explain(query)
+        try:
+            async with asyncio.timeout(self.limits.route_timeout_s):
+                explanation = await self._router.explain(query)
+        except TimeoutError:
+            what = "The router did not answer in time."
+            raise RoutingUnavailable(what, retry_after_s=1.0) from None
         return route_report(explanation, plan, time.perf_counter() - start)
 
     async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
@@ -169,8 +178,9 @@ class Gateway:
         if self._sink is not None:
             self._sink.check()
         try:
-            await self._router.route([RouteQuery(_PROBE, alpha=1.0)])
-        except ServingError:
+            async with asyncio.timeout(self.limits.route_timeout_s):
+                await self._router.route([RouteQuery(_PROBE, alpha=1.0)])
+        except (TimeoutError, ServingError):
             return False
         return True
 

@@ -316,6 +316,25 @@ async def test_route_reports_and_fails_openly():
     assert (failed.status_code, ready.status_code) == (503, 503)
 
 
+async def test_a_router_that_hangs_is_waited_for_as_long_as_by_requests():
+    class Hanging(FixedRouter):
+        async def route(self, queries):
+            await asyncio.Event().wait()
+
+        async def explain(self, query):
+            await asyncio.Event().wait()
+
+    async with (
+        asyncio.timeout(5),
+        client(router=Hanging(), limits={"route_timeout_s": 0.01}) as c,
+    ):
+        failed = await c.post("/v1/route", json={"messages": MESSAGES})
+        ready = await c.get("/readyz")
+
+    assert (failed.status_code, ready.status_code) == (503, 503)
+    assert failed.json()["error"]["code"] == "routing_unavailable"
+
+
 async def test_tiers_by_path_and_by_name():
     router = FixedRouter()
     body = {"messages": MESSAGES}
