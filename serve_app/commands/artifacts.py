@@ -84,8 +84,7 @@ def canary(
     tenant: _Tenant = None,
 ) -> None:
     """It decides for a share of the conversations."""
-    path = f"{_rollout(tenant)}/canary"
-    _print(ask_admin(url, key_env, *_portion(path, name, percent)))
+    _print(_portioned("canary", name, percent, (url, key_env), _rollout(tenant)))
 
 
 def shadow(
@@ -96,8 +95,7 @@ def shadow(
     tenant: _Tenant = None,
 ) -> None:
     """It decides beside the active one, for the record only."""
-    path = f"{_rollout(tenant)}/shadow"
-    _print(ask_admin(url, key_env, *_portion(path, name, percent)))
+    _print(_portioned("shadow", name, percent, (url, key_env), _rollout(tenant)))
 
 
 def compare(name: _Name, url: _Url, key_env: _KeyEnv = _ADMIN_KEY) -> None:
@@ -114,12 +112,18 @@ def _rollout(tenant: str | None) -> str:
     return f"/tenants/{quote(tenant, safe='')}/rollout"
 
 
-def _portion(
-    path: str, name: str, percent: float
-) -> tuple[tuple[str, str], dict[str, Any] | None]:
-    if percent == 0:
-        return ("DELETE", path), None
-    return ("PUT", path), {"artifact": name, "percent": percent}
+def _portioned(
+    kind: str, name: str, percent: float, admin: tuple[str, str], rollout: str
+) -> dict[str, Any]:
+    """0 per cent ends the one that is named; BadInput where another one runs."""
+    path = f"{rollout}/{kind}"
+    if percent != 0:
+        portion = {"artifact": name, "percent": percent}
+        return ask_admin(*admin, ("PUT", path), portion)
+    running = ask_admin(*admin, ("GET", rollout)).get(kind)
+    if running is not None and running["artifact"] != name:
+        raise BadInput(f"the {kind} is {running['artifact']!r}, not {name!r}")
+    return ask_admin(*admin, ("DELETE", path))
 
 
 def _row(artifact: dict[str, Any]) -> list[str]:

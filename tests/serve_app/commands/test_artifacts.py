@@ -101,7 +101,6 @@ def cli(tmp_path, monkeypatch, capsys) -> AccountsCli:
             "canary july 2.5",
             ("PUT", "/rollout/canary", {"artifact": "july", "percent": 2.5}),
         ),
-        ("canary july 0", ("DELETE", "/rollout/canary", None)),
         (
             "shadow july 100 --tenant a/b",
             (
@@ -120,6 +119,18 @@ def test_a_command_is_one_request_and_prints_what_changed(cli, gateway, words, a
     assert (run.code, run.err) == (0, "")
     for told in ("rollout", "active", '"july"'):
         assert told in run.out
+
+
+@pytest.mark.parametrize("kind", ["canary", "shadow"])
+def test_none_per_cent_ends_what_is_named_and_nothing_else(cli, gateway, kind):
+    gateway.answer = {**CHANGES, kind: {"artifact": "july", "percent": 5.0}}
+    assert cli.run("artifacts", kind, "july", "0").code == 0
+    read, ended = ("GET", "/rollout", None), ("DELETE", f"/rollout/{kind}", None)
+    assert gateway.asked == [read, ended]
+
+    run = cli.run("artifacts", kind, "june", "0")
+    assert (run.code, gateway.asked[2:]) == (2, [read])
+    assert f"the {kind} is 'july', not 'june'" in run.err
 
 
 @pytest.mark.parametrize("command", ["rollback", "activate july", "canary july 5"])
