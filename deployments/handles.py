@@ -60,7 +60,8 @@ def translated(what: str, failure: type[ServingError]) -> Iterator[None]:
 
 
 class RemoteEmbedder:
-    """An Embedder behind a handle; `encoder`: whose vectors it must be, None = any."""
+    """An Embedder behind a handle; `encoder`: whose vectors it must be, None = any,
+    or what a call says."""
 
     def __init__(
         self, handle: DeploymentHandle, encoder: EncoderSpec | None = None
@@ -70,13 +71,16 @@ class RemoteEmbedder:
         self._embed = self._handle.embed  # each look-up makes another handle
 
     async def embed(
-        self, texts: Sequence[str], traces: Sequence[str] = ()
+        self,
+        texts: Sequence[str],
+        traces: Sequence[str] = (),
+        encoder: str | None = None,
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts."""
+        """Unit rows (n, d), in the order of the texts; `encoder`: the key of one."""
         vectors: NDArray[np.float32]
         with translated("embedder", RoutingUnavailable):
             vectors = await self._embed.remote(
-                list(texts), tuple(traces), self._encoder
+                list(texts), tuple(traces), encoder or self._encoder
             )
             return vectors
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from artifacts.encoder_spec import EncoderSpec
 from deployments.errors import ServingError
+from deployments.routing.embedder import refuse_other_encoder
 
 SPEC = EncoderSpec(
     kind="onnx",
@@ -32,7 +33,10 @@ class Lengths:
         self._exact = exact
         self._error = error
 
-    async def embed(self, texts: Sequence[str], traces=()) -> np.ndarray:
+    async def embed(
+        self, texts: Sequence[str], traces=(), encoder: str | None = None
+    ) -> np.ndarray:
+        refuse_other_encoder(await self.spec(), encoder)
         if self._error:
             raise self._error
         self.at_once += 1

@@ -48,14 +48,17 @@ _PIECE_TEXTS = 32
 class TextEncoder(Protocol):
     """What we ask of the Embedder."""
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts."""
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str], encoder: str
+    ) -> NDArray[np.float32]:
+        """Unit rows (n, d), in the order of the texts; RoutingUnavailable unless
+        `encoder` is the key of the one that runs."""
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
         """Tokens of each text; whether the encoder itself would count the same."""
 
     async def spec(self) -> EncoderSpec:
-        """Which encoder it is; it never changes."""
+        """Which encoder it is."""
 
 
 class EmbeddingRequest(BaseModel):
@@ -114,6 +117,7 @@ class Embeddings:
             async with asyncio.timeout(self._timeout_s):
                 return await self._answer(request)
         except RoutingUnavailable as error:
+            self._spec = None  # it may be another one by now
             # So called where a vector is for routing.
             raise Overloaded(error.message, retry_after_s=1.0) from None
         except TimeoutError:
@@ -121,16 +125,27 @@ class Embeddings:
             raise UpstreamTimeout(what, code="embedder_timeout") from None
 
     async def _answer(self, request: EmbeddingRequest) -> bytes:
-        if self._spec is None:
-            self._spec = await self._encoder.spec()
-        _check(request, self._spec)
+        spec = await self._fitting(request)
         texts = request.texts
-        tokens = await self._count(texts, self._spec)
+        tokens = await self._count(texts, spec)
         rows = []
         for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS):
             async with self._turn:
-                rows.append(await self._encoder.embed(texts[piece]))
-        return _rendered(request, self._spec, np.concatenate(rows), sum(tokens))
+                rows.append(await self._encoder.embed(texts[piece], (), spec.key))
+        return _rendered(request, spec, np.concatenate(rows), sum(tokens))
+
+    async def _fitting(self, request: EmbeddingRequest) -> EncoderSpec:
+        """The encoder, if it is what is asked for. One that is known is asked for again
+        before it refuses: Serve may have replaced the Embedders since."""
+        if self._spec is not None:
+            try:
+                _check(request, self._spec)
+            except (InvalidRequest, NotFound):
+                self._spec = None
+        if self._spec is None:
+            self._spec = await self._encoder.spec()
+            _check(request, self._spec)
+        return self._spec
 
     async def _count(self, texts: list[str], spec: EncoderSpec) -> list[int]:
         """Tokens of each text, before anything is embedded."""

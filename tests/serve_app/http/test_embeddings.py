@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from artifacts.encoder_spec import EncoderSpec
 from deployments.errors import (
     InvalidRequest,
     NotFound,
@@ -17,7 +18,7 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.http.embeddings import Embeddings
-from tests.length_encoder import Lengths
+from tests.length_encoder import SPEC, Lengths
 
 
 async def answered(encoder: Lengths | None = None, **body: Any) -> dict[str, Any]:
@@ -135,12 +136,48 @@ async def test_an_embedder_that_is_gone_is_said_to_be_overloaded():
 
 async def test_an_embedder_that_hangs_is_not_waited_for():
     class Hanging(Lengths):
-        async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        async def embed(self, texts: Sequence[str], *_: object) -> np.ndarray:
             await asyncio.Event().wait()
             raise AssertionError
 
     with pytest.raises(UpstreamTimeout):
         await Embeddings(Hanging(), timeout_s=0.01).answer(b'{"input": "a"}')
+
+
+async def test_another_encoder_in_its_place_is_known_after_one_refusal():
+    """Serve replaces Embedders one after the other, beside a Gateway that is new."""
+
+    class Replaced(Lengths):
+        id = "org/old"
+
+        async def spec(self) -> EncoderSpec:
+            return SPEC.model_copy(update={"id": self.id, "digest": self.id})
+
+    encoder = Replaced()
+    embeddings = Embeddings(encoder, timeout_s=5)
+    await embeddings.answer(b'{"input": "a"}')
+    encoder.id = "org/new"
+    with pytest.raises(Overloaded, match="another encoder"):
+        await embeddings.answer(b'{"input": "a"}')
+
+    answer = json.loads(await embeddings.answer(b'{"input": "a"}'))
+    assert answer["model"] == "org/new"
+
+
+async def test_a_name_that_came_with_another_encoder_is_found():
+    class Replaced(Lengths):
+        id = "org/old"
+
+        async def spec(self) -> EncoderSpec:
+            return SPEC.model_copy(update={"id": self.id})
+
+    encoder = Replaced()
+    embeddings = Embeddings(encoder, timeout_s=5)
+    await embeddings.answer(b'{"input": "a"}')
+    encoder.id = "org/new"
+
+    answer = await embeddings.answer(b'{"input": "a", "model": "org/new"}')
+    assert json.loads(answer)["model"] == "org/new"
 
 
 async def test_of_many_fields_that_there_are_not_one_is_named():
