@@ -14,11 +14,16 @@ _record = usage_records.c
 async def read_shadows(
     connection: AsyncConnection, query: UsageQuery, shadow_id: str
 ) -> list[ShadowRow]:
-    """One row for each artifact that decided beside it; `by` means nothing here."""
+    """One row for each artifact that decided beside it; `by` means nothing here.
+
+    What failed before an answer is left out: it is in neither artifact's hands, and the
+    shadow's cost is that of the answer alone.
+    """
+    answer_cost = _record.cost_nusd - _record.failed_cost_nusd
     both = _record.cost_nusd.is_not(None) & _record.shadow_cost_nusd.is_not(None)
     sums = (
         cast(func.sum(case((both, cost))), BigInteger)
-        for cost in (_record.cost_nusd, _record.shadow_cost_nusd)
+        for cost in (answer_cost, _record.shadow_cost_nusd)
     )
     statement = (
         select(

@@ -59,3 +59,12 @@ async def test_of_one_tenant_and_of_nothing(store):
 
     assert [row.artifact_id for row in of_one] == ["three"]
     assert await store.shadows(ALL, "nobody") == []
+
+
+async def test_what_failed_before_the_answer_is_no_cost_of_one_side_only(database):
+    """A sole model is asked again: the shadow's model would have failed alike."""
+    store = UsageStore(database, clock=lambda: JULY)
+    failed = shadowed("use-1", cost_usd=0.375, failed_cost_usd=0.125)
+    await store.ingest([failed])
+
+    assert await store.shadows(ALL, "two") == [ShadowRow("one", 1, 1, 1, 0.25, 0.25)]
