@@ -145,8 +145,9 @@ class VLLMBackend:
             body.pop(name, None)
         body |= {
             "model": self._served_model,
-            # Clients choose theirs, so two may choose the same: the engine would take
-            # them for one request, and end both where one client leaves.
+            # Clients choose theirs, so two may choose the same, and an abort by that
+            # name would reach both. The engine makes names of its own, but need not
+            # (VLLM_DISABLE_REQUEST_ID_RANDOMIZATION).
             "request_id": f"{request.request_id}-{uuid.uuid4().hex}",
             "stream": stream,
         }

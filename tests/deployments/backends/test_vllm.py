@@ -117,7 +117,7 @@ async def test_thoughts_pass_through_as_reasoning():
 
 
 async def test_the_engine_tells_requests_apart_that_have_the_same_id():
-    """Clients choose ours; the engine would end both where one is aborted."""
+    """Clients choose ours; an abort by that id would reach both."""
     engine = Engine({"usage": USAGE})
     known = []
     for _ in range(2):
