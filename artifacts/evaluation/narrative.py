@@ -22,7 +22,7 @@ from artifacts.evaluation.tables import (
 )
 
 # File → what it shows, in the order of the report.
-_FIGURES = {
+FIGURES = {
     "accuracy-cost.png": "Accuracy against cost of 1,000 queries",
     "alpha.png": "What α does to accuracy and cost",
     "shares.png": "Which models answer, by α",
@@ -132,7 +132,7 @@ def _elbow_note(result: EvaluationResult, focus: str) -> str:
 
 
 def _embedded(figures: Collection[str]) -> list[str]:
-    return [f"![{what}]({name})" for name, what in _FIGURES.items() if name in figures]
+    return [f"![{what}]({name})" for name, what in FIGURES.items() if name in figures]
 
 
 _INTERVALS = """\
