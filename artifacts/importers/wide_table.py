@@ -40,8 +40,8 @@ def open_table(path: Path) -> Iterator[WideTable]:
             with _parquet(path) as table:
                 yield table
         elif ".csv" in path.suffixes[-2:]:
-            with _opened(path) as file:
-                yield _csv(path, file)
+            with _text(path) as text:
+                yield _csv(path, text)
         else:
             raise BadInput(f"{path}: a .csv, .csv.gz, .csv.xz or .parquet is needed")
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
@@ -50,11 +50,9 @@ def open_table(path: Path) -> Iterator[WideTable]:
         raise BadInput(f"{path}: {error.strerror or _first_line(error)}") from None
 
 
-def _csv(path: Path, file: IO[bytes]) -> WideTable:
+def _csv(path: Path, text: TextIOWrapper) -> WideTable:
     csv.field_size_limit(MAX_LINE_BYTES)
-    # Spreadsheets write a mark of byte order, which is no part of the first name.
-    text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_lines(text), strict=True)
     columns = tuple(_next_line(path, reader, 0) or ())
     if len(set(columns)) < len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
@@ -73,6 +71,15 @@ def _csv(path: Path, file: IO[bytes]) -> WideTable:
             yield number, {name: values[place] for name, place in places.items()}
 
     return WideTable(columns, rows)
+
+
+def _lines(text: TextIOWrapper) -> Iterator[str]:
+    """None is read whole that is too long for a field: a small packed file may hold
+    one that fills the memory."""
+    while line := text.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise csv.Error(f"line longer than {MAX_LINE_BYTES // 2**20} Mi characters")
+        yield line
 
 
 def _next_line(path: Path, reader: Iterator[list[str]], row: int) -> list[str] | None:
@@ -107,6 +114,11 @@ def _parquet(path: Path) -> Iterator[WideTable]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _text(path: Path) -> TextIOWrapper:
+    # Spreadsheets write a mark of byte order, which is no part of the first name.
+    return TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="")
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from artifacts.errors import BadInput
+from artifacts.importers import wide_table
 from artifacts.importers.cells import ImportOptions
 from artifacts.importers.formats import Format, import_results
 
@@ -85,6 +86,15 @@ def test_fields_longer_than_csv_s_own_limit_are_read(tmp_path):
     path = csv_file(tmp_path / "t.csv", row(prompt="long " * 100_000))
 
     assert len(imported(path).records[0]["query"]) == 500_000
+
+
+def test_a_line_that_is_too_long_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(wide_table, "MAX_LINE_BYTES", 1000)
+    path = tmp_path / "t.csv.xz"
+    path.write_bytes(lzma.compress(",".join(HEAD).encode() + b"\n" + b"," * 10**7))
+
+    with pytest.raises(BadInput, match="row 1: not CSV: line longer than"):
+        imported(path)
 
 
 @pytest.mark.parametrize(
