@@ -54,9 +54,7 @@ def _csv(path: Path, text: TextIOWrapper) -> WideTable:
     csv.field_size_limit(MAX_LINE_BYTES)
     reader = csv.reader(_lines(text), strict=True)
     columns = tuple(_next_line(path, reader, 0) or ())
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise BadInput(f"{path}: column {twice!r} is there twice")
+    _refuse_repeated(path, columns)
 
     def rows(wanted: Sequence[str]) -> Iterator[tuple[int, Row]]:
         places = {name: columns.index(name) for name in wanted}
@@ -71,6 +69,12 @@ def _csv(path: Path, text: TextIOWrapper) -> WideTable:
             yield number, {name: values[place] for name, place in places.items()}
 
     return WideTable(columns, rows)
+
+
+def _refuse_repeated(path: Path, columns: tuple[str, ...]) -> None:
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise BadInput(f"{path}: column {twice!r} is there twice")
 
 
 def _lines(text: TextIOWrapper) -> Iterator[str]:
@@ -99,6 +103,8 @@ def _parquet(path: Path) -> Iterator[WideTable]:
     path.open("rb").close()  # the system's own word for a file that is not there
     try:
         with parquet.ParquetFile(path) as file:
+            columns = tuple(file.schema_arrow.names)
+            _refuse_repeated(path, columns)
 
             def rows(wanted: Sequence[str]) -> Iterator[tuple[int, Row]]:
                 number = 0
@@ -107,7 +113,7 @@ def _parquet(path: Path) -> Iterator[WideTable]:
                         number += 1
                         yield number, row
 
-            yield WideTable(tuple(file.schema_arrow.names), rows)
+            yield WideTable(columns, rows)
     except arrow.ArrowException as error:
         raise BadInput(f"{path}: broken Parquet file: {_first_line(error)}") from None
 

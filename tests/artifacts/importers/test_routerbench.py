@@ -74,6 +74,16 @@ def test_a_parquet_file_says_the_same_as_the_csv(tmp_path):
     assert result.coverage.skipped == {("small", "mmlu", "no score"): 1}
 
 
+def test_a_column_that_parquet_holds_twice_is_refused(tmp_path):
+    names = [*HEAD[:4], "org/big", *HEAD[5:]]
+    path = tmp_path / "t.parquet"
+    table = pyarrow.Table.from_arrays([pyarrow.array([v]) for v in ROW], names=names)
+    pyarrow.parquet.write_table(table, path)
+
+    with pytest.raises(BadInput, match="column 'org/big' is there twice"):
+        imported(path)
+
+
 def test_a_spreadsheet_s_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
     plain = csv_file(tmp_path / "t.csv", ROW)
     marked = tmp_path / "marked.csv"
