@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape as glob_escape
 from pathlib import Path
@@ -19,11 +19,12 @@ _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 _UNFINISHED = ".unfinished"  # how the names of directories end that are being filled
 
 
-def check_replaceable(target: Path, marker: str) -> None:
+def check_replaceable(target: Path, marker: str, others: Collection[str] = ()) -> None:
     """ArtifactError if `target` is a file, holds files that are not ours to drop, or
     lies where nothing can be written.
 
-    What we wrote before holds a file named `marker`.
+    What we wrote before holds a file named `marker`, and nothing but that and `others`:
+    a name like metrics.json is many a program's.
     """
     with _explained(target):
         place = resolved(target)
@@ -32,13 +33,21 @@ def check_replaceable(target: Path, marker: str) -> None:
             return
         if not place.is_dir():
             raise ArtifactError(target, os.strerror(errno.ENOTDIR))
-        if any(place.iterdir()) and not (place / marker).exists():
+        names = {path.name for path in place.iterdir()}
+        if names and marker not in names:
             what = f"it is not empty and holds no {marker}: it will not be replaced"
+            raise ArtifactError(target, what)
+        if foreign := sorted(names - {marker, *others}):
+            what = (
+                f"it holds {foreign[0]!r}, which is not ours: it will not be replaced"
+            )
             raise ArtifactError(target, what)
 
 
 @contextmanager
-def replacing_directory(target: Path, marker: str) -> Iterator[Path]:
+def replacing_directory(
+    target: Path, marker: str, others: Collection[str] = ()
+) -> Iterator[Path]:
     """A new, empty directory that becomes `target` when the block ends well.
 
     If the block raises, or the process dies at any moment, `target` is what it was
@@ -47,7 +56,7 @@ def replacing_directory(target: Path, marker: str) -> Iterator[Path]:
 
     ArtifactError: see `check_replaceable`; or the disk is full.
     """
-    check_replaceable(target, marker)
+    check_replaceable(target, marker, others)
     with _explained(target):
         target = resolved(target)
         with _staging(target) as staging:

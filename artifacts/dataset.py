@@ -4,6 +4,7 @@ Knows nothing of files (see `records.py`), vectors or clusters.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
@@ -52,7 +53,7 @@ class RoutingDataset:
     @property
     def counts(self) -> dict[str, int]:
         """Queries in each collection."""
-        return {name: self.datasets.count(name) for name in self.dataset_names}
+        return dict(sorted(Counter(self.datasets).items()))
 
     @property
     def measured_rows(self) -> Rows:
@@ -98,21 +99,31 @@ class RoutingDataset:
     def split(self, train_fraction: float, seed: int) -> tuple[Rows, Rows]:
         """Rows for training and for testing, drawn per collection, each sorted.
 
-        Of every collection `train_fraction` (rounded) goes to the first part. A text
-        that several collections hold goes where its first row goes: else a test would
-        ask what training has answered.
+        Of every collection `train_fraction` (rounded) goes to the first part;
+        collections of one query are drawn from as if they were one. A text that
+        several collections hold goes where its first row goes: else a test would ask
+        what training has answered.
         """
         rng = np.random.default_rng(seed)
-        names = np.asarray(self.datasets)
         trains = np.zeros(len(self), dtype=np.bool_)
-        for name in self.dataset_names:
-            rows = rng.permutation(np.flatnonzero(names == name))
+        for members in self._strata():
+            rows = rng.permutation(members)
             trains[rows[: round(train_fraction * len(rows))]] = True
         first: dict[str, int] = {}
         trains = trains[
             [first.setdefault(q, row) for row, q in enumerate(self.queries)]
         ]
         return np.flatnonzero(trains), np.flatnonzero(~trains)
+
+    def _strata(self) -> list[Rows]:
+        """The rows of each collection, by name; at the end those that are alone."""
+        rows_of: dict[str, list[int]] = {}
+        for row, name in enumerate(self.datasets):
+            rows_of.setdefault(name, []).append(row)
+        groups = [rows_of[name] for name in self.dataset_names]
+        alone = [row for rows in groups if len(rows) == 1 for row in rows]
+        together = [*(rows for rows in groups if len(rows) > 1), alone]
+        return [np.array(rows, dtype=np.intp) for rows in together]
 
 
 MATRICES = tuple(field.name for field in fields(RoutingDataset) if field.type is Matrix)

@@ -44,7 +44,8 @@ class Familiarity:
         if (values[0, 0], values[0, -1]) != (0, 1):
             raise ValueError("similarity_quantiles: levels must lead from 0 to 1")
         size = self.cluster_size
-        if size.ndim != 1 or size.min(initial=0) < 0 or size.sum() < 1:
+        whole = np.issubdtype(size.dtype, np.integer)
+        if not whole or size.ndim != 1 or size.min(initial=0) < 0 or size.sum() < 1:
             raise ValueError("cluster_size: counts of queries expected")
 
     def arrays(self) -> dict[str, NDArray[Any]]:

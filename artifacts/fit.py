@@ -1,9 +1,10 @@
 """Fitting a routing artifact: dataset + encoder → clusters → profiles → artifact."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from artifacts.policy import PaperPolicy
 from artifacts.profiles import profile_clusters
 from artifacts.record_line import TokenPrice
 
-_LIBRARIES = ("numpy", "faiss-cpu", "onnxruntime", "tokenizers")
+_LIBRARIES = ("numpy", "faiss-cpu", "faiss-gpu-cu12", "onnxruntime", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def fit_artifact(
         out_of_distribution_quantile=config.out_of_distribution_quantile,
         provenance=_provenance(dataset, train_rows, test_rows, config),
         metrics={},
-        libraries={name: version(name) for name in _LIBRARIES},
+        libraries=_libraries(),
     )
     return Fitted(
         artifact=RoutingArtifact(manifest, centroids, profiles),
@@ -101,6 +102,15 @@ def fit_artifact(
         train_vectors=train_vectors,
         test_vectors=vectors[test_rows],
     )
+
+
+def _libraries() -> dict[str, str]:
+    """Versions of those that are installed: FAISS for GPUs takes the other's place."""
+    found = {}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _entries(

@@ -23,7 +23,7 @@ from artifacts.atomic import check_replaceable
 from artifacts.cache import addressed, cached
 from artifacts.errors import ArtifactError
 from artifacts.remote import NotThere, RemoteFolder
-from artifacts.store import MANIFEST, load_manifest, manifest_of, save
+from artifacts.store import MANIFEST, OTHERS, load_manifest, manifest_of, save
 
 BUNDLED_ARTIFACT = "default"
 
@@ -65,7 +65,7 @@ def artifact_directory(artifact: str) -> Path:
 def check_destination(location: str) -> None:
     """ArtifactError unless `save_at` may write there; to be asked before the work."""
     if not is_remote(location):
-        check_replaceable(_local(location), MANIFEST)
+        check_replaceable(_local(location), MANIFEST, OTHERS)
         return
     folder = RemoteFolder(location)
     folder.check_writable()

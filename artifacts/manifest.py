@@ -63,10 +63,13 @@ class Manifest(_Frozen):
     """Everything about an artifact but its arrays; `manifest.json`."""
 
     schema_version: Literal[1] = 1
-    artifact_id: str = Field(description="sha256 of the arrays")
+    # It names files in caches and stores: nothing but a digest may stand there.
+    artifact_id: str = Field(
+        pattern="^[0-9a-f]{64}$", description="sha256 of the arrays"
+    )
     created: datetime
     encoder: EncoderSpec
-    models: tuple[ModelEntry, ...]
+    models: tuple[ModelEntry, ...] = Field(min_length=1)
     n_clusters: int = Field(ge=1)
     n_init: int = Field(ge=1)
     seed: int

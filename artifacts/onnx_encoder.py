@@ -1,6 +1,7 @@
 """The CPU encoder: an ONNX graph and its tokenizer in one directory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from artifacts.errors import ArtifactError
 from artifacts.token_window import TokenIds, TokenWindow, plain
 
 MODEL_FILES = ["model.onnx", "tokenizer.json"]
+_OFFERED = {"input_ids", "attention_mask", "token_type_ids"}  # see `_vector`
 
 
 class OnnxEncoder:
@@ -30,7 +32,7 @@ class OnnxEncoder:
     runs_batches = False
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
-        """Raises ArtifactError when a file is missing, unreadable or altered."""
+        """Raises ArtifactError when a file is missing, altered, or cannot be used."""
         self._spec = spec = read_spec(directory)
         if spec.kind != "onnx":
             what = f"kind is {spec.kind!r}, not 'onnx'"
@@ -38,17 +40,15 @@ class OnnxEncoder:
         if files_digest(directory, MODEL_FILES) != self._spec.digest:
             what = f"digest of {' and '.join(MODEL_FILES)} differs from {SPEC_FILE}"
             raise ArtifactError(directory, what)
-        file = str(directory / "tokenizer.json")
-        self._window = TokenWindow(plain(Tokenizer.from_file(file)), spec.max_tokens)
-        # Here: whoever reads artifacts only needs no runtime.
-        import onnxruntime as ort
-
-        self._session = ort.InferenceSession(
-            directory / "model.onnx",
-            _session_options(threads),
-            providers=["CPUExecutionProvider"],
-        )
+        with _usable(directory / "tokenizer.json") as path:
+            tokenizer = Tokenizer.from_file(str(path))
+        self._window = TokenWindow(plain(tokenizer), spec.max_tokens)
+        with _usable(directory / "model.onnx") as path:
+            self._session = _session(path, threads)
         self._inputs = {node.name for node in self._session.get_inputs()}
+        if unknown := sorted(self._inputs - _OFFERED):
+            what = f"it wants {unknown[0]!r}, and can be given {sorted(_OFFERED)}"
+            raise ArtifactError(directory / "model.onnx", what)
         width = self._session.get_outputs()[0].shape[-1]
         if width != self._spec.dimension:
             what = f"dimension {self._spec.dimension}, but model.onnx gives {width}"
@@ -110,7 +110,19 @@ def read_spec(directory: Path) -> EncoderSpec:
         raise ArtifactError(path, f"{where}: {first['msg']}") from error
 
 
-def _session_options(threads: int) -> Any:
+@contextmanager
+def _usable(path: Path) -> Iterator[Path]:
+    """ArtifactError where a library refuses the file: a graph for a newer runtime, say.
+    Neither library has a class of its own for that."""
+    try:
+        yield path
+    except Exception as error:  # noqa: BLE001
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ArtifactError(path, f"it cannot be used: {why}") from None
+
+
+def _session(path: Path, threads: int) -> Any:
+    # Here: whoever reads artifacts only needs no runtime.
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -119,4 +131,4 @@ def _session_options(threads: int) -> Any:
     # Waiting threads would spin: a little faster on idle cores, but several times the
     # CPU per query at low traffic, and far slower where others want the cores too.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -38,6 +38,8 @@ class ClusterProfiles:
     familiarity: Familiarity | None = None
 
     def __post_init__(self) -> None:
+        if self.count.ndim != 2:
+            raise ValueError("count: clusters × models expected")
         for name in TABLES:
             if getattr(self, name).shape != self.count.shape:
                 raise ValueError(f"{name}: shape differs from that of count")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from artifacts.errors import BadInput, RecordError
+from artifacts.record_line import whole_number
 from artifacts.records import numbered_lines
 
 _COMPRESSED = {".gz", ".xz"}
@@ -32,7 +33,7 @@ def read_queries(path: Path) -> tuple[str, ...]:
 
 def _from_json(line: bytes) -> str:
     try:
-        data = json.loads(_text(line))
+        data = json.loads(_text(line), parse_int=whole_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:

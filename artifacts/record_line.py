@@ -51,11 +51,10 @@ def parse_record(line: bytes, prices: Mapping[str, TokenPrice]) -> Record:
         model: _cell(model, score, usages.get(model), prices.get(model))
         for model, score in scores.items()
     }
-    index = data.get("index")
     return Record(
         query=_text(data, "query"),
         dataset=_text(data, "dataset") if "dataset" in data else "default",
-        index=None if index is None else str(index),
+        index=identifier(data.get("index")),
         cells=cells,
     )
 
@@ -69,7 +68,10 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
     try:
         data = json.loads(
-            line.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=keep
+            line.decode("utf-8"),
+            object_pairs_hook=_unique_keys,
+            parse_constant=keep,
+            parse_int=whole_number,
         )
         if constants:
             _refuse_constants(data)
@@ -82,6 +84,22 @@ def _parsed(line: bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError("not a JSON object")
     return data
+
+
+def whole_number(digits: str) -> int | float:
+    """As JSON reads it; infinity if it has more digits than Python turns into a number
+    (4,300), so that the check of its field refuses it by name."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
+def identifier(index: Any) -> str | None:
+    """Whatever a source numbers its queries with, as text; None where it does not."""
+    if isinstance(index, float) and not math.isfinite(index):
+        raise ValueError("index: a finite number is needed")
+    return None if index is None else str(index)
 
 
 class _NotJson(str):

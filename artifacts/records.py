@@ -6,6 +6,7 @@ One JSON object a line, plain, .gz or .xz:
 released theirs, plus token counts. `cost` is in USD for that one call.
 """
 
+import codecs
 import gzip
 import lzma
 import sys
@@ -136,6 +137,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if len(line) > MAX_LINE_BYTES:
                     what = f"line longer than {MAX_LINE_BYTES // 2**20} MiB"
                     raise RecordError(path, number, what)
+                if number == 1:  # some editors mark the order of bytes, which is none
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 if line.strip():
                     yield number, line
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:

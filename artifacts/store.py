@@ -29,6 +29,7 @@ MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 ENCODER = "encoder"
 REPORT = "report"
+OTHERS = (ARRAYS, ENCODER, REPORT)  # beside the manifest, and nothing else
 
 
 def save(
@@ -47,7 +48,7 @@ def save(
         verify(artifact.manifest, artifact.centroids, artifact.profiles)
     except ValueError as error:
         raise BadInput(f"the artifact cannot be used, nor saved: {error}") from None
-    with replacing_directory(directory, MANIFEST) as staging:
+    with replacing_directory(directory, MANIFEST, OTHERS) as staging:
         arrays = arrays_of(artifact.centroids, artifact.profiles)
         with (staging / ARRAYS).open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

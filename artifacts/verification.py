@@ -10,6 +10,8 @@ _UNIT_TOLERANCE = 1e-3
 _ROUNDING = 1e-9  # by which a mean of scores may exceed 1
 
 _SHARES = ("accuracy", "prior_accuracy")
+# Of a smoother: negative, they make negative costs, or deviations that are no numbers.
+_NOT_NEGATIVE = ("variance_mean", "variance_weight", "cost_scale_usd", "sharpness")
 
 
 def verify(
@@ -65,3 +67,6 @@ def _check_smoother(manifest: Manifest, profiles: ClusterProfiles) -> None:
         return
     if smoother.landmarks.shape[1] != manifest.encoder.dimension:
         raise ValueError("smoother_landmarks: not of the encoder's dimension")
+    for name in _NOT_NEGATIVE:
+        if np.any(np.less(getattr(smoother, name), 0)):
+            raise ValueError(f"smoother_{name}: negative")

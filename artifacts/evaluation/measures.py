@@ -62,7 +62,7 @@ METRICS = (
 LESS_IS_BETTER = frozenset({"cost_to_match_best", "cost_for_90", "pareto_distance"})
 
 # Sums in another order differ by rounding; that decides nothing.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +113,7 @@ def measure(curve: Curve, yardstick: Yardstick) -> Metrics:
 
 def cost_share(curve: Curve, yardstick: Yardstick, part: float) -> float | None:
     """Cheapest point with `part` of the best single model's accuracy."""
-    enough = curve.accuracy >= part * yardstick.best_accuracy - _ROUNDING
+    enough = curve.accuracy >= part * yardstick.best_accuracy - ROUNDING
     if not enough.any() or yardstick.best_cost_usd == 0:
         return None
     return float(curve.cost_usd[enough].min() / yardstick.best_cost_usd)

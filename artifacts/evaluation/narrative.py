@@ -22,7 +22,7 @@ from artifacts.evaluation.tables import (
 )
 
 # File → what it shows, in the order of the report.
-_FIGURES = {
+FIGURES = {
     "accuracy-cost.png": "Accuracy against cost of 1,000 queries",
     "alpha.png": "What α does to accuracy and cost",
     "shares.png": "Which models answer, by α",
@@ -82,6 +82,8 @@ def _in_short(result: EvaluationResult, table: Table, focus: str) -> str:
         + ("" if gain is None else f" ({100 * gain:+.1f} % relative)")
         + ";",
         _at_what_price(routed, best_usd),
+        "These are the settings that did best on these very queries: one that is "
+        "chosen beforehand does a little worse on average.",
     ]
     return " ".join(sentences)
 
@@ -132,7 +134,7 @@ def _elbow_note(result: EvaluationResult, focus: str) -> str:
 
 
 def _embedded(figures: Collection[str]) -> list[str]:
-    return [f"![{what}]({name})" for name, what in _FIGURES.items() if name in figures]
+    return [f"![{what}]({name})" for name, what in FIGURES.items() if name in figures]
 
 
 _INTERVALS = """\
@@ -148,6 +150,11 @@ _NOTES = """\
   model, as a share of that model's cost; *cost for 90 %*: the same for 90 % of its
   accuracy. Nothing is interpolated. *CostSave* = 1 − cost to match best.
 - *PerfGain* = accuracy at the best α / accuracy of the best single model − 1.
+- The best α, and the cheapest setting that matches, are looked for on the held-out
+  queries themselves, on each split anew; the best single model is chosen on training
+  rows. So max accuracy, PerfGain, cost to match and CostSave flatter whatever has many
+  settings, the more so the fewer queries are held out. The table by α does not: there a
+  setting is the same on all splits.
 - *AIQ*: average accuracy under the non-decreasing concave hull, from the cheapest to
   the most expensive single model, over linear or logarithmic cost.
 - *Pareto distance*: how far the method's own front lies from the common front of all

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from artifacts.evaluation.narrative import markdown
+from artifacts.evaluation.narrative import FIGURES, markdown
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.summary import (
     Differences,
@@ -27,6 +27,8 @@ from artifacts.evaluation.summary import (
 )
 
 METRICS = "metrics.json"
+# Beside metrics.json, and nothing else.
+OTHERS = ("curves.csv", "shares.csv", "singles.csv", "report.md", *FIGURES)
 
 
 def metrics_json(result: EvaluationResult) -> dict[str, Any]:

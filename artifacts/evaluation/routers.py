@@ -18,6 +18,8 @@ from artifacts.profiles import ClusterProfiles
 
 Choices = NDArray[np.intp]
 
+_BLOCK_CELLS = 2**22  # neighbours × models that are looked at at a time (32 MiB)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
@@ -99,14 +101,25 @@ class _NeighbourRouter:
     def choose(self, vectors: Vectors, alphas: Values) -> Choices:
         rows, _ = nearest(vectors, self.training.vectors, self.k)
         train, profiles = self.training.dataset, self.training.profiles
-        accuracy = _mean_of_known(train.score[rows], profiles.prior_accuracy)
-        cost_usd = _mean_of_known(train.cost_usd[rows], profiles.prior_cost_usd)
+        accuracy = _means_of_known(train.score, rows, profiles.prior_accuracy)
+        cost_usd = _means_of_known(train.cost_usd, rows, profiles.prior_cost_usd)
         cells = np.stack([accuracy, cost_usd], axis=1)
         choices = []
         for alpha in alphas.tolist():
             x = performance_efficiency(cells, alpha)
             choices.append(rank(Scores(x, accuracy, cost_usd))[:, 0])
         return np.stack(choices)
+
+
+def _means_of_known(values: Matrix, rows: NDArray[np.intp], prior: Matrix) -> Matrix:
+    """Means of `values` (n, m) over the neighbours (b, k) → (b, m); the prior where
+    none is known. In blocks: all that 300,000 queries look at would take gigabytes."""
+    block = max(1, _BLOCK_CELLS // (rows.shape[1] * values.shape[1]))
+    parts = [
+        _mean_of_known(values[rows[start : start + block]], prior)
+        for start in range(0, len(rows), block)
+    ]
+    return np.concatenate(parts)
 
 
 def _mean_of_known(values: NDArray[np.float64], prior: Matrix) -> Matrix:

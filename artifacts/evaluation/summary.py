@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from artifacts.evaluation.intervals import paired_interval
-from artifacts.evaluation.measures import LESS_IS_BETTER, METRICS, Metrics
+from artifacts.evaluation.measures import (
+    LESS_IS_BETTER,
+    METRICS,
+    ROUNDING,
+    Metrics,
+)
 from artifacts.evaluation.results import EvaluationResult
 
 REFERENCE = "paper"
@@ -37,8 +42,8 @@ class Difference:
     """A figure minus that of the reference on the same split.
 
     `ci95` is the interval of the mean (`paired_interval`), over the splits where both
-    are defined. `n_worse` counts the splits on which the method is worse, or does not
-    reach what the reference reaches.
+    are defined. `n_worse` counts the splits on which the method is worse (by more than
+    rounding), or does not reach what the reference reaches.
     """
 
     mean: float | None
@@ -110,5 +115,5 @@ def _difference(
         summary.sd,
         summary.values,
         ci95=None if train_fraction is None else paired_interval(known, train_fraction),
-        n_worse=out_of_reach + sum(sign * value < 0 for value in known),
+        n_worse=out_of_reach + sum(sign * value < -ROUNDING for value in known),
     )

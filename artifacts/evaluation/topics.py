@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD = re.compile(r"[a-z][a-z_]{2,}")
+# Latin, Greek and Cyrillic: what the font of the figures has.
+_LETTERS = "a-z\u00df-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff"
+_WORD = re.compile(f"[{_LETTERS}][{_LETTERS}_]{{2,}}")
 
 
 def top_words(

@@ -4,11 +4,18 @@ import json
 import math
 from typing import Any
 
+from artifacts.record_line import identifier as plain_identifier
+from artifacts.record_line import whole_number
+
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """A JSON object; ValueError says what it is instead."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique_keys,
+            parse_int=whole_number,
+        )
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -38,8 +45,9 @@ def text(value: Any, name: str) -> str:
 
 
 def identifier(value: Any, name: str) -> str | None:
-    """Whatever a source numbers its samples with, as text; None where it does not."""
-    return None if value is None else _encodable(str(value), name)
+    """See `record_line.identifier`; it must be text that UTF-8 can hold."""
+    known = plain_identifier(value)
+    return None if known is None else _encodable(known, name)
 
 
 def _encodable(value: str, name: str) -> str:

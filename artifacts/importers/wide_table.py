@@ -40,8 +40,8 @@ def open_table(path: Path) -> Iterator[WideTable]:
             with _parquet(path) as table:
                 yield table
         elif ".csv" in path.suffixes[-2:]:
-            with _opened(path) as file:
-                yield _csv(path, file)
+            with _text(path) as text:
+                yield _csv(path, text)
         else:
             raise BadInput(f"{path}: a .csv, .csv.gz, .csv.xz or .parquet is needed")
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
@@ -50,15 +50,11 @@ def open_table(path: Path) -> Iterator[WideTable]:
         raise BadInput(f"{path}: {error.strerror or _first_line(error)}") from None
 
 
-def _csv(path: Path, file: IO[bytes]) -> WideTable:
+def _csv(path: Path, text: TextIOWrapper) -> WideTable:
     csv.field_size_limit(MAX_LINE_BYTES)
-    # Spreadsheets write a mark of byte order, which is no part of the first name.
-    text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_lines(text), strict=True)
     columns = tuple(_next_line(path, reader, 0) or ())
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise BadInput(f"{path}: column {twice!r} is there twice")
+    _refuse_repeated(path, columns)
 
     def rows(wanted: Sequence[str]) -> Iterator[tuple[int, Row]]:
         places = {name: columns.index(name) for name in wanted}
@@ -73,6 +69,21 @@ def _csv(path: Path, file: IO[bytes]) -> WideTable:
             yield number, {name: values[place] for name, place in places.items()}
 
     return WideTable(columns, rows)
+
+
+def _refuse_repeated(path: Path, columns: tuple[str, ...]) -> None:
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise BadInput(f"{path}: column {twice!r} is there twice")
+
+
+def _lines(text: TextIOWrapper) -> Iterator[str]:
+    """None is read whole that is too long for a field: a small packed file may hold
+    one that fills the memory."""
+    while line := text.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise csv.Error(f"line longer than {MAX_LINE_BYTES // 2**20} Mi characters")
+        yield line
 
 
 def _next_line(path: Path, reader: Iterator[list[str]], row: int) -> list[str] | None:
@@ -92,6 +103,8 @@ def _parquet(path: Path) -> Iterator[WideTable]:
     path.open("rb").close()  # the system's own word for a file that is not there
     try:
         with parquet.ParquetFile(path) as file:
+            columns = tuple(file.schema_arrow.names)
+            _refuse_repeated(path, columns)
 
             def rows(wanted: Sequence[str]) -> Iterator[tuple[int, Row]]:
                 number = 0
@@ -100,13 +113,18 @@ def _parquet(path: Path) -> Iterator[WideTable]:
                         number += 1
                         yield number, row
 
-            yield WideTable(tuple(file.schema_arrow.names), rows)
+            yield WideTable(columns, rows)
     except arrow.ArrowException as error:
         raise BadInput(f"{path}: broken Parquet file: {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _text(path: Path) -> TextIOWrapper:
+    # Spreadsheets write a mark of byte order, which is no part of the first name.
+    return TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="")
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -21,6 +21,7 @@ from artifacts.errors import BadInput
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
 from deployments.store.usage_query import UsageQuery
+from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.database_access import with_database
 from serve_app.commands.drift_traffic import Collected, collect_sample
 from serve_app.commands.terminal import print_table, progress_bar
@@ -68,6 +69,10 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
         list[Path] | None,
         typer.Option(help="Fresh labelled records, to compare accuracy too."),
     ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="Serve configuration: its prices fill in missing costs."),
+    ] = None,
     level: Annotated[
         float, typer.Option(min=1e-4, max=0.2, help="Chance of any false alarm.")
     ] = 0.01,
@@ -84,7 +89,10 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
     directory = artifact_directory(artifact)
     loaded = load(directory)
     query = _query(end, days, tenant)
-    fresh = _fresh(records or [], loaded, directory)
+    dataset = _read(records or [], catalog)
+    fresh = None
+    if dataset is not None:
+        fresh = dataset, _embed(dataset, loaded, directory)
     collected = _collected(database, password_env, query, loaded, most)
     observed = Observed(
         collected.traffic, collected.tries, collected.routing, fresh=fresh
@@ -124,15 +132,21 @@ def _collected(
     return with_database(url, password_env, work)
 
 
-def _fresh(
-    files: Sequence[Path], artifact: RoutingArtifact, directory: Path
-) -> tuple[RoutingDataset, Vectors] | None:
+def _read(files: Sequence[Path], catalog: Path | None) -> RoutingDataset | None:
     if not files:
+        if catalog is not None:
+            raise BadInput("--catalog: its prices are for --records")
         return None
-    dataset = RecordReader(allow_gaps=True).read(files)
+    prices = catalog_prices(catalog)
+    return RecordReader(prices=prices, allow_gaps=True).read(files)
+
+
+def _embed(
+    dataset: RoutingDataset, artifact: RoutingArtifact, directory: Path
+) -> Vectors:
     encoder = load_encoder(artifact.manifest.encoder, directory / ENCODER)
     with progress_bar("embedding") as progress:
-        return dataset, embed(dataset.queries, encoder, progress)
+        return embed(dataset.queries, encoder, progress)
 
 
 def _as_json(

@@ -17,7 +17,7 @@ from artifacts.encoder import TokenEncoder, load_encoder
 from artifacts.errors import BadInput
 from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, judge
 from artifacts.evaluation.judging import evaluate as run_evaluation
-from artifacts.evaluation.report import METRICS, focus_of, write_report
+from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import REFERENCE, Summary, summaries
 from artifacts.onnx_encoder import read_spec
@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     """
     if artifact is not None:
         _refuse_unused({"seeds": seeds, "clusters": clusters, "workers": workers})
-    check_replaceable(out, METRICS)
+    check_replaceable(out, METRICS, OTHERS)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     if artifact is None:
@@ -171,7 +171,7 @@ def _judged(
 
 
 def _write(judged: _Judged, out: Path, published: Published | None) -> None:
-    with replacing_directory(out, METRICS) as staging:
+    with replacing_directory(out, METRICS, OTHERS) as staging:
         if find_spec("matplotlib") is None:
             typer.echo("no figures: matplotlib is in the train extra", err=True)
         else:

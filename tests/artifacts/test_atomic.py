@@ -79,6 +79,17 @@ def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path, name, wh
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
 
 
+def test_what_others_put_beside_ours_is_not_dropped(tmp_path):
+    put(tmp_path / "a", "old")
+    (tmp_path / "a" / "model.pt").write_text("precious")
+
+    with pytest.raises(ArtifactError, match=r"a: it holds 'model\.pt', which"):
+        put(tmp_path / "a", "new")
+
+    assert (tmp_path / "a" / "model.pt").read_text() == "precious"
+    assert (tmp_path / "a" / "marker").read_text() == "old"
+
+
 def test_the_look_before_the_work_leaves_nothing_behind(tmp_path):
     check_replaceable(tmp_path / "new" / "a", "marker")
 

@@ -170,3 +170,14 @@ def test_a_cache_that_lost_a_part_fetches_it(memory, cache, artifact, encoder):
 
     assert directory_of("memory://m/a") == directory
     assert load(directory).artifact_id == artifact.artifact_id
+
+
+def test_an_id_that_leads_out_of_the_cache_is_refused(memory, artifact, tmp_path):
+    changes = {"artifact_id": "../../outside/x"}
+    manifest = artifact.manifest.model_copy(update=changes)
+    memory.pipe("/m/a/manifest.json", manifest.model_dump_json().encode())
+
+    with pytest.raises(ArtifactError, match=r"m/a/manifest\.json: artifact_id: "):
+        directory_of("memory://m/a")
+
+    assert not (tmp_path / "outside").exists()

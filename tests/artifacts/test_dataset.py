@@ -33,6 +33,14 @@ def test_a_split_takes_its_share_of_every_collection():
     assert sorted([*train, *test]) == list(range(N))
 
 
+def test_collections_of_one_query_are_held_out_too():
+    names = (*(f"ticket {i}" for i in range(20)), *dataset().datasets[20:])
+    train, test = replace(dataset(), datasets=names).split(0.7, seed=1)
+
+    assert (len(train), len(test)) == (14 + 7, 6 + 3)
+    assert (train < 20).sum() == 14
+
+
 def test_a_split_depends_on_its_seed_and_on_nothing_else():
     first, again = dataset().split(0.7, seed=1), dataset().split(0.7, seed=1)
     other = dataset().split(0.7, seed=2)

@@ -7,7 +7,9 @@ import pytest
 
 import artifacts
 from artifacts.encoder import OnnxEncoder, load_encoder
+from artifacts.encoder_spec import files_digest
 from artifacts.errors import ArtifactError, EncoderMismatch
+from artifacts.onnx_encoder import MODEL_FILES, read_spec
 
 DIRECTORY = Path(artifacts.__file__).parent / "default" / "encoder"
 
@@ -161,6 +163,34 @@ def test_an_unusable_description_is_refused(
 
     with pytest.raises(ArtifactError, match=f"encoder.json: {what}"):
         OnnxEncoder(copied)
+
+
+def rewritten(directory: Path, name: str, content: bytes) -> Path:
+    """With another file, and the digest that goes with it."""
+    (directory / name).write_bytes(content)
+    digest = files_digest(directory, MODEL_FILES)
+    spec = read_spec(directory).model_copy(update={"digest": digest})
+    (directory / "encoder.json").write_text(spec.model_dump_json(), encoding="utf-8")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.onnx", b"of a newer runtime"), ("tokenizer.json", b'{"a": 1}')],
+)
+def test_a_file_that_its_library_refuses_is_named(
+    copied: Path, name: str, content: bytes
+) -> None:
+    with pytest.raises(ArtifactError, match=f"{name}: it cannot be used: "):
+        OnnxEncoder(rewritten(copied, name, content))
+
+
+def test_a_graph_that_wants_what_no_text_has_is_refused(copied: Path) -> None:
+    graph = (copied / "model.onnx").read_bytes()
+    graph = graph.replace(b"attention_mask", b"attention_bias")
+
+    with pytest.raises(ArtifactError, match=r"model\.onnx: it wants 'attention_bias'"):
+        OnnxEncoder(rewritten(copied, "model.onnx", graph))
 
 
 def test_a_dimension_that_the_graph_does_not_have_is_refused(copied: Path) -> None:

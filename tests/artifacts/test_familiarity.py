@@ -84,6 +84,12 @@ def test_quantiles_that_are_none_are_refused(quantiles, what):
         Familiarity(np.array(quantiles), SIZE)
 
 
+@pytest.mark.parametrize("size", [[-1], [0], [3.0], [np.nan]])
+def test_sizes_that_are_no_counts_are_refused(size):
+    with pytest.raises(ValueError, match="cluster_size: counts of queries expected"):
+        Familiarity(np.array([[0.0, 1.0], [0.5, 0.6]]), np.array(size))
+
+
 def test_half_of_the_arrays_is_refused_and_none_is_unknown():
     arrays = of([0, 1], [0.1, 1]).arrays()
     del arrays["cluster_size"]

@@ -1,5 +1,6 @@
 """Fitting: deterministic, on the training rows only, and honest about its data."""
 
+import importlib.metadata
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,21 @@ def test_the_same_seed_gives_the_same_artifact(policy):
 
     assert first.artifact.artifact_id == again.artifact.artifact_id
     assert np.array_equal(first.artifact.centroids, again.artifact.centroids)
+
+
+def test_faiss_for_gpus_in_the_place_of_the_other_is_no_obstacle(monkeypatch):
+    installed = importlib.metadata.distribution
+
+    def without_the_other(name: str) -> importlib.metadata.Distribution:
+        if name == "faiss-cpu":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed("numpy" if name == "faiss-gpu-cu12" else name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", without_the_other)
+
+    libraries = fit().artifact.manifest.libraries
+
+    assert libraries.keys() == {"numpy", "faiss-gpu-cu12", "onnxruntime", "tokenizers"}
 
 
 def test_another_seed_gives_another_artifact():

@@ -14,11 +14,13 @@ from artifacts.queries import read_queries
         ("q.txt", "one\n\n two \n"),
         ("q.jsonl", '{"query": "one", "records": {}}\n{"query": "two"}\n'),
         ("q.json", '"one"\n"two"\n'),
+        ("q.jsonl", '{"query": "one", "id": ' + "9" * 5000 + '}\n"two"\n'),
         ("queries", "one\ntwo"),
+        ("q.txt", "\ufeffone\r\ntwo\r\n"),
     ],
 )
 def test_each_kind_of_file_gives_its_texts(tmp_path, name, content):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, encoding="utf-8")
 
     assert read_queries(tmp_path / name) == ("one", "two")
 

@@ -9,6 +9,7 @@ import pytest
 from artifacts.record_line import TokenPrice, parse_record
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "cost": 0.5}
+LONG = b"9" * 5000  # digits: more than Python turns into an integer
 
 
 def line(**changes: object) -> bytes:
@@ -62,6 +63,9 @@ def test_a_score_just_outside_its_range_is_refused(score):
         (line(records={"a": None}), "records.a: a number is needed"),
         (line().replace(b"0.5", b"1e999"), "records.a: a finite number is needed"),
         (line().replace(b"0.5", b"Infinity"), "Infinity is not a number"),
+        (line().replace(b"0.5", LONG), "records.a: a finite number is needed"),
+        (line(index=7).replace(b"7", LONG), "index: a finite number is needed"),
+        (line(query=7).replace(b"7", LONG), "query: a non-empty string is needed"),
         (line(records={"": 1}, usages={"": USAGE}), "model name: a non-empty string"),
         (line(records={"\ud800": 1}, usages={}), "model name: lone surrogates"),
         (line(query="\ud800"), "query: lone surrogates"),
@@ -74,3 +78,9 @@ def test_a_score_just_outside_its_range_is_refused(score):
 def test_a_bad_field_is_named(bad, what):
     with pytest.raises(ValueError, match=re.escape(what)):
         parse_record(bad, {})
+
+
+def test_a_long_number_in_a_field_that_is_not_read_does_not_matter():
+    record = parse_record(line(note=7).replace(b"7", LONG), {})
+
+    assert record.query == "q"

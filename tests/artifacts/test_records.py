@@ -146,3 +146,9 @@ def test_a_gap_that_is_allowed_is_nan_and_not_0(tmp_path):
 
     assert np.isnan(dataset.score[1, 1])
     assert np.isnan(dataset.cost_usd[1, 1])
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_first_line(tmp_path):
+    path = write(tmp_path, b"\xef\xbb\xbf" + line(), line(query="r", index=1))
+
+    assert RecordReader().read([path]).queries == ("q", "r")

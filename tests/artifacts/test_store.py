@@ -10,6 +10,8 @@ import pytest
 
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
 from artifacts.errors import ArtifactError, BadInput
+from artifacts.policy import PaperPolicy
+from artifacts.profiles import TABLES
 from artifacts.store import load, save
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
@@ -173,6 +175,20 @@ def test_arrays_that_do_not_fit_are_refused_even_with_a_right_digest(
     with pytest.raises(ArtifactError, match=what) as error:
         load(tmp_path)
     assert str(error.value).startswith(str(tmp_path / "arrays.npz"))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda table: table[:, 0], lambda table: np.stack([table, table], -1)]
+)
+def test_tables_that_are_none_are_refused(artifact, tmp_path, change):
+    profiles = replace(artifact.profiles, smoother=None)
+    arrays = arrays_of(artifact.centroids, profiles)
+    arrays |= {name: change(arrays[name]) for name in TABLES}
+    paper = artifact.manifest.model_copy(update={"policy": PaperPolicy()})
+    write(tmp_path, replace(artifact, manifest=paper), arrays)
+
+    with pytest.raises(ArtifactError, match=r"arrays\.npz: count: clusters × models"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["centroids", "count"])

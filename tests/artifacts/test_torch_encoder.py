@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,25 @@ def spec(qwen: Path) -> EncoderSpec:
         dtype="float32",
         digest=files_digest(qwen),
     )
+
+
+@needs_torch
+def test_code_that_a_model_s_files_name_is_not_run(
+    qwen: Path, spec: EncoderSpec, tmp_path: Path
+) -> None:
+    named = shutil.copytree(qwen, tmp_path / "model")
+    modules = json.loads((named / "modules.json").read_text())
+    modules[0]["type"] = "planted.Planted"
+    (named / "modules.json").write_text(json.dumps(modules))
+    ran = tmp_path / "ran"
+    code = f"from pathlib import Path; Path({str(ran)!r}).touch()"
+    (named / "planted.py").write_text(code)
+    spec = spec.model_copy(update={"digest": files_digest(named)})
+
+    with pytest.raises(ArtifactError, match=r"planted\.Planted"):
+        load_encoder(spec, named)
+
+    assert not ran.exists()
 
 
 @needs_torch

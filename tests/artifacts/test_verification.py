@@ -39,6 +39,8 @@ def verify_with(artifact: RoutingArtifact, name: str, value: float) -> None:
         ("completion_tokens", np.inf, "completion_tokens: not finite"),
         ("smoother_accuracy_weight", np.nan, "accuracy_weight: not finite"),
         ("smoother_trade_off", 2.0, "trade_off: must rise from 0 to 1"),
+        ("smoother_cost_scale_usd", -1e-9, "cost_scale_usd: negative"),
+        ("smoother_variance_weight", -1e-9, "variance_weight: negative"),
     ],
 )
 def test_a_number_out_of_its_range_is_named(artifact, name, value, what):

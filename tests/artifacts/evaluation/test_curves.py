@@ -1,5 +1,7 @@
 """Curves of methods on held-out rows."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,21 @@ def test_macro_accuracy_gives_each_collection_the_same_say() -> None:
 
     assert curve.accuracy.tolist() == pytest.approx([2 / 3])
     assert curve.accuracy_macro.tolist() == pytest.approx([1 / 2])
+
+
+def test_as_many_collections_as_queries_do_not_fill_the_memory() -> None:
+    n = 4000
+    names = tuple(f"ticket {row:04}" for row in reversed(range(n)))
+    many = dataset([[row % 2, 0] for row in range(n)], [[1, 1]] * n, names)
+    tracemalloc.start()
+
+    test = held_out(many)
+    curve = routed(test, np.zeros(1), np.zeros((1, n), dtype=np.intp))
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20e6
+    assert curve.by_collection[0, :3].tolist() == [1, 0, 1]
 
 
 def test_accuracy_is_told_for_each_collection() -> None:

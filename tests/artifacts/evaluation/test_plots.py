@@ -1,6 +1,7 @@
 """The figures. Whether they are good to look at, only eyes can tell."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,23 @@ def test_one_split_is_drawn_without_a_band(tmp_path: Path) -> None:
     write_figures(alone, tmp_path, ["paper"])
 
     assert (tmp_path / "alpha.png").read_bytes().startswith(PNG)
+
+
+def test_dollars_in_names_are_no_formula(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the train extra is not installed")
+    dataset, vectors = two_topics()
+    names = {"code": "$_$", "maths": "$^$"}
+    named = replace(
+        dataset,
+        models=("a$_$", "b$^$", "c$\\$"),
+        datasets=tuple(names[name] for name in dataset.datasets),
+    )
+    found = evaluate(named, vectors, small_config())
+
+    write_figures(found, tmp_path, ["paper"])
+    plot_cluster_map(named, vectors, found.splits[0].centroids, tmp_path / "map.png")
+
+    assert (tmp_path / "map.png").read_bytes().startswith(PNG)
 
 
 def test_a_free_model_does_not_break_the_figures(tmp_path: Path) -> None:

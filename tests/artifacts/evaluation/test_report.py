@@ -112,6 +112,7 @@ def test_report_says_in_short_what_routing_is_worth(
     assert "Routing (`paper`) over 3 models" in short
     assert "100.00 % at its best α (+100.0 % relative)" in short
     assert "the best single model's accuracy would have cost 100 %" in short
+    assert "the settings that did best on these very queries" in short
 
 
 def test_report_does_not_say_that_a_free_model_is_out_of_reach(tmp_path: Path) -> None:

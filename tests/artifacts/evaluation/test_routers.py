@@ -1,5 +1,6 @@
 """Routers that evaluation compares."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,20 @@ def test_neighbours_without_a_score_do_not_count(training: Training) -> None:
     choices = NearestNeighbours(k=10).fit(gaps).choose(gaps.vectors, np.ones(1))
 
     assert set(choices[0, : N // 2].tolist()) == {CODER}
+
+
+def test_neighbours_of_many_queries_do_not_fill_the_memory(training: Training) -> None:
+    many = np.tile(training.vectors, (2000, 1))  # 80,000 × 40 neighbours × 3 models
+    router = NearestNeighbours(k=N).fit(training)
+    tracemalloc.start()
+
+    choices = router.choose(many, np.ones(1))
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 150e6
+    few = router.choose(training.vectors, np.ones(1))
+    assert np.array_equal(choices, np.tile(few, 2000))
 
 
 def test_authors_code_keeps_places_not_distances_between_scores(

@@ -60,3 +60,12 @@ def test_the_interval_holds_the_mean_and_needs_random_splits() -> None:
 
 def test_without_the_reference_there_is_nothing_to_compare() -> None:
     assert paired({"knn": {"aiq_log": Summary.of([81.0])}}, 0.7) == {}
+
+
+def test_a_sum_in_another_order_is_not_worse() -> None:
+    table = {
+        "paper": {"max_accuracy": Summary.of([0.1 + 0.2, 0.5])},
+        "best-single": {"max_accuracy": Summary.of([0.3, 0.5])},
+    }
+
+    assert paired(table, 0.7)["best-single"]["max_accuracy"].n_worse == 0

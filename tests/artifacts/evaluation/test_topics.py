@@ -26,3 +26,10 @@ def test_words_that_all_queries_hold_and_single_uses_do_not_count() -> None:
 
 def test_an_empty_cluster_has_no_words() -> None:
     assert top_words(QUERIES, np.array([0, 0, 0, 0]), 2)[1] == ()
+
+
+def test_words_of_other_languages_are_whole() -> None:
+    queries = ("Straße über Größe", "Große Straße", "Задача решена", "Наша задача")
+    labels = np.array([0, 0, 1, 1])
+
+    assert top_words(queries, labels, 2) == [("straße",), ("задача",)]

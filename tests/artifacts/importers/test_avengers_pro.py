@@ -19,6 +19,8 @@ LINE = {
     },
 }
 
+LONG = "9" * 5000  # digits: more than Python turns into an integer
+
 
 def imported(tmp_path, *lines, **options):
     path = tmp_path / "r.jsonl"
@@ -74,6 +76,8 @@ def test_lines_of_one_query_are_joined(tmp_path):
         (LINE | {"records": {"a": float("nan")}}, "records.a: a finite number"),
         (LINE | {"usages": []}, "usages: an object is needed"),
         (LINE | {"usages": {"a": {"cost": -1}}}, "usages.a.cost: -1 is negative"),
+        (json.dumps(LINE).replace("0.5", LONG), "usages.a.cost: a finite number"),
+        (json.dumps(LINE).replace("3", LONG), "index: a finite number is needed"),
         ('{"query": "a", "query": "b"}', "duplicate key 'query'"),
     ],
 )

@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from artifacts.errors import BadInput
+from artifacts.importers import wide_table
 from artifacts.importers.cells import ImportOptions
 from artifacts.importers.formats import Format, import_results
 
@@ -73,6 +74,16 @@ def test_a_parquet_file_says_the_same_as_the_csv(tmp_path):
     assert result.coverage.skipped == {("small", "mmlu", "no score"): 1}
 
 
+def test_a_column_that_parquet_holds_twice_is_refused(tmp_path):
+    names = [*HEAD[:4], "org/big", *HEAD[5:]]
+    path = tmp_path / "t.parquet"
+    table = pyarrow.Table.from_arrays([pyarrow.array([v]) for v in ROW], names=names)
+    pyarrow.parquet.write_table(table, path)
+
+    with pytest.raises(BadInput, match="column 'org/big' is there twice"):
+        imported(path)
+
+
 def test_a_spreadsheet_s_mark_of_byte_order_is_no_part_of_the_header(tmp_path):
     plain = csv_file(tmp_path / "t.csv", ROW)
     marked = tmp_path / "marked.csv"
@@ -85,6 +96,15 @@ def test_fields_longer_than_csv_s_own_limit_are_read(tmp_path):
     path = csv_file(tmp_path / "t.csv", row(prompt="long " * 100_000))
 
     assert len(imported(path).records[0]["query"]) == 500_000
+
+
+def test_a_line_that_is_too_long_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(wide_table, "MAX_LINE_BYTES", 1000)
+    path = tmp_path / "t.csv.xz"
+    path.write_bytes(lzma.compress(",".join(HEAD).encode() + b"\n" + b"," * 10**7))
+
+    with pytest.raises(BadInput, match="row 1: not CSV: line longer than"):
+        imported(path)
 
 
 @pytest.mark.parametrize(

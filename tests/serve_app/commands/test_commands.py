@@ -121,6 +121,24 @@ def test_a_directory_that_is_not_ours_is_not_replaced(tmp_path, command):
 
 
 @pytest.mark.parametrize(
+    ("command", "marker"), [("fit", "manifest.json"), ("evaluate", "metrics.json")]
+)
+def test_a_common_name_in_a_directory_does_not_make_it_ours(tmp_path, command, marker):
+    records, out = tmp_path / "r.jsonl", tmp_path / "experiment"
+    records.write_text("\n".join(record(i) for i in range(40)))
+    out.mkdir()
+    (out / marker).write_text("{}")
+    (out / "model.pt").write_text("a week of training")
+
+    run = avengers(command, records, "-o", out, "--clusters", 4)
+
+    assert run.returncode == 2
+    what = "it holds 'model.pt', which is not ours: it will not be replaced"
+    assert run.stderr == f"avengers: {out}: {what}\n"
+    assert (out / "model.pt").read_text() == "a week of training"
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "what"),
     [
         (("inspect", "/no/such"), 2, "/no/such/manifest.json: No such file"),

@@ -15,6 +15,7 @@ from deployments.store.usage_store import UsageStore
 from deployments.usage.record import UsageRecord
 from serve_app.cli import build_cli
 from serve_app.commands.drift_traffic import collect
+from serve_app.commands.serve import LOCAL_CONFIG
 from tests.artifacts.hand_made import bundled
 from tests.deployments.store.made import record
 from tests.serve_app.commands.accounts_cli import AccountsCli
@@ -148,6 +149,25 @@ def test_fresh_labels_are_compared_too(cli, tmp_path):
     assert ran.code == 3
 
 
+def test_a_cost_that_fresh_labels_lack_comes_from_the_catalog_as_for_a_fit(
+    cli, tmp_path
+):
+    model = "gpt-4o-mini-2024-07-18"
+    usage = {"prompt_tokens": 9, "completion_tokens": 9}
+    line = {"query": "6 × 7?", "records": {model: 1}, "usages": {model: usage}}
+    (tmp_path / "fresh.jsonl").write_text(json.dumps(line))
+    fill(cli, routed(10))
+    command = ("drift", "--json", "--records", tmp_path / "fresh.jsonl")
+
+    without, ran = cli.run(*command), cli.run(*command, "--catalog", LOCAL_CONFIG)
+
+    assert without.err.endswith(
+        ": missing, and not both tokens and a price are known\n"
+    )
+    last = json.loads(ran.out)["findings"][-1]
+    assert (last["signal"], last["n"], last["verdict"]) == ("accuracy", 1, "few")
+
+
 def test_a_mistyped_database_is_refused_and_not_made(cli, tmp_path):
     ran = cli.run("drift", "--database", f"sqlite:///{tmp_path}/typo.db")
 
@@ -171,6 +191,7 @@ def test_days_that_no_calendar_has_are_a_usage_error(cli, days):
         (("--end", "soon"), "--end: it must be a date"),
         (("--artifact", "/nowhere"), "manifest.json"),
         (("--records", "/nowhere.jsonl"), "No such file"),
+        (("--catalog", "/nowhere.yaml"), "--catalog: its prices are for --records"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, arguments, what):

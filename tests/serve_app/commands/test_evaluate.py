@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.evaluation.narrative import _FIGURES
+from artifacts.evaluation.narrative import FIGURES
 from tests.serve_app.commands.test_commands import avengers, record
 
 OPTIONS = ("--seeds", 2, "--clusters", 4)
@@ -30,9 +30,9 @@ def test_the_folder_holds_figures_tables_and_the_report(
     assert run.returncode == 0, run.stderr
     names = {path.name for path in (tmp_path / "r").iterdir()}
     tables = {"metrics.json", "curves.csv", "shares.csv", "singles.csv", "report.md"}
-    assert names == tables | _FIGURES.keys()
+    assert names == tables | FIGURES.keys()
     report = (tmp_path / "r/report.md").read_text(encoding="utf-8")
-    assert all(f"]({name})" in report for name in _FIGURES)
+    assert all(f"]({name})" in report for name in FIGURES)
 
 
 def test_the_number_of_workers_changes_no_figure(records: Path, tmp_path: Path) -> None:
