@@ -111,8 +111,12 @@ link_project() {
     local packages
     packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     printf '%s\n' "$root" >"$packages/avengers-serve.pth"
+    # Not #!$venv/bin/python: the system ends that at the first space of a path. To
+    # Python the two lines of sh are a text.
     cat >"$venv/bin/avengers" <<PY
-#!$venv/bin/python
+#!/bin/sh
+'''exec' "$venv/bin/python" "\$0" "\$@"
+' '''
 import sys
 
 from serve_app.cli import main

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
@@ -66,24 +67,25 @@ def _applications(
     except BadInput as error:
         yield Finding(where, str(error).removeprefix(f"{Path(where)}: "))
         return
-    yield from _deployments(where, ours[0], checked)
+    built: dict[str, bool] = {}
+    try:
+        built = deployed(AppConfig.model_validate(ours[0].get("args") or {}))
+    except ValueError as error:
+        yield Finding(where, f"the application cannot be built: {error}")
+    else:
+        yield from _deployments(where, ours[0], checked, built)
     groups = [group for group in groups_of(service) if not group.is_head]
     yield from check_placement(where, ours[0], checked, groups)
     yield from _kept(where, checked, groups)
     if service["metadata"]["name"] == "avengers":
         yield from _watched(ours[0], manifests)
-    yield from check_times(service, checked, manifests)
+    yield from check_times(service, checked, built, manifests)
 
 
 def _deployments(
-    where: str, app: Mapping[str, Any], config: AppConfig
+    where: str, app: Mapping[str, Any], config: AppConfig, built: Mapping[str, bool]
 ) -> Iterator[Finding]:
-    """Against the application as it is really built from these `args`."""
-    try:
-        built = deployed(AppConfig.model_validate(app.get("args") or {}))
-    except ValueError as error:
-        yield Finding(where, f"the application cannot be built: {error}")
-        return
+    """Against the application as it is really built from its `args`."""
     stated = [str(one.get("name")) for one in app.get("deployments") or ()]
     for name in sorted({name for name in stated if stated.count(name) > 1}):
         yield Finding(f"{where} {name}", "the deployment is listed twice")
@@ -140,8 +142,18 @@ def _watched(app: Mapping[str, Any], manifests: Sequence[Object]) -> Iterator[Fi
     for manifest in manifests:
         if manifest.get("kind") == "CronJob":
             pod = manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-            said = [a for one in pod["containers"] for a in one.get("args") or ()]
-            for argument in said:
-                if argument.startswith("--artifact=") and argument[11:] != decides:
-                    what = f"{argument}: the artifact that decides is {decides}"
-                    yield Finding(named(manifest), what)
+            for container in pod["containers"]:
+                for said in _artifacts_of(container):
+                    if said != decides:
+                        what = f"--artifact={said}: the artifact that decides is"
+                        yield Finding(named(manifest), f"{what} {decides}")
+
+
+def _artifacts_of(container: Mapping[str, Any]) -> Iterator[str]:
+    """Values of `--artifact`, both ways to write it."""
+    words = [*(container.get("command") or ()), *(container.get("args") or ())]
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
+        if word == "--artifact":
+            yield following
+        elif word.startswith("--artifact="):
+            yield word.removeprefix("--artifact=")

@@ -6,7 +6,7 @@ rayClusterDeletionDelaySeconds; and what stands in front does not give up before
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from scripts.k8s.finding import Finding, Object, named
@@ -23,11 +23,17 @@ _NGINX = "nginx.ingress.kubernetes.io/proxy-read-timeout"
 
 
 def check_times(
-    service: Object, config: AppConfig, manifests: Sequence[Object]
+    service: Object,
+    config: AppConfig,
+    built: Collection[str],
+    manifests: Sequence[Object],
 ) -> Iterator[Finding]:
-    """One RayService whose application's configuration is `config`."""
+    """One RayService whose application's configuration is `config`.
+
+    `built` are the names of its deployments, those that are not listed, too.
+    """
     answer_s = _longest_answer_s(config)
-    yield from _shutdown(service, answer_s)
+    yield from _shutdown(service, built, answer_s)
     for group in groups_of(service):
         drain_s = float(group.env.get(_DRAIN) or 30)
         stop_s = float(group.env.get(_STOP) or 120)
@@ -59,11 +65,13 @@ def _longest_answer_s(config: AppConfig) -> float:
     return min(config.limits.request_timeout_s, tries * one_s)
 
 
-def _shutdown(service: Object, answer_s: float) -> Iterator[Finding]:
-    for deployment in _deployments(service):
-        name = str(deployment.get("name"))
+def _shutdown(
+    service: Object, built: Collection[str], answer_s: float
+) -> Iterator[Finding]:
+    listed = {str(one.get("name")): one for one in _deployments(service)}
+    for name in sorted(listed.keys() | set(built)):
         own = name.partition(":")[0]
-        timeout_s = deployment.get("graceful_shutdown_timeout_s", 20)
+        timeout_s = listed.get(name, {}).get("graceful_shutdown_timeout_s", 20)
         # A local model's own `timeouts` differ: the longest counts for the Gateway.
         if own in _STREAMING[:2] and timeout_s < answer_s:
             what = f"graceful_shutdown_timeout_s {timeout_s} cuts answers"

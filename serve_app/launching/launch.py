@@ -7,6 +7,7 @@ so what runs here is what runs there. Ray is imported late: its settings
 
 import logging
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -133,7 +134,7 @@ def _start_ray(mark: str, *, dashboard: bool) -> Any:
                     include_dashboard=dashboard,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    runtime_env={"worker_process_setup_hook": _WORKER_HOOK},
+                    runtime_env=_worker_environment(sys.executable),
                 )
             except Exception as error:  # noqa: BLE001  (Ray raises bare Exception here)
                 log.warning("Ray did not start (attempt %d): %s", attempt, error)
@@ -143,6 +144,13 @@ def _start_ray(mark: str, *, dashboard: bool) -> Any:
         raise LaunchError(f"Ray did not start in {_START_ATTEMPTS} attempts: {reason}")
     finally:
         del os.environ[MARK]
+
+
+def _worker_environment(executable: str) -> dict[str, str]:
+    """Ray starts a worker through a shell, and does not quote Python's path there."""
+    chosen = {"worker_process_setup_hook": _WORKER_HOOK}
+    quoted = shlex.quote(executable)
+    return chosen if quoted == executable else chosen | {"py_executable": quoted}
 
 
 def _stop() -> None:

@@ -19,5 +19,6 @@ def replica_log(config: LoggingConfig) -> RequestLog | None:
         handler = stdout_handler()
     else:
         replica = serve.get_replica_context().replica_tag
-        handler = file_handler(Path(get_serve_logs_dir()), replica)
+        directory = Path(get_serve_logs_dir())
+        handler = file_handler(directory, replica, prompts=config.prompts)
     return RequestLog(handler, prompts=config.prompts)

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -98,10 +100,26 @@ class RequestLog:
         self._handler.handle(record)
 
 
-def file_handler(directory: Path, replica: str) -> logging.Handler:
-    """A file of the replica's own, which is begun anew when it is large."""
+class _OwnersFile(RotatingFileHandler):
+    """No other user of the machine reads it: Ray's directories are open to all."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(
+            self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
+        return TextIOWrapper(os.fdopen(handle, "ab"), encoding=self.encoding)
+
+
+def file_handler(
+    directory: Path, replica: str, *, prompts: bool = False
+) -> logging.Handler:
+    """A file of the replica's own, which is begun anew when it is large.
+
+    One with prompts is for its owner only; else it has the mode of Serve's own logs.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    return RotatingFileHandler(
+    kind = _OwnersFile if prompts else RotatingFileHandler
+    return kind(
         directory / f"requests_{replica}.log",
         maxBytes=_ROTATE_BYTES,
         backupCount=_KEPT_FILES,

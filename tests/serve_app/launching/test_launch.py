@@ -58,3 +58,12 @@ def test_haproxy_listens_on_loopback_where_ray_says_everywhere(tmp_path: Path) -
         "bind 127.0.0.1:7",
         "bind :::8",
     ]
+
+
+def test_rays_shell_finds_a_python_whose_path_has_spaces():
+    plain = launch._worker_environment("/opt/venv/bin/python")
+    spaced = launch._worker_environment("/home/me/my projects/.venv/bin/python")
+
+    assert "py_executable" not in plain
+    assert spaced["py_executable"] == "'/home/me/my projects/.venv/bin/python'"
+    assert spaced.items() >= plain.items()

@@ -111,3 +111,16 @@ def test_each_replica_has_a_file_of_its_own(tmp_path):
     handler.close()
 
     assert (tmp_path / "serve/requests_abc.log").exists()
+
+
+def test_a_file_with_prompts_is_for_its_owner_only(tmp_path):
+    handler = file_handler(tmp_path, "abc", prompts=True)
+    RequestLog(handler, prompts=True)
+    handler.handle(logging.makeLogRecord({"msg": "{}"}))
+    handler.doRollover()
+    handler.handle(logging.makeLogRecord({"msg": "{}"}))
+    handler.close()
+
+    files = list(tmp_path.iterdir())
+    assert len(files) == 2  # the one begun anew, too
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}
