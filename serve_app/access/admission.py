@@ -80,7 +80,8 @@ class Admission:
                 if resource.kind == "tpm":
                     tokens = tokens or float(prompt.tokens + answer.tokens(0))
                     amount = tokens
-                await self._take(ticket, resource, amount, limit)
+                if amount:  # nothing is drawn of a limit: no slice is asked for
+                    await self._take(ticket, resource, amount, limit)
         except BaseException:  # the client may be gone, too
             # It was not let in: what it drew of other limits is not theirs to lose.
             for reservation in ticket.reserved:

@@ -13,7 +13,7 @@ from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
 from serve_app.http.answers import Answers
-from serve_app.http.embeddings import Embeddings
+from serve_app.http.embeddings import Embeddings, parse_embeddings
 from serve_app.http.failures import answer_failures
 from serve_app.http.incoming import asked, read_body
 from serve_app.http.model_list import model_entry, model_list
@@ -102,8 +102,11 @@ class _Paths:
         if self._embeddings is None:
             raise NotFound("There is no embedder here.", code="path_not_found")
         body = await read_body(request, self._gateway.limits.max_body_bytes)
-        content = await self._embeddings.answer(body)
-        return Response(content, media_type="application/json")
+        wanted = parse_embeddings(body)
+        async with self._gateway.reading(tenant, wanted.prompt) as found:
+            content, found.tokens = await self._embeddings.answer(wanted)
+        kind = "application/json"
+        return Response(content, headers=found.headers, media_type=kind)
 
     async def models(self, request: Request) -> Response:
         """The models and cost tiers that this key may use."""

@@ -2,7 +2,7 @@
 
 A text is embedded as routing embeds a request, so with the encoder's query prompt if it
 has one (Qwen3-Embedding has, MiniLM has not). Nothing is charged and no usage record is
-written: the encoder is ours.
+written, as the encoder is ours; the limits of key and tenant hold all the same.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.answering.chat import AUTO, invalid_field, parse_json
+from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.request_fields import few_fields
 
 MAX_INPUTS = 2048  # OpenAI's own limit
@@ -93,6 +94,19 @@ class EmbeddingRequest(BaseModel):
         """The texts to embed, in order."""
         return self.input if isinstance(self.input, list) else [self.input]
 
+    @property
+    def prompt(self) -> PromptSize:
+        """What it asks to be read."""
+        return PromptSize(tuple(self.texts))
+
+
+def parse_embeddings(body: bytes) -> EmbeddingRequest:
+    """Check a request body; InvalidRequest names the first wrong field."""
+    try:
+        return EmbeddingRequest.model_validate(parse_json(body))
+    except ValidationError as error:
+        raise invalid_field(error) from None
+
 
 class Embeddings:
     """Answers embedding requests; several share the Embedder piece by piece."""
@@ -104,12 +118,9 @@ class Embeddings:
         # In turns: the Embedder answers in order, and routing must not wait for long.
         self._turn = asyncio.Semaphore(1)
 
-    async def answer(self, body: bytes) -> bytes:
-        """The answer as JSON; a ServingError says what is wrong or not to be had."""
-        try:
-            request = EmbeddingRequest.model_validate(parse_json(body))
-        except ValidationError as error:
-            raise invalid_field(error) from None
+    async def answer(self, request: EmbeddingRequest) -> tuple[bytes, int]:
+        """The answer as JSON, and the tokens of its texts; a ServingError says what is
+        wrong or not to be had."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._answer(request)
@@ -120,7 +131,7 @@ class Embeddings:
             what = "The embedder did not answer in time."
             raise UpstreamTimeout(what, code="embedder_timeout") from None
 
-    async def _answer(self, request: EmbeddingRequest) -> bytes:
+    async def _answer(self, request: EmbeddingRequest) -> tuple[bytes, int]:
         if self._spec is None:
             self._spec = await self._encoder.spec()
         _check(request, self._spec)
@@ -130,7 +141,9 @@ class Embeddings:
         for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS):
             async with self._turn:
                 rows.append(await self._encoder.embed(texts[piece]))
-        return _rendered(request, self._spec, np.concatenate(rows), sum(tokens))
+        n_tokens = sum(tokens)
+        content = _rendered(request, self._spec, np.concatenate(rows), n_tokens)
+        return content, n_tokens
 
     async def _count(self, texts: list[str], spec: EncoderSpec) -> list[int]:
         """Tokens of each text, before anything is embedded."""

@@ -1,5 +1,6 @@
 """Our headers and the one place where errors become HTTP."""
 
+from collections.abc import Mapping
 from math import ceil
 
 import orjson
@@ -9,9 +10,12 @@ from deployments.errors import ServingError
 from serve_app.answering.answered import Answered
 
 
-def json_response(content: object) -> Response:
+def json_response(
+    content: object, headers: Mapping[str, str] | None = None
+) -> Response:
     """Compact JSON."""
-    return Response(orjson.dumps(content), media_type="application/json")
+    body = orjson.dumps(content)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def error_response(error: ServingError, *, status: int | None = None) -> Response:

@@ -16,13 +16,15 @@ from deployments.errors import (
     RoutingUnavailable,
     UpstreamTimeout,
 )
-from serve_app.http.embeddings import Embeddings
+from serve_app.http.embeddings import Embeddings, parse_embeddings
 from tests.length_encoder import Lengths
 
 
 async def answered(encoder: Lengths | None = None, **body: Any) -> dict[str, Any]:
     embeddings = Embeddings(encoder or Lengths(), timeout_s=5)
-    return json.loads(await embeddings.answer(json.dumps(body).encode()))
+    request = parse_embeddings(json.dumps(body).encode())
+    content, _ = await embeddings.answer(request)
+    return json.loads(content)
 
 
 async def test_the_whole_answer():
@@ -120,9 +122,9 @@ async def test_many_texts_go_to_the_embedder_piece_by_piece():
 async def test_requests_take_turns_at_the_embedder():
     encoder = Lengths()
     embeddings = Embeddings(encoder, timeout_s=5)
-    bodies = [json.dumps({"input": ["a"] * 64}).encode() for _ in range(4)]
+    request = parse_embeddings(json.dumps({"input": ["a"] * 64}).encode())
 
-    await asyncio.gather(*map(embeddings.answer, bodies))
+    await asyncio.gather(*(embeddings.answer(request) for _ in range(4)))
 
     assert encoder.most_at_once == 1
 
@@ -139,8 +141,9 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
             await asyncio.Event().wait()
             raise AssertionError
 
+    request = parse_embeddings(b'{"input": "a"}')
     with pytest.raises(UpstreamTimeout):
-        await Embeddings(Hanging(), timeout_s=0.01).answer(b'{"input": "a"}')
+        await Embeddings(Hanging(), timeout_s=0.01).answer(request)
 
 
 async def test_of_many_fields_that_there_are_not_one_is_named():
