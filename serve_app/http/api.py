@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.errors import NotFound, Overloaded
 from serve_app.access.tenants import Tenant
@@ -42,8 +43,10 @@ def build_api(  # noqa: PLR0913  (its collaborators)
         openapi_url=None,  # it needs no key, and knows the paths of administration only
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lambda _: background(),
     )
+    app.router.default = _without_slash(app.router)
     answer_failures(app)
     answers, paths = Answers(gateway), _Paths(gateway, embeddings, health)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
@@ -75,6 +78,23 @@ def _openai_routes(answers: Answers, paths: "_Paths", prefix: str) -> list[Route
         for method, handlers in (("POST", posts), ("GET", gets))
         for path, handler in handlers.items()
     ]
+
+
+def _without_slash(router: Router) -> ASGIApp:
+    """What answers where no path is: the same without the slash at its end.
+
+    A redirect would be a second request, which not all clients make of a POST, and
+    behind a proxy that ends TLS one to `http://`.
+    """
+    not_found = router.default
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].rstrip("/")
+        if scope["type"] != "http" or path in {"", scope["path"]}:
+            return await not_found(scope, receive, send)
+        return await router({**scope, "path": path}, receive, send)
+
+    return answer
 
 
 class _Paths:
@@ -115,7 +135,9 @@ class _Paths:
 
     async def model(self, request: Request) -> Response:
         """One of them."""
-        model = request.path_params["model"]
+        model = request.path_params["model"].rstrip("/")
+        if not model:
+            return await self.models(request)
         tenant, tier = self._tenant(request), asked(request, self._hosts).cost_tier
         found = model_entry(self._gateway.directory, tenant, model, tier)
         return json_response(found)

@@ -204,6 +204,28 @@ async def test_paths_that_do_not_exist(method, path, status):
     assert response.headers.get("allow") == ("POST" if status == 405 else None)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {"messages": MESSAGES}),
+        ("/tiers/economy/v1/route", {"messages": MESSAGES}),
+        ("/v1/models", None),
+        ("/v1/models/small", None),
+        ("/healthz", None),
+        ("/v1/nope", None),
+    ],
+)
+async def test_a_slash_at_the_end_of_a_path_changes_nothing(path, body):
+    method = "POST" if body else "GET"
+    async with client() as c:
+        plain = await c.request(method, path, json=body)
+        slashed = await c.request(method, f"{path}/", json=body)
+
+    assert slashed.status_code == plain.status_code
+    if body is None and plain.is_success:
+        assert slashed.content == plain.content
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/models", "/v1/usage"])
 async def test_what_can_be_read_answers_head_with_the_same_status(path):
     async with client() as c:
