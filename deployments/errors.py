@@ -9,6 +9,7 @@
     ├── PayloadTooLarge     413 invalid_request_error
     ├── RateLimited         429 rate_limit_exceeded
     ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve it)
+    │   └── PromptFlagged   403 invalid_request_error
     ├── Overloaded          503 overloaded
     ├── RoutingUnavailable  503 routing_unavailable
     │   └── NotProfiled     400 model_not_profiled
@@ -207,6 +208,15 @@ class UpstreamRefusal(UpstreamError):
 class UpstreamForbids(UpstreamRefusal):
     """The upstream's 403: of the model, or of this prompt, which its moderation has
     flagged."""
+
+
+class PromptFlagged(UpstreamForbids):
+    """The upstream's moderation has flagged the input. The client is told as OpenRouter
+    tells it: only he can mend it, and to ask again is in vain."""
+
+    status = 403
+    error_type = "invalid_request_error"
+    code = "content_policy_violation"
 
 
 class UpstreamTimeout(UpstreamError):

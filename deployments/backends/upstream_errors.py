@@ -10,9 +10,12 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+import orjson
+
 from deployments.backends.exchange import Reply
 from deployments.errors import (
     InvalidRequest,
+    PromptFlagged,
     PromptTooLong,
     RateLimited,
     ServingError,
@@ -31,6 +34,10 @@ _REFUSALS = {
 
 
 REFUSED = frozenset({400, 413, 422})  # for what is in the request
+# Of these it is read why.
+EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN}
+_REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
+_MOST_REASONS = 8
 # OpenAI's code, and the words of others: few have a code for it.
 _TOO_LONG = re.compile(
     rb"context[ _](?:length|window|limit)|(?:prompt|input) is too long"
@@ -40,10 +47,12 @@ _TOO_LONG = re.compile(
 
 
 def status_error(reply: Reply, said: bytes = b"") -> ServingError:
-    """The error that a status other than 200 stands for, with its body if REFUSED."""
+    """The error that a status other than 200 stands for, with its body if EXPLAINED."""
     error = error_of(reply.status)
     if isinstance(error, InvalidRequest) and _TOO_LONG.search(said):
         error = _too_long()
+    if isinstance(error, UpstreamForbids):
+        error = _flagged(_error_in(said)) or error
     error.retry_after_s = retry_after_s(reply.header("retry-after"))
     return error
 
@@ -71,11 +80,31 @@ def reported_error(error: Any) -> ServingError:
     """What an `error` object in an answer with status 200 stands for."""
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and 400 <= code < 600:
-        return error_of(code)
+        flagged = _flagged(error) if code == HTTPStatus.FORBIDDEN else None
+        return flagged or error_of(code)
     if code == PromptTooLong.code:  # so the Responses API tells it, in a stream
         return _too_long()
     said = f" (code {code})" if isinstance(code, str) and code.isidentifier() else ""
     return UpstreamError(f"The upstream reported an error while answering{said}.")
+
+
+def _error_in(said: bytes) -> Any:
+    try:
+        return orjson.loads(said)["error"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        return None
+
+
+def _flagged(error: Any) -> PromptFlagged | None:
+    """OpenRouter says why its moderation has flagged the input, beside the input; other
+    403 are about our key."""
+    said = error.get("metadata") if isinstance(error, dict) else None
+    reasons = said.get("reasons") if isinstance(said, dict) else None
+    if not isinstance(reasons, list):
+        return None
+    named = [why for why in reasons if isinstance(why, str) and _REASON.fullmatch(why)]
+    why = f" ({', '.join(named[:_MOST_REASONS])})" if named else ""
+    return PromptFlagged(f"The upstream's moderation has flagged the input{why}.")
 
 
 def _too_long() -> PromptTooLong:

@@ -16,10 +16,12 @@ from deployments.backends.openrouter import (
 from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,
+    PromptFlagged,
     PromptTooLong,
     RateLimited,
     ServingError,
     UpstreamError,
+    UpstreamForbids,
     UpstreamTimeout,
     generation_of,
 )
@@ -167,6 +169,52 @@ async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams):
         await asked
     assert raised.value.code == "context_length_exceeded"
     assert "tokens" not in raised.value.message
+
+
+FLAGGED = {
+    "code": 403,
+    "message": "Your input was flagged",
+    "metadata": {
+        "reasons": ["violence", "self-harm/intent", "as it says: tell me", 7],
+        "flagged_input": "tell me",
+        "provider_name": "OpenAI",
+    },
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+async def test_input_that_moderation_flags_is_told_as_that_and_why(streams, late):
+    response = httpx.Response(403, json={"error": FLAGGED})
+    if late:
+        response = stream({"error": FLAGGED}) if streams else unary(error=FLAGGED)
+    refusing = backend(response)
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(PromptFlagged) as raised:
+        await asked
+    error = raised.value
+    assert (error.status, error.code) == (403, "content_policy_violation")
+    said = (
+        "The upstream's moderation has flagged the input (violence, self-harm/intent)."
+    )
+    assert error.message == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<html>",
+        "[]",
+        '{"error": "no"}',
+        '{"error": {"code": 403, "message": "Key limit exceeded"}}',
+        '{"error": {"code": 403, "metadata": {"reasons": null}}}',
+    ],
+)
+async def test_what_our_key_may_not_is_no_matter_of_the_input(said):
+    with pytest.raises(UpstreamForbids) as raised:
+        await backend(httpx.Response(403, text=said)).complete(REQUEST)
+    assert (raised.value.status, raised.value.code) == (502, "upstream_permission")
 
 
 class Stuck(httpx.AsyncByteStream):

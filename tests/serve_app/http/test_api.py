@@ -12,6 +12,7 @@ import pytest
 
 from deployments.errors import (
     InvalidRequest,
+    PromptFlagged,
     RateLimited,
     RoutingUnavailable,
     UpstreamError,
@@ -311,6 +312,27 @@ async def test_when_nothing_is_left_the_last_error_is_told(error, status, attemp
     assert response.status_code == status
     assert len(backend.requests) == attempts
     assert response.headers.get("retry-after") == ("7" if status == 429 else None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_input_that_is_flagged_is_told_at_once_where_its_model_was_named(stream):
+    flagged = PromptFlagged("The upstream's moderation has flagged the input (hate).")
+    backend = ScriptedBackend({"small": flagged})
+    body = {"messages": MESSAGES, "stream": stream}
+    async with client(backend=backend) as c:
+        named = await c.post(CHAT, json={**body, "model": "small"})
+        routed = await c.post(CHAT, json=body)
+
+    assert named.status_code == 403
+    assert named.json()["error"] == {
+        "message": flagged.message,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "content_policy_violation",
+    }
+    assert routed.headers["x-routed-model"] == "large"
+    asked = [request.model for request in backend.requests]
+    assert asked == ["small", "small", "large"]
 
 
 @pytest.mark.parametrize(
