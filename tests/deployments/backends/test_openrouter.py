@@ -22,6 +22,7 @@ from deployments.errors import (
     ServingError,
     UpstreamError,
     UpstreamForbids,
+    UpstreamRefusal,
     UpstreamTimeout,
     generation_of,
 )
@@ -393,8 +394,10 @@ async def test_a_tenant_s_own_key_is_used_and_never_replaced_by_the_operator_s()
         transport=HttpxTransport(httpx.MockTransport(answer)),
     )
     await made.complete(replace(REQUEST, secret="ACME"))
-    with pytest.raises(UpstreamError, match="own key"):
+    with pytest.raises(UpstreamRefusal, match="own key") as raised:
         await made.complete(replace(REQUEST, secret="UNSET"))
+    assert raised.value.code == "tenant_key_missing"
+    assert not raised.value.passes
 
     assert seen == ["Bearer sk-acme"]
 
