@@ -182,6 +182,7 @@ def _settled(
         answer.provider,
         generation_id=generation_id,
         upstream_s=upstream_s,
+        said=answer.said if isinstance(answer, ChatStream) else None,
     )
 
 

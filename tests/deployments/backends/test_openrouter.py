@@ -117,6 +117,15 @@ async def test_a_stream_is_renamed_and_settled():
     assert settlement.cost_usd == 0.5
 
 
+async def test_a_stream_s_settlement_holds_the_usage_as_it_was_told():
+    usage = {**USAGE, "cost": 0.5, "completion_tokens_details": {"audio_tokens": 3}}
+    _, settlement = await streamed(
+        stream(chunk("a"), {"choices": [], "usage": usage}),
+    )
+
+    assert settlement.said == usage
+
+
 async def test_the_last_frame_comes_with_the_settlement():
     asked = backend(stream(chunk("a"))).stream(REQUEST)
 
