@@ -106,6 +106,8 @@ class Attempts:
         self._error: ServingError | None = None
         self._current: str | None = None
         self._tries = 0
+        self._whole_s = self.time_left_s
+        self._late = False  # most of it was used before the current attempt
         self._over = False
         self.failures: list[Failure] = []
 
@@ -142,13 +144,16 @@ class Attempts:
         self._tries -= 1
         self._current = None
 
-    def failed(self, error: ServingError) -> None:
-        """The current attempt failed before its first byte."""
+    def failed(self, error: ServingError, *, hurried: bool = False) -> None:
+        """The current attempt failed before its first byte.
+
+        `hurried`: it had less time than the model may take to begin.
+        """
         model = self._current
         assert model is not None, "nothing is being tried"
         error.model = model
         self.failures.append(Failure(model, error.code or error.error_type))
-        self._judge(model, error)
+        self._judge(model, error, hurried=hurried)
         self._error = error
         self._current = None
 
@@ -164,10 +169,10 @@ class Attempts:
             self._breakers.of(self._key_of(self._current)).succeeded()
         self._over, self._current = True, None
 
-    def broke(self, error: ServingError) -> None:
+    def broke(self, error: ServingError, *, hurried: bool = False) -> None:
         """The answer failed after its first byte."""
         if self._current is not None:
-            self._judge(self._current, error)
+            self._judge(self._current, error, hurried=hurried)
         self._over, self._current = True, None
 
     def abandoned(self) -> None:
@@ -212,13 +217,16 @@ class Attempts:
     def _try(self, model: str, wait_s: float = 0.0) -> Attempt:
         self._current = model
         self._tries += 1
+        self._late = self.time_left_s < self._whole_s / 2
         return Attempt(model, wait_s)
 
-    def _judge(self, model: str, error: ServingError) -> None:
+    def _judge(self, model: str, error: ServingError, *, hurried: bool) -> None:
         breaker = self._breakers.of(self._key_of(model))
         failed = isinstance(error, RateLimited | UpstreamError | Overloaded)
         # What is forbidden to one may be the prompt: no tenant closes a model to all.
-        if failed and not isinstance(error, UpstreamForbids):
+        # Nor does one that lets a model ahead use up the time of this one.
+        late = hurried and self._late and isinstance(error, UpstreamTimeout)
+        if failed and not late and not isinstance(error, UpstreamForbids):
             breaker.failed(error.retry_after_s)
         else:
             breaker.abandoned()

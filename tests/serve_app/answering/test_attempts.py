@@ -314,3 +314,27 @@ def test_input_that_is_flagged_closes_the_model_to_nobody(world, status, state):
         assert attempts.next().model == "b"  # another may take it
 
     assert world.breakers.of("a").state == state
+
+
+@pytest.mark.parametrize(
+    ("used_s", "error", "hurried", "state"),
+    [
+        (60, UpstreamTimeout("t"), True, "closed"),
+        (60, UpstreamTimeout("t"), False, "open"),
+        (60, DOWN, True, "open"),
+        (1, UpstreamTimeout("t"), True, "open"),
+    ],
+)
+def test_who_is_left_no_time_to_answer_in_is_not_blamed(
+    world, used_s, error, hurried, state
+):
+    for _ in range(2):
+        attempts = world.request("slow", "b", deadline=world.now + 100)
+        attempts.next()
+        world.now += used_s
+        attempts.failed(UpstreamForbids("no news"))
+        assert attempts.next().model == "b"
+        attempts.failed(error, hurried=hurried)
+
+    breaker = world.breakers.of("b")
+    assert ("closed" if breaker.admit() else "open") == state
