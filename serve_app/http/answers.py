@@ -105,7 +105,7 @@ class Answers:
         started = await self._gateway.completions.start_stream(call)
         body = sse_body(
             started,
-            include_usage=chat.request.include_usage,
+            include_usage=chat.include_usage,
             surface=chat.surface,
             routing=_explained(chat, started.answered, plan),
         )

@@ -262,16 +262,28 @@ async def test_while_a_long_prompt_is_measured_other_requests_go_on(monkeypatch)
         assert (await long).status_code == 200
 
 
-async def test_a_stream_ends_with_usage_and_done():
-    body = {"messages": MESSAGES, "stream": True}
-    body["stream_options"] = {"include_usage": True}
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+@pytest.mark.parametrize(
+    "words", [{"stream_options": {"include_usage": True}}, {"usage": {"include": True}}]
+)
+async def test_a_stream_ends_with_usage_and_done(path, words):
+    asked = {"messages": MESSAGES} if path == CHAT else {"prompt": "hi"}
     async with client() as c:
-        response = await c.post(CHAT, json=body)
+        response = await c.post(path, json={**asked, "stream": True, **words})
 
     *_, usage, done, rest = response.text.split("\n\n")
     assert json.loads(usage[6:])["usage"]["cost"] == 0.25
     assert json.loads(usage[6:])["id"] == "gen-1"
     assert (done, rest) == ("data: [DONE]", "")
+
+
+@pytest.mark.parametrize("words", [{}, {"usage": {"include": False}}, {"usage": 1}])
+async def test_a_stream_tells_no_usage_that_nobody_asks_for(words):
+    async with client() as c:
+        body = {"messages": MESSAGES, "stream": True, **words}
+        response = await c.post(CHAT, json=body)
+
+    assert '"usage"' not in response.text
 
 
 async def test_a_stream_that_breaks_ends_with_an_error_event():
