@@ -53,6 +53,8 @@ class ServingError(Exception):
         self.generation_id: str | None = None
         # What the upstream said of it before it failed, if it was asked at all.
         self.settlement: Settlement | None = None
+        # What else an HTTP answer with it says in its head.
+        self.headers: dict[str, str] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, dict(self.__dict__))

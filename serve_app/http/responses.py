@@ -20,7 +20,7 @@ def json_response(
 
 def error_response(error: ServingError, *, status: int | None = None) -> Response:
     """OpenAI's envelope; `Retry-After` where the error knows it."""
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after_s is not None:
         headers["retry-after"] = f"{max(1, ceil(error.retry_after_s))}"
     if error.model is not None:

@@ -125,8 +125,21 @@ async def test_beyond_the_rate_a_request_is_told_when_to_come_again():
     said = "The limit of this tenant is reached: 1 requests per minute."
     assert error["message"] == said
     assert response.headers["retry-after"] == "40"
+    assert response.headers["x-ratelimit-limit-requests"] == "1"
+    assert response.headers["x-ratelimit-remaining-requests"] == "0"
+    assert response.headers["x-ratelimit-reset-requests"] == "40s"
     world.clock.now += 40
     assert (await world.ask()).status_code == 200
+
+
+async def test_a_request_that_is_refused_is_told_of_all_limits_that_were_looked_at():
+    world = World(rpm_limit=8, tpm_limit=30)
+    assert (await world.ask(max_tokens=10)).status_code == 200
+    headers = (await world.ask(max_tokens=10, n=4)).headers
+
+    assert headers["x-ratelimit-remaining-requests"] == "6"
+    assert headers["x-ratelimit-limit-tokens"] == "30"
+    assert headers["x-ratelimit-remaining-tokens"] == "25"  # the first has used 5
 
 
 async def test_a_request_larger_than_the_limit_is_told_so():
