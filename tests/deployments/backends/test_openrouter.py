@@ -171,14 +171,57 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
         },
     ],
 )
-async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams):
-    refusing = backend(httpx.Response(400, json={"error": {"code": 400, **said}}))
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams, late):
+    error = {"code": 400, **said}
+    response = httpx.Response(400, json={"error": error})
+    if late:
+        response = stream({"error": error}) if streams else unary(error=error)
+    refusing = backend(response)
     asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
 
     with pytest.raises(PromptTooLong) as raised:
         await asked
     assert raised.value.code == "context_length_exceeded"
     assert "tokens" not in raised.value.message
+
+
+BAD_TOOL = {
+    "message": f"Invalid schema for {KEY}",
+    "param": "tools[0].function.parameters",
+    "code": "invalid_function_parameters",
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        BAD_TOOL,
+        {"code": 400, "metadata": {"raw": json.dumps({"error": BAD_TOOL})}},
+    ],
+    ids=["upstream", "provider"],
+)
+async def test_which_field_the_upstream_refuses_is_told(said, streams):
+    refusing = backend(httpx.Response(400, json={"error": said}))
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(InvalidRequest) as raised:
+        await asked
+    error = raised.value
+    what = "The upstream refused the request (status 400, invalid_function_parameters)."
+    assert error.message == what
+    assert (error.param, error.code) == (BAD_TOOL["param"], "upstream_refused")
+
+
+@pytest.mark.parametrize("quoted", [KEY, "tell me a secret", "x" * 99, "", 7, ["a"]])
+async def test_what_is_no_name_of_a_field_is_not_told(quoted):
+    said = {"param": quoted, "code": quoted, "metadata": {"raw": quoted}}
+    with pytest.raises(InvalidRequest) as raised:
+        await backend(httpx.Response(422, json={"error": said})).complete(REQUEST)
+
+    assert raised.value.message == "The upstream refused the request (status 422)."
+    assert raised.value.param is None
 
 
 FLAGGED = {
