@@ -1,7 +1,8 @@
 """Errors that a client sees, each with its HTTP status and OpenAI's words.
 
     ServingError
-    ├── InvalidRequest      400 invalid_request_error (PromptTooLong: for this model)
+    ├── InvalidRequest      400 invalid_request_error (PromptTooLong, Unsupported: for
+    │                       this model)
     ├── Unauthenticated     401 authentication_error
     ├── Forbidden           403 permission_error
     ├── NotFound            404 invalid_request_error
@@ -118,6 +119,17 @@ class PromptTooLong(InvalidRequest):
     @property
     def retryable(self) -> bool:
         """Another model's window may be larger."""
+        return True
+
+
+class Unsupported(InvalidRequest):
+    """No provider of the model takes a request with what is in this one."""
+
+    code = "model_not_suitable"
+
+    @property
+    def retryable(self) -> bool:
+        """Those of another model may."""
         return True
 
 

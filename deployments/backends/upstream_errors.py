@@ -19,6 +19,7 @@ from deployments.errors import (
     PromptTooLong,
     RateLimited,
     ServingError,
+    Unsupported,
     UpstreamError,
     UpstreamForbids,
     UpstreamRefusal,
@@ -35,10 +36,12 @@ _REFUSALS = {
 
 REFUSED = frozenset({400, 413, 422})  # for what is in the request
 # Of these it is read why.
-EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN}
+EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
 _MOST_REASONS = 8
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.[\]]{0,79}")
+# OpenRouter's, of a tool, an image, a parameter; of the model itself it says "for".
+_UNSUPPORTED = re.compile(rb"no endpoints found that ", re.IGNORECASE)
 # OpenAI's code, and the words of others: few have a code for it.
 _TOO_LONG = re.compile(
     rb"context[ _](?:length|window|limit)|(?:prompt|input) is too long"
@@ -86,6 +89,8 @@ def _explained(status: int, said: Any, words: bytes) -> ServingError:
     if status in REFUSED:
         too_long = _TOO_LONG.search(words)
         return _too_long() if too_long else _refused(status, said)
+    if status == HTTPStatus.NOT_FOUND and _UNSUPPORTED.search(words):
+        return Unsupported("No provider of the model takes what is in this request.")
     flagged = _flagged(said) if status == HTTPStatus.FORBIDDEN else None
     return flagged or error_of(status)
 

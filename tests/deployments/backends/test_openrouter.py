@@ -20,6 +20,7 @@ from deployments.errors import (
     PromptTooLong,
     RateLimited,
     ServingError,
+    Unsupported,
     UpstreamError,
     UpstreamForbids,
     UpstreamRefusal,
@@ -268,6 +269,42 @@ async def test_what_our_key_may_not_is_no_matter_of_the_input(said):
     with pytest.raises(UpstreamForbids) as raised:
         await backend(httpx.Response(403, text=said)).complete(REQUEST)
     assert (raised.value.status, raised.value.code) == (502, "upstream_permission")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("said", "kind", "status"),
+    [
+        ("No endpoints found that support image input", Unsupported, 400),
+        (
+            "No endpoints found that support the provided 'tool_choice' value.",
+            Unsupported,
+            400,
+        ),
+        (
+            "No endpoints found that can handle the requested parameters.",
+            Unsupported,
+            400,
+        ),
+        ("No endpoints found for them/theirs.", UpstreamRefusal, 502),
+    ],
+)
+async def test_what_no_provider_takes_is_the_request_s_own_matter(
+    said, kind, status, streams, late
+):
+    error = {"code": 404, "message": said}
+    response = httpx.Response(404, json={"error": error})
+    if late:
+        response = stream({"error": error}) if streams else unary(error=error)
+    refusing = backend(response)
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(kind) as raised:
+        await asked
+    assert raised.value.status == status
+    assert raised.value.retryable
+    assert not raised.value.passes
 
 
 class Stuck(httpx.AsyncByteStream):

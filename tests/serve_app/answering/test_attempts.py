@@ -10,6 +10,7 @@ from deployments.errors import (
     PromptTooLong,
     RateLimited,
     ServingError,
+    Unsupported,
     UpstreamError,
     UpstreamForbids,
     UpstreamRefusal,
@@ -294,7 +295,13 @@ def test_a_client_that_leaves_counts_against_nobody(world):
 
 
 @pytest.mark.parametrize(
-    "error", [InvalidRequest("no"), PromptTooLong("long"), UpstreamForbids("flagged")]
+    "error",
+    [
+        InvalidRequest("no"),
+        PromptTooLong("long"),
+        UpstreamForbids("flagged"),
+        Unsupported("tools"),
+    ],
 )
 def test_what_may_be_the_request_s_own_fault_opens_no_breaker(world, error):
     for _ in range(5):
