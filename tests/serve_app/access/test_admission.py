@@ -142,10 +142,13 @@ async def test_a_request_that_is_refused_is_told_of_all_limits_that_were_looked_
     assert headers["x-ratelimit-remaining-tokens"] == "25"  # the first has used 5
 
 
-async def test_a_request_larger_than_the_limit_is_told_so():
-    error = (await World(tpm_limit=5).ask(max_tokens=9)).json()["error"]
+async def test_a_request_larger_than_the_limit_is_told_so_and_not_to_come_again():
+    response = await World(tpm_limit=5).ask(max_tokens=9)
 
-    assert "5 tokens per minute. This request alone asks for up to" in error["message"]
+    said = response.json()["error"]["message"]
+    assert "5 tokens per minute. This request alone asks for up to" in said
+    assert response.status_code == 429
+    assert "retry-after" not in response.headers
 
 
 async def test_the_place_that_was_taken_before_another_limit_refuses_is_free_again():
