@@ -39,6 +39,7 @@ REFUSED = frozenset({400, 413, 422})  # for what is in the request
 EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
 _MOST_REASONS = 8
+_STATUS = re.compile("[45][0-9][0-9]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.[\]]{0,79}")
 # OpenRouter's, of a tool, an image, a parameter; of the model itself it says "for".
 _UNSUPPORTED = re.compile(rb"no endpoints found that ", re.IGNORECASE)
@@ -76,6 +77,8 @@ def error_of(status: int) -> ServingError:
 def reported_error(error: Any) -> ServingError:
     """What an `error` object in an answer with status 200 stands for."""
     code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and _STATUS.fullmatch(code):  # as LiteLLM's proxy has it
+        code = int(code)
     if isinstance(code, int) and 400 <= code < 600:
         return _explained(code, error, _words(error))
     if code == PromptTooLong.code:  # so the Responses API tells it, in a stream
@@ -127,7 +130,8 @@ def _of_provider(said: Any) -> Any:
 
 
 def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+    named = isinstance(value, str) and _NAME.fullmatch(value)
+    return value if named and value != str(None) else None  # LiteLLM's proxy writes it
 
 
 def _error_in(said: bytes) -> Any:

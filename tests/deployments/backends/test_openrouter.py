@@ -307,6 +307,30 @@ async def test_what_no_provider_takes_is_the_request_s_own_matter(
     assert not raised.value.passes
 
 
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("429", RateLimited),
+        ("400", InvalidRequest),
+        ("404", UpstreamRefusal),
+        ("503", UpstreamError),
+        ("200", UpstreamError),
+        ("99999", UpstreamError),
+    ],
+)
+async def test_a_status_in_an_answer_may_be_written_as_a_text(code, kind, streams):
+    error = {"message": "no", "type": "None", "param": "None", "code": code}
+    failing = stream({"error": error}) if streams else unary(error=error)
+    refusing = backend(failing)
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(ServingError) as raised:
+        await asked
+    assert type(raised.value) is kind
+    assert raised.value.param is None
+
+
 class Stuck(httpx.AsyncByteStream):
     """A body whose end does not come."""
 
