@@ -104,6 +104,7 @@ class Attempts:
         self._clock = clock
         self._jitter = jitter
         self._error: ServingError | None = None
+        self._told: ServingError | None = None  # to the client, if nothing is left
         self._current: str | None = None
         self._tries = 0
         self._whole_s = self.time_left_s
@@ -128,11 +129,11 @@ class Attempts:
         if self._error is not None and not self._error.retryable:
             raise self._error
         if self.time_left_s <= 0:
-            raise self._error or UpstreamTimeout("The request's time is over.")
+            raise self._told or UpstreamTimeout("The request's time is over.")
         if self._error is not None and len(self._models) == 1:
             return self._retry(self._error)
-        if self._error is not None and self._tries > self._policy.max_fallbacks:
-            raise self._error
+        if self._told is not None and self._tries > self._policy.max_fallbacks:
+            raise self._told
         return self._fallback()
 
     def over_budget(self) -> None:
@@ -155,6 +156,10 @@ class Attempts:
         self.failures.append(Failure(model, error.code or error.error_type))
         self._judge(model, error, hurried=hurried)
         self._error = error
+        # That one model cannot hold the prompt is not the last word where another that
+        # can was only busy: who is told so would not ask again.
+        if self._told is None or error.passes or not self._told.passes:
+            self._told = error
         self._current = None
 
     def began(self) -> None:
@@ -193,8 +198,8 @@ class Attempts:
                 waits.append(breaker.wait_s)
             else:
                 return self._try(model)
-        if self._error is not None:
-            raise self._error
+        if self._told is not None:
+            raise self._told
         if waits:
             what = "All models that may answer have failed too often lately."
             raise Overloaded(what, code="breaker_open", retry_after_s=min(waits))

@@ -7,6 +7,7 @@ from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptFlagged,
     PromptTooLong,
     RateLimited,
     ServingError,
@@ -345,3 +346,44 @@ def test_who_is_left_no_time_to_answer_in_is_not_blamed(
 
     breaker = world.breakers.of("b")
     assert ("closed" if breaker.admit() else "open") == state
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        PromptTooLong("long"),
+        PromptFlagged("hate"),
+        Unsupported("x"),
+        UpstreamRefusal(""),
+    ],
+)
+def test_where_one_was_only_busy_the_client_is_told_to_come_again(world, refusal):
+    for errors in ([RateLimited("busy"), refusal], [refusal, RateLimited("busy")]):
+        attempts = world.request("a", "b")
+        for error in errors:
+            attempts.next()
+            attempts.failed(error)
+
+        with pytest.raises(RateLimited) as raised:
+            attempts.next()
+        assert raised.value.model == "ab"[errors.index(raised.value)]
+
+
+def test_where_none_may_pass_the_client_is_told_the_last(world):
+    attempts = world.request("a", "b")
+    for error in (PromptTooLong("long"), PromptFlagged("hate")):
+        attempts.next()
+        attempts.failed(error)
+
+    with pytest.raises(PromptFlagged):
+        attempts.next()
+
+
+def test_what_no_other_model_can_mend_is_the_last_word(world):
+    attempts = world.request("a", "b", "c")
+    for error in (RateLimited("busy"), InvalidRequest("no")):
+        attempts.next()
+        attempts.failed(error)
+
+    with pytest.raises(InvalidRequest):
+        attempts.next()
