@@ -123,7 +123,7 @@ class PromptTooLong(InvalidRequest):
 
 
 class Unsupported(InvalidRequest):
-    """No provider of the model takes a request with what is in this one."""
+    """The model, or every provider of it, does not take what is in this request."""
 
     code = "model_not_suitable"
 

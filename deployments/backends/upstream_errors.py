@@ -39,6 +39,8 @@ REFUSED = frozenset({400, 413, 422})  # for what is in the request
 EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
 _MOST_REASONS = 8
+# OpenAI's: a temperature that its reasoning models do not take, and the like.
+_OF_THE_MODEL = {"unsupported_parameter", "unsupported_value"}
 _STATUS = re.compile("[45][0-9][0-9]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.[\]]{0,79}")
 # OpenRouter's, of a tool, an image, a parameter; of the model itself it says "for".
@@ -108,7 +110,8 @@ def _refused(status: int, said: Any) -> InvalidRequest:
             code = code or _name(told.get("code"))
     why = f"status {status}, {code}" if code else f"status {status}"
     what = f"The upstream refused the request ({why})."
-    return InvalidRequest(what, param=param, code="upstream_refused")
+    kind = Unsupported if code in _OF_THE_MODEL else InvalidRequest
+    return kind(what, param=param, code="upstream_refused")
 
 
 def _words(error: dict[str, Any]) -> bytes:

@@ -331,6 +331,24 @@ async def test_a_status_in_an_answer_may_be_written_as_a_text(code, kind, stream
     assert raised.value.param is None
 
 
+@pytest.mark.parametrize(
+    ("code", "retryable"),
+    [
+        ("unsupported_value", True),
+        ("unsupported_parameter", True),
+        ("invalid_value", False),
+    ],
+)
+async def test_what_this_model_does_not_support_another_may(code, retryable):
+    said = {"message": "no", "param": "temperature", "code": code}
+    with pytest.raises(InvalidRequest) as raised:
+        await backend(httpx.Response(400, json={"error": said})).complete(REQUEST)
+
+    error = raised.value
+    assert (error.param, error.code) == ("temperature", "upstream_refused")
+    assert error.retryable == retryable
+
+
 class Stuck(httpx.AsyncByteStream):
     """A body whose end does not come."""
 
