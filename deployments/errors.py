@@ -1,7 +1,8 @@
 """Errors that a client sees, each with its HTTP status and OpenAI's words.
 
     ServingError
-    ├── InvalidRequest      400 invalid_request_error (PromptTooLong: for this model)
+    ├── InvalidRequest      400 invalid_request_error (PromptTooLong, Unsupported: for
+    │                       this model)
     ├── Unauthenticated     401 authentication_error
     ├── Forbidden           403 permission_error
     ├── NotFound            404 invalid_request_error
@@ -9,6 +10,7 @@
     ├── PayloadTooLarge     413 invalid_request_error
     ├── RateLimited         429 rate_limit_exceeded
     ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve it)
+    │   └── PromptFlagged   403 invalid_request_error
     ├── Overloaded          503 overloaded
     ├── RoutingUnavailable  503 routing_unavailable
     │   └── NotProfiled     400 model_not_profiled
@@ -52,6 +54,8 @@ class ServingError(Exception):
         self.generation_id: str | None = None
         # What the upstream said of it before it failed, if it was asked at all.
         self.settlement: Settlement | None = None
+        # What else an HTTP answer with it says in its head.
+        self.headers: dict[str, str] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, dict(self.__dict__))
@@ -115,6 +119,17 @@ class PromptTooLong(InvalidRequest):
     @property
     def retryable(self) -> bool:
         """Another model's window may be larger."""
+        return True
+
+
+class Unsupported(InvalidRequest):
+    """The model, or every provider of it, does not take what is in this request."""
+
+    code = "model_not_suitable"
+
+    @property
+    def retryable(self) -> bool:
+        """Those of another model may."""
         return True
 
 
@@ -207,6 +222,15 @@ class UpstreamRefusal(UpstreamError):
 class UpstreamForbids(UpstreamRefusal):
     """The upstream's 403: of the model, or of this prompt, which its moderation has
     flagged."""
+
+
+class PromptFlagged(UpstreamForbids):
+    """The upstream's moderation has flagged the input. The client is told as OpenRouter
+    tells it: only he can mend it, and to ask again is in vain."""
+
+    status = 403
+    error_type = "invalid_request_error"
+    code = "content_policy_violation"
 
 
 class UpstreamTimeout(UpstreamError):

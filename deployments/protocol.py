@@ -6,7 +6,7 @@ Ray handle.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +166,8 @@ class Settlement:
     generation_id: str | None = None  # the upstream's own id of the answer
     # Until the first byte of its answer; when, and not what, so never compared.
     upstream_s: float | None = field(default=None, compare=False)
+    # Its own `usage`, of a stream: a whole answer holds that itself. Never read by us.
+    said: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

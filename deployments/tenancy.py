@@ -19,6 +19,7 @@ from deployments.budget_period import BudgetDuration, zone
 KEY_PREFIX = "sk-av-"
 _ID = "^[A-Za-z0-9._:-]{1,64}$"
 _KEY_ID_LENGTH = 12
+_MOST = 2**64 - 1  # what our JSON can hold of a whole number
 
 # The same names make the same document.
 Names = Annotated[
@@ -70,10 +71,14 @@ class CostTier(_Frozen):
 class Limits(_Frozen):
     """Rates that hold across all replicas; none stated = no limit."""
 
-    rpm_limit: int | None = Field(default=None, ge=1, description="requests a minute")
-    tpm_limit: int | None = Field(default=None, ge=1, description="tokens a minute")
+    rpm_limit: int | None = Field(
+        default=None, ge=1, le=_MOST, description="requests a minute"
+    )
+    tpm_limit: int | None = Field(
+        default=None, ge=1, le=_MOST, description="tokens a minute"
+    )
     max_parallel_requests: int | None = Field(
-        default=None, ge=1, description="in flight at a time"
+        default=None, ge=1, le=_MOST, description="in flight at a time"
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from artifacts.manifest import Manifest
@@ -17,6 +18,7 @@ from deployments.rollout import Rollout
 from deployments.store.snapshot import Snapshot
 from serve_app.access.admission import Admission, Ticket
 from serve_app.access.holdings import Holdings
+from serve_app.access.reading import Reading, reading
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.chat import Chat
@@ -24,6 +26,7 @@ from serve_app.answering.choosing import Chooser
 from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
+from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig, LiveSettings, TenantConfig
 from serve_app.http.budget_json import budget_warning
@@ -151,6 +154,13 @@ class Gateway:
         if warning := self._warnings.get(plan.tenant.id):
             ticket.headers["x-budget-warning"] = warning
         return ticket
+
+    def reading(
+        self, tenant: Tenant, prompt: PromptSize
+    ) -> AbstractAsyncContextManager[Reading]:
+        """While a request is read that no model answers; RateLimited as `admit`."""
+        configured = tenant.id in self._configured
+        return reading(self._admission, tenant, prompt, configured=configured)
 
     async def explain(
         self, directory: Directory, plan: Plan, chat: Chat

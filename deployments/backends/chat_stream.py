@@ -58,6 +58,7 @@ class ChatStream:
         self._splitter = EventSplitter()
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
+        self.said: dict[str, Any] | None = None  # the `usage` that these are of
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
@@ -140,6 +141,7 @@ class ChatStream:
             usage, cost_usd = usage_of(chunk), cost_of(chunk)
             if usage is not None or cost_usd is not None:
                 self.usage, self.cost_usd = usage or self.usage, cost_usd
+                self.said = chunk["usage"]
             if not chunk.get("choices"):
                 return b""
             del chunk["usage"]

@@ -11,7 +11,7 @@ from h2.exceptions import H2Error
 
 from deployments.backends.exchange import Outgoing, Reply, Transport
 from deployments.backends.patience import Patience
-from deployments.backends.upstream_errors import REFUSED, status_error
+from deployments.backends.upstream_errors import EXPLAINED, status_error
 from deployments.errors import (
     ServingError,
     UpstreamError,
@@ -82,7 +82,7 @@ class OpenReply:
             await self._reply.close()
 
     async def _unwanted(self, reply: Reply) -> ServingError | None:
-        if reply.status in REFUSED:
+        if reply.status in EXPLAINED:
             return status_error(reply, await _beginning(reply))
         if reply.status != HTTPStatus.OK:
             return status_error(reply)

@@ -19,7 +19,7 @@ from deployments.backends.settling import settle
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.whole_answer import settled
-from deployments.errors import InvalidRequest, ServingError, UpstreamError
+from deployments.errors import InvalidRequest, ServingError, UpstreamRefusal
 from deployments.protocol import Answer, BackendRequest, Ending, Item, Settlement
 
 __all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig"]
@@ -162,9 +162,10 @@ class OpenRouterBackend:
             return self._api_key
         key = self._environment.get(request.secret, "").strip()
         if not key:
-            # Never the operator's key instead: the tenant would not be billed.
+            # Never the operator's key instead: the tenant would not be billed. Nor will
+            # it be there a moment later: a replica keeps its environment.
             what = "The tenant's own key for this upstream is not set."
-            raise UpstreamError(what, code="tenant_key_missing")
+            raise UpstreamRefusal(what, code="tenant_key_missing")
         return key
 
 
@@ -181,6 +182,7 @@ def _settled(
         answer.provider,
         generation_id=generation_id,
         upstream_s=upstream_s,
+        said=answer.said if isinstance(answer, ChatStream) else None,
     )
 
 

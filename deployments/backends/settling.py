@@ -1,5 +1,7 @@
 """What an answer cost, of what its upstream said of it."""
 
+from typing import Any
+
 from deployments.protocol import BackendRequest, CostSource, Settlement, Usage
 
 
@@ -11,13 +13,16 @@ def settle(  # noqa: PLR0913  (what a settlement holds)
     *,
     generation_id: str | None = None,
     upstream_s: float | None = None,
+    said: dict[str, Any] | None = None,
 ) -> Settlement:
     """The upstream's own figure wins; else the price table; else unknown."""
     source: CostSource = "upstream"
     if cost_usd is None:
         cost_usd = _priced(request, usage)
         source = "unknown" if cost_usd is None else "price_table"
-    return Settlement(usage, cost_usd, source, provider, generation_id, upstream_s)
+    return Settlement(
+        usage, cost_usd, source, provider, generation_id, upstream_s, said
+    )
 
 
 def _priced(request: BackendRequest, usage: Usage | None) -> float | None:

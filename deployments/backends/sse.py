@@ -1,6 +1,7 @@
 """Server-sent events as bytes: cutting a stream into events, and gathering them."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, suppress
 
@@ -16,16 +17,19 @@ class EventSplitter:
     """Cuts a byte stream into the data of its events.
 
     Comments (`: …`) and fields other than `data` are skipped, as the HTML standard
-    has it; line ends may be LF or CRLF.
+    has it; lines end with LF, CRLF or CR, and a byte order mark may come first.
     """
 
     def __init__(self) -> None:
         self._rest: bytes | bytearray = b""  # of the event that is not whole yet
-        self._held = b""
+        self._start: bytes | None = b""  # what may be the half of such a mark
+        self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Data of the events that `chunk` completes; ValueError for one too large."""
-        if self._held or b"\r" in chunk:
+        if self._start is not None:
+            chunk = self._unmarked(chunk)
+        if self._after_cr or b"\r" in chunk:
             chunk = self._with_line_feeds(chunk)
         if self._rest:
             # Looked through once, and copied once: an event may come in many pieces.
@@ -52,11 +56,20 @@ class EventSplitter:
         """Data of an event that still lacks the empty line after it."""
         return _data(bytes(self._rest).strip())
 
+    def _unmarked(self, chunk: bytes) -> bytes:
+        start = (self._start or b"") + chunk
+        if len(start) < len(BOM_UTF8) and BOM_UTF8.startswith(start):
+            self._start = start
+            return b""
+        self._start = None
+        return start.removeprefix(BOM_UTF8)
+
     def _with_line_feeds(self, chunk: bytes) -> bytes:
-        """A CR at the very end may be half of a CRLF: it waits for its other half."""
-        text = self._held + chunk
-        self._held = b"\r" if text.endswith(b"\r") else b""
-        return text[: len(text) - len(self._held)].replace(b"\r\n", b"\n")
+        """A CR ends its line at once; a LF that comes next is the rest of that end."""
+        if self._after_cr:
+            chunk = chunk.removeprefix(b"\n")
+        self._after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _grow(self, more: bytes) -> None:
         if isinstance(self._rest, bytes):

@@ -123,7 +123,7 @@ class VLLMBackend:
                     yield held
                     held = b""
         chat.finish()
-        settled = settle(request, chat.usage, None, PROVIDER)
+        settled = settle(request, chat.usage, None, PROVIDER, said=chat.said)
         yield replace(settled, upstream_s=upstream_s)
 
     async def settle(

@@ -80,7 +80,8 @@ class Admission:
                 if resource.kind == "tpm":
                     tokens = tokens or float(prompt.tokens + answer.tokens(0))
                     amount = tokens
-                await self._take(ticket, resource, amount, limit)
+                if amount:  # nothing is drawn of a limit: no slice is asked for
+                    await self._take(ticket, resource, amount, limit)
         except BaseException:  # the client may be gone, too
             # It was not let in: what it drew of other limits is not theirs to lose.
             for reservation in ticket.reserved:
@@ -153,12 +154,15 @@ class Admission:
             resource, amount, ticket.terms, limit=limit
         )
         holding = self._holdings.of(resource)
-        if reservation is None:
-            raise limit_reached(resource, holding, amount, self._wait_s(holding))
-        ticket.reserved.append(reservation)
         name = _HEADERS.get(resource.kind)
         if name is not None and holding.capacity is not None:
             _tell(ticket.headers, name, holding, self._clock())
+        if reservation is None:
+            wait_s = self._wait_s(holding)
+            refused = limit_reached(resource, holding, amount, wait_s)
+            refused.headers = ticket.headers
+            raise refused
+        ticket.reserved.append(reservation)
 
     def _wait_s(self, holding: Holding) -> float | None:
         if holding.resets_at is None:

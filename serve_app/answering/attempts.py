@@ -104,8 +104,11 @@ class Attempts:
         self._clock = clock
         self._jitter = jitter
         self._error: ServingError | None = None
+        self._told: ServingError | None = None  # to the client, if nothing is left
         self._current: str | None = None
         self._tries = 0
+        self._whole_s = self.time_left_s
+        self._late = False  # most of it was used before the current attempt
         self._over = False
         self.failures: list[Failure] = []
 
@@ -126,11 +129,11 @@ class Attempts:
         if self._error is not None and not self._error.retryable:
             raise self._error
         if self.time_left_s <= 0:
-            raise self._error or UpstreamTimeout("The request's time is over.")
+            raise self._told or UpstreamTimeout("The request's time is over.")
         if self._error is not None and len(self._models) == 1:
             return self._retry(self._error)
-        if self._error is not None and self._tries > self._policy.max_fallbacks:
-            raise self._error
+        if self._told is not None and self._tries > self._policy.max_fallbacks:
+            raise self._told
         return self._fallback()
 
     def over_budget(self) -> None:
@@ -142,14 +145,21 @@ class Attempts:
         self._tries -= 1
         self._current = None
 
-    def failed(self, error: ServingError) -> None:
-        """The current attempt failed before its first byte."""
+    def failed(self, error: ServingError, *, hurried: bool = False) -> None:
+        """The current attempt failed before its first byte.
+
+        `hurried`: it had less time than the model may take to begin.
+        """
         model = self._current
         assert model is not None, "nothing is being tried"
         error.model = model
         self.failures.append(Failure(model, error.code or error.error_type))
-        self._judge(model, error)
+        self._judge(model, error, hurried=hurried)
         self._error = error
+        # That one model cannot hold the prompt is not the last word where another that
+        # can was only busy: who is told so would not ask again.
+        if self._told is None or error.passes or not self._told.passes:
+            self._told = error
         self._current = None
 
     def began(self) -> None:
@@ -164,10 +174,10 @@ class Attempts:
             self._breakers.of(self._key_of(self._current)).succeeded()
         self._over, self._current = True, None
 
-    def broke(self, error: ServingError) -> None:
+    def broke(self, error: ServingError, *, hurried: bool = False) -> None:
         """The answer failed after its first byte."""
         if self._current is not None:
-            self._judge(self._current, error)
+            self._judge(self._current, error, hurried=hurried)
         self._over, self._current = True, None
 
     def abandoned(self) -> None:
@@ -188,8 +198,8 @@ class Attempts:
                 waits.append(breaker.wait_s)
             else:
                 return self._try(model)
-        if self._error is not None:
-            raise self._error
+        if self._told is not None:
+            raise self._told
         if waits:
             what = "All models that may answer have failed too often lately."
             raise Overloaded(what, code="breaker_open", retry_after_s=min(waits))
@@ -212,13 +222,16 @@ class Attempts:
     def _try(self, model: str, wait_s: float = 0.0) -> Attempt:
         self._current = model
         self._tries += 1
+        self._late = self.time_left_s < self._whole_s / 2
         return Attempt(model, wait_s)
 
-    def _judge(self, model: str, error: ServingError) -> None:
+    def _judge(self, model: str, error: ServingError, *, hurried: bool) -> None:
         breaker = self._breakers.of(self._key_of(model))
         failed = isinstance(error, RateLimited | UpstreamError | Overloaded)
         # What is forbidden to one may be the prompt: no tenant closes a model to all.
-        if failed and not isinstance(error, UpstreamForbids):
+        # Nor does one that lets a model ahead use up the time of this one.
+        late = hurried and self._late and isinstance(error, UpstreamTimeout)
+        if failed and not late and not isinstance(error, UpstreamForbids):
             breaker.failed(error.retry_after_s)
         else:
             breaker.abandoned()

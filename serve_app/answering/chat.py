@@ -94,11 +94,6 @@ class ChatRequest(BaseModel):
     routing: RoutingOptions = Field(default_factory=lambda: _NO_OPTIONS)
 
     @property
-    def include_usage(self) -> bool:
-        """Whether a stream should end with a usage event."""
-        return self.stream_options is not None and self.stream_options.include_usage
-
-    @property
     def output_tokens(self) -> int | None:
         """The longest answer that is asked for; None = as long as the model likes.
 
@@ -122,6 +117,15 @@ class Chat:
             if self.raw.get(name):
                 what = f"{name}: it chooses among models of the upstream's; {_OURS}"
                 raise InvalidRequest(what, param=name, code="unsupported_parameter")
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a stream should end with a usage event, in the words of OpenAI or of
+        OpenRouter."""
+        options, said = self.request.stream_options, self.raw.get("usage")
+        if options is not None and options.include_usage:
+            return True
+        return isinstance(said, dict) and said.get("include") is True
 
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.

@@ -101,7 +101,7 @@ class Run:
         self, port: BackendPort, request: BackendRequest, error: ServingError
     ) -> None:
         """The model that was asked failed before its first byte."""
-        self.attempts.failed(error)
+        self.attempts.failed(error, hurried=self._hurried(request))
         told = error.settlement
         if told is not None and told.cost_source == "upstream":
             self.meter.owes(partial(_said, told))
@@ -157,7 +157,7 @@ class Run:
         if error is None:
             self.attempts.abandoned()
         else:
-            self.attempts.broke(error)
+            self.attempts.broke(error, hurried=self._hurried(request))
         so_far = received.settled(error, request.price, self.call.plan.prompt)
         said = so_far.cost_source == "upstream"
         self.admission.leave(self.call.ticket, so_far)
@@ -207,6 +207,11 @@ class Run:
     async def _afford(self, worst_usd: float) -> bool:
         self.meter.reserved(_nothing)
         return await self.admission.afford(self.call.ticket, worst_usd)
+
+    def _hurried(self, request: BackendRequest) -> bool:
+        """Whether it had less time than its model may take to begin."""
+        own = self.call.directory.specs[request.model].timeouts
+        return request.timeouts.total_s < min(own.first_token_s, own.total_s)
 
     def _in_time(self, timeouts: Timeouts) -> Timeouts:
         """An attempt may not take longer than what is left of the request's time."""

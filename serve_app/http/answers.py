@@ -12,6 +12,7 @@ from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.planning import Plan
+from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.run import Call
 from serve_app.gateway import Gateway
 from serve_app.http.event_stream import EventStream
@@ -27,6 +28,8 @@ Parse = Callable[[bytes], Chat]
 
 # Its tokens may take seconds to count, in which other requests must go on.
 _LONG_BYTES = 2**18
+# Nobody is charged for what `/v1/route` reads: no tokens of a limit are drawn for it.
+_NOTHING = PromptSize(())
 
 
 class Answers:
@@ -51,7 +54,9 @@ class Answers:
         """The decision for a chat completion, without the answer."""
         directory = self._gateway.directory
         plan, chat = await self._planned(directory, request, parse_chat)
-        return json_response(await self._gateway.explain(directory, plan, chat))
+        async with self._gateway.reading(plan.tenant, _NOTHING) as found:
+            report = await self._gateway.explain(directory, plan, chat)
+        return json_response(report, found.headers)
 
     async def _planned(
         self,
@@ -100,7 +105,7 @@ class Answers:
         started = await self._gateway.completions.start_stream(call)
         body = sse_body(
             started,
-            include_usage=chat.request.include_usage,
+            include_usage=chat.include_usage,
             surface=chat.surface,
             routing=_explained(chat, started.answered, plan),
         )

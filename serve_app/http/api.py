@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.errors import NotFound, Overloaded
 from serve_app.access.tenants import Tenant
@@ -13,7 +14,7 @@ from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
 from serve_app.http.answers import Answers
-from serve_app.http.embeddings import Embeddings
+from serve_app.http.embeddings import Embeddings, parse_embeddings
 from serve_app.http.failures import answer_failures
 from serve_app.http.incoming import asked, read_body
 from serve_app.http.model_list import model_entry, model_list
@@ -42,8 +43,10 @@ def build_api(  # noqa: PLR0913  (its collaborators)
         openapi_url=None,  # it needs no key, and knows the paths of administration only
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lambda _: background(),
     )
+    app.router.default = _without_slash(app.router)
     answer_failures(app)
     answers, paths = Answers(gateway), _Paths(gateway, embeddings, health)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
@@ -77,6 +80,23 @@ def _openai_routes(answers: Answers, paths: "_Paths", prefix: str) -> list[Route
     ]
 
 
+def _without_slash(router: Router) -> ASGIApp:
+    """What answers where no path is: the same without the slash at its end.
+
+    A redirect would be a second request, which not all clients make of a POST, and
+    behind a proxy that ends TLS one to `http://`.
+    """
+    not_found = router.default
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].rstrip("/")
+        if scope["type"] != "http" or path in {"", scope["path"]}:
+            return await not_found(scope, receive, send)
+        return await router({**scope, "path": path}, receive, send)
+
+    return answer
+
+
 class _Paths:
     """One method for each of the others."""
 
@@ -102,8 +122,11 @@ class _Paths:
         if self._embeddings is None:
             raise NotFound("There is no embedder here.", code="path_not_found")
         body = await read_body(request, self._gateway.limits.max_body_bytes)
-        content = await self._embeddings.answer(body)
-        return Response(content, media_type="application/json")
+        wanted = parse_embeddings(body)
+        async with self._gateway.reading(tenant, wanted.prompt) as found:
+            content, found.tokens = await self._embeddings.answer(wanted)
+        kind = "application/json"
+        return Response(content, headers=found.headers, media_type=kind)
 
     async def models(self, request: Request) -> Response:
         """The models and cost tiers that this key may use."""
@@ -112,7 +135,9 @@ class _Paths:
 
     async def model(self, request: Request) -> Response:
         """One of them."""
-        model = request.path_params["model"]
+        model = request.path_params["model"].rstrip("/")
+        if not model:
+            return await self.models(request)
         tenant, tier = self._tenant(request), asked(request, self._hosts).cost_tier
         found = model_entry(self._gateway.directory, tenant, model, tier)
         return json_response(found)

@@ -2,7 +2,7 @@
 
 A text is embedded as routing embeds a request, so with the encoder's query prompt if it
 has one (Qwen3-Embedding has, MiniLM has not). Nothing is charged and no usage record is
-written: the encoder is ours.
+written, as the encoder is ours; the limits of key and tenant hold all the same.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.answering.chat import AUTO, invalid_field, parse_json
+from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.request_fields import few_fields
 
 MAX_INPUTS = 2048  # OpenAI's own limit
@@ -96,6 +97,19 @@ class EmbeddingRequest(BaseModel):
         """The texts to embed, in order."""
         return self.input if isinstance(self.input, list) else [self.input]
 
+    @property
+    def prompt(self) -> PromptSize:
+        """What it asks to be read."""
+        return PromptSize(tuple(self.texts))
+
+
+def parse_embeddings(body: bytes) -> EmbeddingRequest:
+    """Check a request body; InvalidRequest names the first wrong field."""
+    try:
+        return EmbeddingRequest.model_validate(parse_json(body))
+    except ValidationError as error:
+        raise invalid_field(error) from None
+
 
 class Embeddings:
     """Answers embedding requests; several share the Embedder piece by piece."""
@@ -107,12 +121,9 @@ class Embeddings:
         # In turns: the Embedder answers in order, and routing must not wait for long.
         self._turn = asyncio.Semaphore(1)
 
-    async def answer(self, body: bytes) -> bytes:
-        """The answer as JSON; a ServingError says what is wrong or not to be had."""
-        try:
-            request = EmbeddingRequest.model_validate(parse_json(body))
-        except ValidationError as error:
-            raise invalid_field(error) from None
+    async def answer(self, request: EmbeddingRequest) -> tuple[bytes, int]:
+        """The answer as JSON, and the tokens of its texts; a ServingError says what is
+        wrong or not to be had."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._answer(request)
@@ -124,7 +135,7 @@ class Embeddings:
             what = "The embedder did not answer in time."
             raise UpstreamTimeout(what, code="embedder_timeout") from None
 
-    async def _answer(self, request: EmbeddingRequest) -> bytes:
+    async def _answer(self, request: EmbeddingRequest) -> tuple[bytes, int]:
         spec = await self._fitting(request)
         texts = request.texts
         tokens = await self._count(texts, spec)
@@ -132,7 +143,8 @@ class Embeddings:
         for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS):
             async with self._turn:
                 rows.append(await self._encoder.embed(texts[piece], (), spec.key))
-        return _rendered(request, spec, np.concatenate(rows), sum(tokens))
+        n_tokens = sum(tokens)
+        return _rendered(request, spec, np.concatenate(rows), n_tokens), n_tokens
 
     async def _fitting(self, request: EmbeddingRequest) -> EncoderSpec:
         """The encoder, if it is what is asked for. One that is known is asked for again

@@ -1,5 +1,6 @@
 """Our headers and the one place where errors become HTTP."""
 
+from collections.abc import Mapping
 from math import ceil
 
 import orjson
@@ -9,14 +10,17 @@ from deployments.errors import ServingError
 from serve_app.answering.answered import Answered
 
 
-def json_response(content: object) -> Response:
+def json_response(
+    content: object, headers: Mapping[str, str] | None = None
+) -> Response:
     """Compact JSON."""
-    return Response(orjson.dumps(content), media_type="application/json")
+    body = orjson.dumps(content)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def error_response(error: ServingError, *, status: int | None = None) -> Response:
     """OpenAI's envelope; `Retry-After` where the error knows it."""
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after_s is not None:
         headers["retry-after"] = f"{max(1, ceil(error.retry_after_s))}"
     if error.model is not None:

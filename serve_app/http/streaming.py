@@ -24,6 +24,13 @@ _CHUNKS = {
 }
 
 
+# Where OpenAI has the tokens that we know of beside the sums.
+_DETAILS = (
+    ("prompt_tokens_details", "cached_tokens"),
+    ("completion_tokens_details", "reasoning_tokens"),
+)
+
+
 async def sse_body(
     started: Started,
     *,
@@ -82,15 +89,17 @@ def _last_chunk(started: Started, kind: str, fields: dict[str, Any]) -> bytes:
 
 
 def usage_object(settlement: Settlement) -> dict[str, Any] | None:
-    """OpenAI's `usage`, with `cost` in USD beside it where it is known."""
+    """The upstream's `usage` as a whole answer has it; in it what is known of tokens,
+    and `cost` in USD."""
     if settlement.usage is None:
         return None
-    usage = asdict(settlement.usage)
-    cached, reasoning = usage.pop("cached_tokens"), usage.pop("reasoning_tokens")
-    if cached is not None:
-        usage["prompt_tokens_details"] = {"cached_tokens": cached}
-    if reasoning is not None:
-        usage["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    said = settlement.said or {}
+    usage = {**said, **asdict(settlement.usage)}
+    for group, name in _DETAILS:
+        if (n_tokens := usage.pop(name)) is not None:
+            told = said.get(group)
+            told = told if isinstance(told, dict) else {}
+            usage[group] = {**told, name: n_tokens}
     if settlement.cost_usd is not None:
         usage["cost"] = settlement.cost_usd
     return usage

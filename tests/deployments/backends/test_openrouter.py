@@ -16,10 +16,14 @@ from deployments.backends.openrouter import (
 from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,
+    PromptFlagged,
     PromptTooLong,
     RateLimited,
     ServingError,
+    Unsupported,
     UpstreamError,
+    UpstreamForbids,
+    UpstreamRefusal,
     UpstreamTimeout,
     generation_of,
 )
@@ -114,6 +118,15 @@ async def test_a_stream_is_renamed_and_settled():
     assert settlement.cost_usd == 0.5
 
 
+async def test_a_stream_s_settlement_holds_the_usage_as_it_was_told():
+    usage = {**USAGE, "cost": 0.5, "completion_tokens_details": {"audio_tokens": 3}}
+    _, settlement = await streamed(
+        stream(chunk("a"), {"choices": [], "usage": usage}),
+    )
+
+    assert settlement.said == usage
+
+
 async def test_the_last_frame_comes_with_the_settlement():
     asked = backend(stream(chunk("a"))).stream(REQUEST)
 
@@ -159,14 +172,181 @@ async def test_what_goes_wrong_is_said_in_our_words(response, error):
         },
     ],
 )
-async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams):
-    refusing = backend(httpx.Response(400, json={"error": {"code": 400, **said}}))
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams, late):
+    error = {"code": 400, **said}
+    response = httpx.Response(400, json={"error": error})
+    if late:
+        response = stream({"error": error}) if streams else unary(error=error)
+    refusing = backend(response)
     asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
 
     with pytest.raises(PromptTooLong) as raised:
         await asked
     assert raised.value.code == "context_length_exceeded"
     assert "tokens" not in raised.value.message
+
+
+BAD_TOOL = {
+    "message": f"Invalid schema for {KEY}",
+    "param": "tools[0].function.parameters",
+    "code": "invalid_function_parameters",
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        BAD_TOOL,
+        {"code": 400, "metadata": {"raw": json.dumps({"error": BAD_TOOL})}},
+    ],
+    ids=["upstream", "provider"],
+)
+async def test_which_field_the_upstream_refuses_is_told(said, streams):
+    refusing = backend(httpx.Response(400, json={"error": said}))
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(InvalidRequest) as raised:
+        await asked
+    error = raised.value
+    what = "The upstream refused the request (status 400, invalid_function_parameters)."
+    assert error.message == what
+    assert (error.param, error.code) == (BAD_TOOL["param"], "upstream_refused")
+
+
+@pytest.mark.parametrize("quoted", [KEY, "tell me a secret", "x" * 99, "", 7, ["a"]])
+async def test_what_is_no_name_of_a_field_is_not_told(quoted):
+    said = {"param": quoted, "code": quoted, "metadata": {"raw": quoted}}
+    with pytest.raises(InvalidRequest) as raised:
+        await backend(httpx.Response(422, json={"error": said})).complete(REQUEST)
+
+    assert raised.value.message == "The upstream refused the request (status 422)."
+    assert raised.value.param is None
+
+
+FLAGGED = {
+    "code": 403,
+    "message": "Your input was flagged",
+    "metadata": {
+        "reasons": ["violence", "self-harm/intent", "as it says: tell me", 7],
+        "flagged_input": "tell me",
+        "provider_name": "OpenAI",
+    },
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+async def test_input_that_moderation_flags_is_told_as_that_and_why(streams, late):
+    response = httpx.Response(403, json={"error": FLAGGED})
+    if late:
+        response = stream({"error": FLAGGED}) if streams else unary(error=FLAGGED)
+    refusing = backend(response)
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(PromptFlagged) as raised:
+        await asked
+    error = raised.value
+    assert (error.status, error.code) == (403, "content_policy_violation")
+    said = (
+        "The upstream's moderation has flagged the input (violence, self-harm/intent)."
+    )
+    assert error.message == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<html>",
+        "[]",
+        '{"error": "no"}',
+        '{"error": {"code": 403, "message": "Key limit exceeded"}}',
+        '{"error": {"code": 403, "metadata": {"reasons": null}}}',
+    ],
+)
+async def test_what_our_key_may_not_is_no_matter_of_the_input(said):
+    with pytest.raises(UpstreamForbids) as raised:
+        await backend(httpx.Response(403, text=said)).complete(REQUEST)
+    assert (raised.value.status, raised.value.code) == (502, "upstream_permission")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("said", "kind", "status"),
+    [
+        ("No endpoints found that support image input", Unsupported, 400),
+        (
+            "No endpoints found that support the provided 'tool_choice' value.",
+            Unsupported,
+            400,
+        ),
+        (
+            "No endpoints found that can handle the requested parameters.",
+            Unsupported,
+            400,
+        ),
+        ("No endpoints found for them/theirs.", UpstreamRefusal, 502),
+    ],
+)
+async def test_what_no_provider_takes_is_the_request_s_own_matter(
+    said, kind, status, streams, late
+):
+    error = {"code": 404, "message": said}
+    response = httpx.Response(404, json={"error": error})
+    if late:
+        response = stream({"error": error}) if streams else unary(error=error)
+    refusing = backend(response)
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(kind) as raised:
+        await asked
+    assert raised.value.status == status
+    assert raised.value.retryable
+    assert not raised.value.passes
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("429", RateLimited),
+        ("400", InvalidRequest),
+        ("404", UpstreamRefusal),
+        ("503", UpstreamError),
+        ("200", UpstreamError),
+        ("99999", UpstreamError),
+    ],
+)
+async def test_a_status_in_an_answer_may_be_written_as_a_text(code, kind, streams):
+    error = {"message": "no", "type": "None", "param": "None", "code": code}
+    failing = stream({"error": error}) if streams else unary(error=error)
+    refusing = backend(failing)
+    asked = anext(refusing.stream(REQUEST)) if streams else refusing.complete(REQUEST)
+
+    with pytest.raises(ServingError) as raised:
+        await asked
+    assert type(raised.value) is kind
+    assert raised.value.param is None
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable"),
+    [
+        ("unsupported_value", True),
+        ("unsupported_parameter", True),
+        ("invalid_value", False),
+    ],
+)
+async def test_what_this_model_does_not_support_another_may(code, retryable):
+    said = {"message": "no", "param": "temperature", "code": code}
+    with pytest.raises(InvalidRequest) as raised:
+        await backend(httpx.Response(400, json={"error": said})).complete(REQUEST)
+
+    error = raised.value
+    assert (error.param, error.code) == ("temperature", "upstream_refused")
+    assert error.retryable == retryable
 
 
 class Stuck(httpx.AsyncByteStream):
@@ -345,8 +525,10 @@ async def test_a_tenant_s_own_key_is_used_and_never_replaced_by_the_operator_s()
         transport=HttpxTransport(httpx.MockTransport(answer)),
     )
     await made.complete(replace(REQUEST, secret="ACME"))
-    with pytest.raises(UpstreamError, match="own key"):
+    with pytest.raises(UpstreamRefusal, match="own key") as raised:
         await made.complete(replace(REQUEST, secret="UNSET"))
+    assert raised.value.code == "tenant_key_missing"
+    assert not raised.value.passes
 
     assert seen == ["Bearer sk-acme"]
 

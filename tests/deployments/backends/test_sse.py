@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 
 import pytest
@@ -30,6 +31,25 @@ def test_events_do_not_depend_on_the_size_of_the_pieces(size):
     events = [one for at in starts for one in splitter.feed(STREAM[at : at + size])]
 
     assert events == [b'{"a":1}', b"one\ntwo", b"[DONE]"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("mark", [b"", BOM_UTF8], ids=["plain", "marked"])
+def test_a_stream_is_read_as_the_standard_has_it(size, line_end, mark):
+    splitter = EventSplitter()
+    text = b'data: {"a":1}\n\n: note\n\ndata: one\ndata: two\n\ndata: [DONE]\n\n'
+    stream = mark + text.replace(b"\n", line_end)
+    starts = range(0, len(stream), size)
+
+    events = [one for at in starts for one in splitter.feed(stream[at : at + size])]
+
+    assert events == [b'{"a":1}', b"one\ntwo", b"[DONE]"]
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\n\r", b"\r\r"])
+def test_an_event_that_has_ended_waits_for_nothing(end):
+    assert EventSplitter().feed(b"data: a" + end) == [b"a"]
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])

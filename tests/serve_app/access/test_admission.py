@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from deployments.catalog import ModelSpec
-from deployments.errors import RateLimited, UpstreamError
+from deployments.errors import RateLimited, RoutingUnavailable, UpstreamError
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
@@ -21,8 +21,10 @@ from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.run import BackendPort, Call
 from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
+from serve_app.http.embeddings import Embeddings
 from tests.deployments.store.made import tenant
 from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, app_config
+from tests.length_encoder import Lengths
 from tests.serve_app.answering.recorded import Records
 from tests.serve_app.fake_ledger import START, Clock, FakeLedger
 
@@ -38,6 +40,7 @@ class World:
     def __init__(self, backend: ScriptedBackend | None = None, **terms: Any) -> None:
         self.clock = Clock()
         self.backend = backend or ScriptedBackend()
+        self.encoder = Lengths(exact=False)
         keys = [{"env": "TEST_KEY", **terms.pop("key", {})}]
         catalog = [
             {
@@ -63,16 +66,18 @@ class World:
         self.gateway._admission._clock = self.clock
 
     async def ask(self, **body: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(app=build_api(self.gateway))
         message = {"role": "user", "content": "hi"}
+        path = "/v1/chat/completions"
+        return await self.post(path, {"messages": [message], **body})
+
+    async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        app = build_api(self.gateway, Embeddings(self.encoder, timeout_s=5))
         async with httpx.AsyncClient(
-            transport=transport,
+            transport=httpx.ASGITransport(app=app),
             base_url="http://test",
             headers={"authorization": "Bearer k"},
         ) as client:
-            return await client.post(
-                "/v1/chat/completions", json={"messages": [message], **body}
-            )
+            return await client.post(path, json=body)
 
     async def call(self, **body: Any) -> Call:
         """An admitted one."""
@@ -120,14 +125,30 @@ async def test_beyond_the_rate_a_request_is_told_when_to_come_again():
     said = "The limit of this tenant is reached: 1 requests per minute."
     assert error["message"] == said
     assert response.headers["retry-after"] == "40"
+    assert response.headers["x-ratelimit-limit-requests"] == "1"
+    assert response.headers["x-ratelimit-remaining-requests"] == "0"
+    assert response.headers["x-ratelimit-reset-requests"] == "40s"
     world.clock.now += 40
     assert (await world.ask()).status_code == 200
 
 
-async def test_a_request_larger_than_the_limit_is_told_so():
-    error = (await World(tpm_limit=5).ask(max_tokens=9)).json()["error"]
+async def test_a_request_that_is_refused_is_told_of_all_limits_that_were_looked_at():
+    world = World(rpm_limit=8, tpm_limit=30)
+    assert (await world.ask(max_tokens=10)).status_code == 200
+    headers = (await world.ask(max_tokens=10, n=4)).headers
 
-    assert "5 tokens per minute. This request alone asks for up to" in error["message"]
+    assert headers["x-ratelimit-remaining-requests"] == "6"
+    assert headers["x-ratelimit-limit-tokens"] == "30"
+    assert headers["x-ratelimit-remaining-tokens"] == "25"  # the first has used 5
+
+
+async def test_a_request_larger_than_the_limit_is_told_so_and_not_to_come_again():
+    response = await World(tpm_limit=5).ask(max_tokens=9)
+
+    said = response.json()["error"]["message"]
+    assert "5 tokens per minute. This request alone asks for up to" in said
+    assert response.status_code == 429
+    assert "retry-after" not in response.headers
 
 
 async def test_the_place_that_was_taken_before_another_limit_refuses_is_free_again():
@@ -408,3 +429,61 @@ async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream):
     assert (left.status, left.cost_usd, left.reserved_usd) == ("cancelled", None, 0.0)
     assert world.reserved(BUDGET) == 0
     assert world.holdings.of(BUDGET).part.free == pytest.approx(10.0)
+
+
+TEXT = "a b c d e f g h"
+READ = {
+    "/v1/embeddings": {"input": TEXT},
+    "/v1/route": {"messages": [{"role": "user", "content": TEXT}]},
+}
+
+
+@pytest.mark.parametrize(("path", "body"), READ.items())
+async def test_what_is_read_and_not_answered_is_a_request_like_others(path, body):
+    world = World(rpm_limit=2)
+    answers = [await world.post(path, body) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[0].headers["x-ratelimit-remaining-requests"] == "1"
+    assert answers[2].json()["error"]["code"] == "rate_limit_exceeded"
+    assert answers[2].headers["retry-after"] == "60"
+    assert len(world.encoder.pieces) == (2 if path == "/v1/embeddings" else 0)
+    assert (await world.ask()).status_code == 429
+
+
+@pytest.mark.parametrize(("path", "body"), READ.items())
+async def test_what_is_read_costs_nothing_and_its_place_is_free_again(path, body):
+    world = World(max_budget=0.0, max_parallel_requests=1)
+    statuses = [(await world.post(path, body)).status_code for _ in range(2)]
+
+    assert statuses == [200, 200]
+    assert world.reserved() == 0
+
+
+async def test_the_tokens_of_texts_to_embed_count_and_those_of_a_decision_do_not():
+    world = World(tpm_limit=5)
+    embedded, routed = [await world.post(*each) for each in READ.items()]
+
+    said = "5 tokens per minute. This request alone asks for up to"
+    assert said in embedded.json()["error"]["message"]
+    assert routed.status_code == 200
+
+
+async def test_of_texts_to_embed_as_many_tokens_are_used_as_the_encoder_has_read():
+    world = World(tpm_limit=100)
+    answer = await world.post("/v1/embeddings", {"input": ["x" * 8] * 10})
+    assert answer.json()["usage"]["total_tokens"] == 80
+    await world.holdings.give_back_idle()
+
+    assert await world.holdings.reserve(Resource("tpm", "t"), 21) is None
+    assert await world.holdings.reserve(Resource("tpm", "t"), 20) is not None
+
+
+async def test_an_embedder_that_fails_has_used_no_tokens_and_no_place():
+    world = World(tpm_limit=100, max_parallel_requests=1)
+    world.encoder = Lengths(exact=False, error=RoutingUnavailable("gone"))
+    assert (await world.post("/v1/embeddings", {"input": TEXT})).status_code == 503
+    await world.holdings.give_back_idle()
+
+    assert await world.holdings.reserve(Resource("tpm", "t"), 100) is not None
+    assert world.reserved() == 0

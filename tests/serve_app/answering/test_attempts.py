@@ -7,9 +7,11 @@ from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     InvalidRequest,
     Overloaded,
+    PromptFlagged,
     PromptTooLong,
     RateLimited,
     ServingError,
+    Unsupported,
     UpstreamError,
     UpstreamForbids,
     UpstreamRefusal,
@@ -294,7 +296,13 @@ def test_a_client_that_leaves_counts_against_nobody(world):
 
 
 @pytest.mark.parametrize(
-    "error", [InvalidRequest("no"), PromptTooLong("long"), UpstreamForbids("flagged")]
+    "error",
+    [
+        InvalidRequest("no"),
+        PromptTooLong("long"),
+        UpstreamForbids("flagged"),
+        Unsupported("tools"),
+    ],
 )
 def test_what_may_be_the_request_s_own_fault_opens_no_breaker(world, error):
     for _ in range(5):
@@ -314,3 +322,68 @@ def test_input_that_is_flagged_closes_the_model_to_nobody(world, status, state):
         assert attempts.next().model == "b"  # another may take it
 
     assert world.breakers.of("a").state == state
+
+
+@pytest.mark.parametrize(
+    ("used_s", "error", "hurried", "state"),
+    [
+        (60, UpstreamTimeout("t"), True, "closed"),
+        (60, UpstreamTimeout("t"), False, "open"),
+        (60, DOWN, True, "open"),
+        (1, UpstreamTimeout("t"), True, "open"),
+    ],
+)
+def test_who_is_left_no_time_to_answer_in_is_not_blamed(
+    world, used_s, error, hurried, state
+):
+    for _ in range(2):
+        attempts = world.request("slow", "b", deadline=world.now + 100)
+        attempts.next()
+        world.now += used_s
+        attempts.failed(UpstreamForbids("no news"))
+        assert attempts.next().model == "b"
+        attempts.failed(error, hurried=hurried)
+
+    breaker = world.breakers.of("b")
+    assert ("closed" if breaker.admit() else "open") == state
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        PromptTooLong("long"),
+        PromptFlagged("hate"),
+        Unsupported("x"),
+        UpstreamRefusal(""),
+    ],
+)
+def test_where_one_was_only_busy_the_client_is_told_to_come_again(world, refusal):
+    for errors in ([RateLimited("busy"), refusal], [refusal, RateLimited("busy")]):
+        attempts = world.request("a", "b")
+        for error in errors:
+            attempts.next()
+            attempts.failed(error)
+
+        with pytest.raises(RateLimited) as raised:
+            attempts.next()
+        assert raised.value.model == "ab"[errors.index(raised.value)]
+
+
+def test_where_none_may_pass_the_client_is_told_the_last(world):
+    attempts = world.request("a", "b")
+    for error in (PromptTooLong("long"), PromptFlagged("hate")):
+        attempts.next()
+        attempts.failed(error)
+
+    with pytest.raises(PromptFlagged):
+        attempts.next()
+
+
+def test_what_no_other_model_can_mend_is_the_last_word(world):
+    attempts = world.request("a", "b", "c")
+    for error in (RateLimited("busy"), InvalidRequest("no")):
+        attempts.next()
+        attempts.failed(error)
+
+    with pytest.raises(InvalidRequest):
+        attempts.next()

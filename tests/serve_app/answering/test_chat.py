@@ -31,7 +31,7 @@ def test_a_stream_always_asks_the_upstream_for_usage():
     sent = json.loads(body.upstream_body("m", {}))
 
     assert sent["stream_options"] == {"include_usage": True, "z": 1}
-    assert not body.request.include_usage
+    assert not body.include_usage
 
 
 @pytest.mark.parametrize("n", [None, 1, 128])
@@ -76,7 +76,7 @@ def test_a_field_may_be_null_which_is_the_same_as_none(field):
     parsed = chat(**{field: None})
 
     assert not parsed.request.stream
-    assert not parsed.request.include_usage
+    assert not parsed.include_usage
     assert parsed.request.output_tokens is None
     assert json.loads(parsed.upstream_body("m", {}))[field] is None
 

@@ -12,9 +12,11 @@ from deployments.errors import (
     RoutingUnavailable,
     ServingError,
     UpstreamError,
+    UpstreamTimeout,
 )
 from deployments.protocol import Answer, BackendRequest
 from serve_app.answering.answered import Answered
+from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.run import Call
@@ -144,3 +146,22 @@ async def test_a_request_keeps_its_models_though_the_catalog_changes_meanwhile()
 
     assert "small" not in made.directory.specs
     assert (by.model, by.failures) == ("small", ())
+
+
+@pytest.mark.parametrize(("used_s", "state"), [(30.0, "open"), (90.0, "closed")])
+async def test_who_is_asked_when_the_time_is_nearly_over_is_not_blamed(used_s, state):
+    now = [0.0]
+    made = gateway(breaker={"failures": 1})
+    run = await made.completions._begin(call_of(made))
+    models = run.choice.models
+    run.attempts = Attempts(
+        models, RetryPolicy(), made.breakers, Bounds(100.0), clock=lambda: now[0]
+    )
+    first = await run.next()
+    now[0] = used_s
+    run.failed(*first, DOWN)
+    port, request = await run.next()
+    run.failed(port, request, UpstreamTimeout("It did not answer in time."))
+
+    assert request.timeouts.total_s == 100.0 - used_s
+    assert made.breakers.of(request.model).state == state

@@ -190,6 +190,11 @@ async def test_the_budget_of_the_present_period(client):
         ("GET /tenants?limit=" + "9" * 5000, b"", "limit"),
         ("POST /tenants/acme/keys", b'{"alpha": 0, "cost_tier": "gold"}', None),
         ("POST /tenants/acme/keys", b'{"rpm_limit": 0}', "rpm_limit"),
+        (
+            "PUT /tenants/new",
+            b'{"alpha": 0, "rpm_limit": "%b"}' % (b"9" * 20),
+            "rpm_limit",
+        ),
         ("POST /tenants/acme/keys", b'{"models": ["nope"]}', "models"),
         (
             "POST /tenants/acme/keys",

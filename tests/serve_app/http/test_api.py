@@ -12,6 +12,7 @@ import pytest
 
 from deployments.errors import (
     InvalidRequest,
+    PromptFlagged,
     RateLimited,
     RoutingUnavailable,
     UpstreamError,
@@ -204,6 +205,28 @@ async def test_paths_that_do_not_exist(method, path, status):
     assert response.headers.get("allow") == ("POST" if status == 405 else None)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {"messages": MESSAGES}),
+        ("/tiers/economy/v1/route", {"messages": MESSAGES}),
+        ("/v1/models", None),
+        ("/v1/models/small", None),
+        ("/healthz", None),
+        ("/v1/nope", None),
+    ],
+)
+async def test_a_slash_at_the_end_of_a_path_changes_nothing(path, body):
+    method = "POST" if body else "GET"
+    async with client() as c:
+        plain = await c.request(method, path, json=body)
+        slashed = await c.request(method, f"{path}/", json=body)
+
+    assert slashed.status_code == plain.status_code
+    if body is None and plain.is_success:
+        assert slashed.content == plain.content
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/models", "/v1/usage"])
 async def test_what_can_be_read_answers_head_with_the_same_status(path):
     async with client() as c:
@@ -239,16 +262,28 @@ async def test_while_a_long_prompt_is_measured_other_requests_go_on(monkeypatch)
         assert (await long).status_code == 200
 
 
-async def test_a_stream_ends_with_usage_and_done():
-    body = {"messages": MESSAGES, "stream": True}
-    body["stream_options"] = {"include_usage": True}
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+@pytest.mark.parametrize(
+    "words", [{"stream_options": {"include_usage": True}}, {"usage": {"include": True}}]
+)
+async def test_a_stream_ends_with_usage_and_done(path, words):
+    asked = {"messages": MESSAGES} if path == CHAT else {"prompt": "hi"}
     async with client() as c:
-        response = await c.post(CHAT, json=body)
+        response = await c.post(path, json={**asked, "stream": True, **words})
 
     *_, usage, done, rest = response.text.split("\n\n")
     assert json.loads(usage[6:])["usage"]["cost"] == 0.25
     assert json.loads(usage[6:])["id"] == "gen-1"
     assert (done, rest) == ("data: [DONE]", "")
+
+
+@pytest.mark.parametrize("words", [{}, {"usage": {"include": False}}, {"usage": 1}])
+async def test_a_stream_tells_no_usage_that_nobody_asks_for(words):
+    async with client() as c:
+        body = {"messages": MESSAGES, "stream": True, **words}
+        response = await c.post(CHAT, json=body)
+
+    assert '"usage"' not in response.text
 
 
 async def test_a_stream_that_breaks_ends_with_an_error_event():
@@ -289,6 +324,27 @@ async def test_when_nothing_is_left_the_last_error_is_told(error, status, attemp
     assert response.status_code == status
     assert len(backend.requests) == attempts
     assert response.headers.get("retry-after") == ("7" if status == 429 else None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_input_that_is_flagged_is_told_at_once_where_its_model_was_named(stream):
+    flagged = PromptFlagged("The upstream's moderation has flagged the input (hate).")
+    backend = ScriptedBackend({"small": flagged})
+    body = {"messages": MESSAGES, "stream": stream}
+    async with client(backend=backend) as c:
+        named = await c.post(CHAT, json={**body, "model": "small"})
+        routed = await c.post(CHAT, json=body)
+
+    assert named.status_code == 403
+    assert named.json()["error"] == {
+        "message": flagged.message,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "content_policy_violation",
+    }
+    assert routed.headers["x-routed-model"] == "large"
+    asked = [request.model for request in backend.requests]
+    assert asked == ["small", "small", "large"]
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,17 @@ from deployments.errors import (
     RoutingUnavailable,
     UpstreamTimeout,
 )
-from serve_app.http.embeddings import Embeddings
+from serve_app.http.embeddings import Embeddings, parse_embeddings
 from tests.length_encoder import SPEC, Lengths
+
+ANY = parse_embeddings(b'{"input": "a"}')
 
 
 async def answered(encoder: Lengths | None = None, **body: Any) -> dict[str, Any]:
     embeddings = Embeddings(encoder or Lengths(), timeout_s=5)
-    return json.loads(await embeddings.answer(json.dumps(body).encode()))
+    request = parse_embeddings(json.dumps(body).encode())
+    content, _ = await embeddings.answer(request)
+    return json.loads(content)
 
 
 async def test_the_whole_answer():
@@ -121,9 +125,9 @@ async def test_many_texts_go_to_the_embedder_piece_by_piece():
 async def test_requests_take_turns_at_the_embedder():
     encoder = Lengths()
     embeddings = Embeddings(encoder, timeout_s=5)
-    bodies = [json.dumps({"input": ["a"] * 64}).encode() for _ in range(4)]
+    request = parse_embeddings(json.dumps({"input": ["a"] * 64}).encode())
 
-    await asyncio.gather(*map(embeddings.answer, bodies))
+    await asyncio.gather(*(embeddings.answer(request) for _ in range(4)))
 
     assert encoder.most_at_once == 1
 
@@ -141,7 +145,7 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
             raise AssertionError
 
     with pytest.raises(UpstreamTimeout):
-        await Embeddings(Hanging(), timeout_s=0.01).answer(b'{"input": "a"}')
+        await Embeddings(Hanging(), timeout_s=0.01).answer(ANY)
 
 
 async def test_another_encoder_in_its_place_is_known_after_one_refusal():
@@ -155,12 +159,12 @@ async def test_another_encoder_in_its_place_is_known_after_one_refusal():
 
     encoder = Replaced()
     embeddings = Embeddings(encoder, timeout_s=5)
-    await embeddings.answer(b'{"input": "a"}')
+    await embeddings.answer(ANY)
     encoder.id = "org/new"
     with pytest.raises(Overloaded, match="another encoder"):
-        await embeddings.answer(b'{"input": "a"}')
+        await embeddings.answer(ANY)
 
-    answer = json.loads(await embeddings.answer(b'{"input": "a"}'))
+    answer = json.loads((await embeddings.answer(ANY))[0])
     assert answer["model"] == "org/new"
 
 
@@ -173,11 +177,12 @@ async def test_a_name_that_came_with_another_encoder_is_found():
 
     encoder = Replaced()
     embeddings = Embeddings(encoder, timeout_s=5)
-    await embeddings.answer(b'{"input": "a"}')
+    await embeddings.answer(ANY)
     encoder.id = "org/new"
 
-    answer = await embeddings.answer(b'{"input": "a", "model": "org/new"}')
-    assert json.loads(answer)["model"] == "org/new"
+    request = parse_embeddings(b'{"input": "a", "model": "org/new"}')
+    content, _ = await embeddings.answer(request)
+    assert json.loads(content)["model"] == "org/new"
 
 
 async def test_of_many_fields_that_there_are_not_one_is_named():

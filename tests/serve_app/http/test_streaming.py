@@ -130,3 +130,20 @@ def test_what_is_known_to_be_nothing_is_told_and_what_is_unknown_is_not():
     unknown = usage_object(Settlement(Usage(2, 3, 5), None, "unknown"))
     assert unknown is not None
     assert {"cost", "prompt_tokens_details"}.isdisjoint(unknown)
+
+
+def test_what_else_the_upstream_says_of_its_usage_is_told_as_in_a_whole_answer():
+    said = {
+        "prompt_tokens": 2,
+        "completion_tokens": 3,
+        "total_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 1},
+        "completion_tokens_details": {"audio_tokens": 2, "reasoning_tokens": 0},
+        "cost": 0.2,
+        "is_byok": True,
+        "cost_details": {"upstream_inference_cost": 0.3},
+    }
+    usage = Usage(2, 3, 5, cached_tokens=1, reasoning_tokens=0)
+    settlement = Settlement(usage, 0.5, "upstream", said=said)
+
+    assert usage_object(settlement) == {**said, "cost": 0.5}

@@ -29,7 +29,7 @@ def test_a_stream_asks_for_its_usage():
 
     sent = json.loads(chat.upstream_body("them", {}))
     assert sent["stream_options"] == {"include_usage": True}
-    assert not chat.request.include_usage
+    assert not chat.include_usage
 
 
 @pytest.mark.parametrize(
