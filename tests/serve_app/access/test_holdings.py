@@ -251,6 +251,18 @@ async def test_without_a_ledger_a_limit_that_was_lowered_is_kept(
         await holdings.reserve(RPM, 1, limit=2)
 
 
+async def test_without_a_ledger_a_limit_that_changes_counts_as_it_is_now(
+    holdings, ledger
+):
+    ledger.away = True
+    for _ in range(4):
+        assert await holdings.reserve(RPM, 1, limit=9)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1, limit=4)
+
+    assert await holdings.reserve(RPM, 1, limit=5)
+
+
 async def test_what_was_refused_is_not_asked_for_again_at_once(holdings, ledger, clock):
     assert [await holdings.reserve(BUDGET, 9.0) for _ in range(50)] == [None] * 50
     assert len(ledger.asks) == 1
