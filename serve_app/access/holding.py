@@ -79,6 +79,7 @@ class Holding:
         if self.resource.kind not in RATES or capacity is None:
             return False
         self._alone = self._alone or RatePool(capacity)
+        self._alone.capacity = capacity  # the limit may be another by now
         return self._alone.take(amount, now)
 
     def is_refused(self, amount: float, now: float) -> bool:

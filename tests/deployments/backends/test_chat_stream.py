@@ -224,7 +224,10 @@ def test_half_a_character_does_not_break_the_stream(first):
     )
 
 
-@pytest.mark.parametrize("data", [b"NaN", b'{"a": Infinity}', b'"\xff"', b"[" * 10**5])
+@pytest.mark.parametrize(
+    "data",
+    [b"NaN", b'{"a": NaN, "a": 1}', b'{"a": Infinity}', b'"\xff"', b"[" * 10**5],
+)
 def test_what_is_no_json_is_still_none(data):
     with pytest.raises(UpstreamError, match="is not JSON"):
         ChatStream("ours").feed(b"data: " + data + b"\n\n")

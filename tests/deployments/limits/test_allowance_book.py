@@ -6,7 +6,7 @@ from deployments.errors import NotFound
 from deployments.limits.ledger_protocol import Ask, Resource, Return
 from deployments.store.errors import StoreUnavailable
 from tests.deployments.limits.book_world import NOON, budget
-from tests.deployments.store.made import tenant
+from tests.deployments.store.made import record, tenant
 
 
 async def test_what_was_spent_before_counts(world):
@@ -257,3 +257,63 @@ async def test_what_was_taken_off_a_lease_while_sql_was_away_stays_off(
     state = await world.book.budget("t")
     assert (state.spend, state.leased) == (3.0, 1.0)
     assert [lease[3] for lease in await world.leases.all()] == [1.0]
+
+
+async def test_each_lease_that_was_not_written_while_sql_was_away_is_written_later(
+    world, monkeypatch
+):
+    """The first that fails ends the charge; the others are not forgotten."""
+    world.know(budget())
+    for replica in ("a", "b"):
+        await world.lease(4.0, replica)
+    made = [record(at=NOON, cost_usd=3.0, id=r, replica=r) for r in ("a", "b")]
+    taken = await world.usage.take(made)
+
+    async def away(*_):
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.leases, "put", away)
+        with pytest.raises(StoreUnavailable):
+            await world.book.charge(taken.charges)
+    world.now += 60
+
+    state = await world.book.budget("t")
+    assert (state.spend, state.leased) == (6.0, 2.0)
+
+
+async def test_a_lease_that_was_written_is_not_written_over_another_ledger_s(world):
+    world.know(budget())
+    await world.lease(4.0)
+    here = world.book
+    world.renew()
+    await world.book.start({"t": budget()})
+    await world.spend(3.0)
+    world.book = here
+    world.now += 60
+
+    state = await world.book.budget("t")
+    assert (state.spend, state.leased) == (3.0, 1.0)
+
+
+async def test_what_was_read_before_the_clock_was_set_back_is_read_again(world):
+    world.know(budget())
+    await world.book.budget("t")
+    here = world.book
+    world.now -= 60
+    world.renew()
+    await world.book.start({"t": budget()})
+    await world.spend(3.0)
+    world.book = here
+
+    assert (await world.book.budget("t")).spend == 3.0
+
+
+async def test_the_rest_of_one_tenant_is_given_back_and_no_other_s(world):
+    world.know(budget(), budget(id="u"))
+    await world.lease(4.0)
+    await world.book.lease("a", Ask(Resource("budget", "u"), 4.0))
+    back = Return(Resource("budget", "t"), 0, 0.0, rest=True)
+    await world.book.give_back("a", back)
+
+    assert [lease[1] for lease in await world.leases.all()] == ["u"]

@@ -128,3 +128,14 @@ async def test_the_tightest_are_not_those_that_were_spent_yesterday(world):
     await world.book.budget("now")
 
     assert [left.tenant for left in world.book.tightest(2)] == ["now"]
+
+
+async def test_nobody_is_warned_of_what_was_spent_in_periods_that_are_others_now(
+    world, caplog
+):
+    world.know(budget(soft_budget=3.0, budget_duration="1mo"))
+    await world.spend(2.0)
+    await world.book.budget("t")
+    world.know(budget(soft_budget=1.0))
+
+    assert "its soft budget" not in caplog.text

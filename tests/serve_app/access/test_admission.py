@@ -339,6 +339,18 @@ async def test_the_tokens_of_all_answers_count_against_the_rate():
     assert "This request alone asks for up to 110" in error["message"]
 
 
+async def test_the_ledger_is_told_a_configured_tenant_s_terms_with_all_that_is_asked():
+    """It may never have heard of the tenant."""
+    world = World(rpm_limit=5, max_budget=10.0)
+    assert (await world.ask()).status_code == 200
+
+    told = {ask.resource.kind: ask.terms for ask in world.ledger.asks}
+    assert {kind: terms and terms.id for kind, terms in told.items()} == {
+        "rpm": "t",
+        "budget": "t",
+    }
+
+
 async def test_without_limits_nobody_asks_the_ledger():
     world = World()
     world.ledger.away = True

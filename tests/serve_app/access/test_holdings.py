@@ -238,6 +238,31 @@ async def test_without_a_ledger_each_replica_keeps_a_known_rate_by_itself(
         await holdings.reserve(RPM, 1)
 
 
+async def test_without_a_ledger_a_limit_that_was_lowered_is_kept(
+    holdings, ledger, clock
+):
+    await taken(holdings, RPM, 1)
+    ledger.away = True
+    clock.now += 2
+
+    for _ in range(2):
+        assert await holdings.reserve(RPM, 1, limit=2)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1, limit=2)
+
+
+async def test_without_a_ledger_a_limit_that_changes_counts_as_it_is_now(
+    holdings, ledger
+):
+    ledger.away = True
+    for _ in range(4):
+        assert await holdings.reserve(RPM, 1, limit=9)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1, limit=4)
+
+    assert await holdings.reserve(RPM, 1, limit=5)
+
+
 async def test_what_was_refused_is_not_asked_for_again_at_once(holdings, ledger, clock):
     assert [await holdings.reserve(BUDGET, 9.0) for _ in range(50)] == [None] * 50
     assert len(ledger.asks) == 1

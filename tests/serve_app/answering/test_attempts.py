@@ -313,6 +313,18 @@ def test_what_may_be_the_request_s_own_fault_opens_no_breaker(world, error):
     assert world.breakers.of("a").state == "closed"
 
 
+def test_a_probe_that_was_the_request_s_own_fault_leaves_its_place_to_another(world):
+    breaker = world.breakers.of("a")
+    breaker.failed(retry_after_s=10)
+    world.now += 10
+    probe = world.request("a")
+    probe.next()
+    probe.failed(InvalidRequest("no"))
+
+    assert breaker.state == "half-open"
+    assert breaker.admit()
+
+
 @pytest.mark.parametrize(("status", "state"), [(403, "closed"), (404, "open")])
 def test_input_that_is_flagged_closes_the_model_to_nobody(world, status, state):
     for _ in range(2):

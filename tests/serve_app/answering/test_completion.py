@@ -130,6 +130,38 @@ async def test_the_providers_that_a_client_keeps_to_close_a_model_to_nobody_else
     assert raised.value.code == "breaker_open"
 
 
+class Exhausted(ScriptedBackend):
+    """A tenant's own key has reached a limit of its own."""
+
+    async def complete(self, request: BackendRequest) -> Answer:
+        if request.secret:
+            raise RateLimited("your key", retry_after_s=60)
+        return await super().complete(request)
+
+
+async def test_the_limits_of_a_tenant_s_own_key_close_a_model_to_nobody_else():
+    own = {**TENANT, "id": "own", "byok": {"fake": "ACME"}}
+    other = {**TENANT, "keys": [{"env": "OTHER_KEY"}]}
+    retries = {"max_retries": 0}
+    made = gateway(backend=Exhausted(), tenants=[own, other], retries=retries)
+    view = made.directory
+
+    async def ask(key: str) -> str:
+        chat = parse_chat(
+            b'{"model": "small", "messages": [{"role": "user", "content": "hi"}]}'
+        )
+        plan = made.plan(view, view.authenticate(f"Bearer {key}"), chat, Asked())
+        _, by = await made.completions.complete(Call(plan, chat, view, "req-1"))
+        return by.model
+
+    with pytest.raises(RateLimited):
+        await ask("k")
+
+    assert await ask("o") == "small"
+    with pytest.raises(Overloaded):
+        await ask("k")
+
+
 async def test_a_request_keeps_its_models_though_the_catalog_changes_meanwhile():
     class Changing(FixedRouter):
         async def route(self, queries):

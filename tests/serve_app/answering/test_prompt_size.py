@@ -78,6 +78,9 @@ def test_an_image_counts_as_one_and_its_bytes_do_not():
         ("chat/completions", {"content": [{"video_url": {"url": BASE64}}]}),
         ("chat/completions", {"content": [{"audio_url": {"url": BASE64}}]}),
         ("responses", {"type": "image_generation_call", "result": BASE64}),
+        ("responses", {"content": [{"type": "input_file", "file_data": BASE64}]}),
+        ("chat/completions", {"content": [{"file": {"file_data": BASE64}}]}),
+        ("chat/completions", {"content": [{"input_audio": {"data": BASE64}}]}),
     ],
 )
 def test_a_payload_is_no_text(surface, item):
@@ -100,6 +103,13 @@ def test_sealed_thoughts_are_as_long_as_the_text_that_they_hold(surface, item):
 
     assert 0.15 * n_letters < prompt_size({field: [item]}, surface).tokens
     assert prompt_size({field: [item]}, surface).bound < 0.26 * n_letters
+
+
+@pytest.mark.parametrize("name", ["data", "signature", "encrypted_content"])
+def test_what_is_named_like_a_sealed_thought_may_be_an_object(name):
+    part = {"type": "unknown", name: {"text": WORDS}}
+
+    assert prompt_size({"messages": [{"content": [part]}]}).tokens > 800
 
 
 def test_an_image_that_a_tool_returns_counts_as_one():
