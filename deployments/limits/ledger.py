@@ -49,6 +49,8 @@ class Ledger:
         self._book = AllowanceBook(self._usage, LeaseBook(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
+        # One read after another: what a slow one brings must not replace newer terms.
+        self._reading = asyncio.Lock()
         self._version = 0
         self._sent: dict[int, Snapshot] = {}  # by version, the latest
 
@@ -216,7 +218,12 @@ class Ledger:
             await self._read()
 
     async def _read(self) -> Snapshot:
-        snapshot = await self._accounts.snapshot()
+        async with self._reading:
+            snapshot = await self._accounts.snapshot()
+            self._know(snapshot)
+        return snapshot
+
+    def _know(self, snapshot: Snapshot) -> None:
         if snapshot.version < self._version:
             self._sent.clear()  # the database was set back: numbers come again
         if snapshot.version != self._version:
@@ -226,7 +233,6 @@ class Ledger:
         self._sent[snapshot.version] = snapshot
         while len(self._sent) > _VERSIONS_KEPT:
             del self._sent[min(self._sent)]
-        return snapshot
 
     def _learn(self, terms: TenantConfig | None) -> None:
         """A configured tenant may have been changed since, or be new."""

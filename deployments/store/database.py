@@ -18,7 +18,7 @@ from deployments.store.location import (
     make_private_file,
     parse_url,
 )
-from deployments.store.migrating import migrate
+from deployments.store.migrating import migrate, refuse_older
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
@@ -51,12 +51,14 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
-    async def open(self, *, patience_s: float = 30.0, new: bool = True) -> None:
+    async def open(
+        self, *, patience_s: float = 30.0, new: bool = True, update: bool = True
+    ) -> None:
         """Wait until it answers, and bring its tables up to date.
 
         After `patience_s` StoreUnavailable says what was wrong last. StoreError if the
         tables are of a newer release; unless it may be `new`, if SQLite's file is
-        missing.
+        missing; without `update`, if they are of an older release.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + patience_s
@@ -67,7 +69,7 @@ class Database:
             make_private_file(self._url)
         while True:
             try:
-                return await self.migrate("head")
+                return await self._make_tables(update=update)
             except StoreUnavailable as error:
                 if clock() + pause_s > until:
                     tried = f" (tried {tries} times)" if tries > 1 else ""
@@ -80,6 +82,12 @@ class Database:
         """Bring the tables up or down to a revision; "base" drops them all."""
         async with self.writing() as connection:
             await connection.run_sync(migrate, revision)
+
+    async def _make_tables(self, *, update: bool) -> None:
+        async with self.writing() as connection:
+            if not update:
+                await connection.run_sync(refuse_older)
+            await connection.run_sync(migrate, "head")
 
     async def close(self) -> None:
         """Close its connections."""

@@ -1,7 +1,7 @@
 """What can go wrong with the store.
 
 StoreError              the message is one line and holds no password
-├── StoreUnavailable    down, locked or full: the same may succeed later
+├── StoreUnavailable    down, locked, full, or forbidden: the same may succeed later
 ├── Missing             no such tenant, key, cost tier or artifact
 └── Refused             the change contradicts what is stored
     └── Unfit           the database takes no such value
@@ -13,7 +13,7 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):
-    """The database cannot be reached, is locked, or its disk is full."""
+    """The database cannot be reached, is locked, its disk is full, or it says no."""
 
 
 class Missing(StoreError):

@@ -11,18 +11,22 @@ from deployments.store.errors import StoreUnavailable, Unfit
 from deployments.store.location import is_sqlite, public_name
 
 _VALUES = ("22", "23")  # SQL states: a value that does not fit, or breaks a constraint
+_FORBIDDEN = "42501"
 
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Unfit for values that do not fit, StoreUnavailable for what may pass.
+    """Unfit for values that do not fit, StoreUnavailable for what may pass: also that
+    the database forbids it to its user.
 
     A statement that makes no sense is a mistake of ours, and stays what it is.
     """
     try:
         yield
-    except ProgrammingError:
-        raise
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _FORBIDDEN:
+            raise
+        raise StoreUnavailable(_said(error, url)) from None
     except _passing(url) as error:
         kind = Unfit if _is_of_values(error) else StoreUnavailable
         raise kind(_said(error, url)) from None

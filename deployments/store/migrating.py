@@ -24,9 +24,7 @@ def migrate(connection: Connection, revision: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config = _config(connection)
     scripts = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()
     try:
@@ -41,3 +39,27 @@ def migrate(connection: Connection, revision: str) -> None:
         command.upgrade(config, revision)
     elif current and (target is None or target.revision != current):
         command.downgrade(config, revision)
+
+
+def refuse_older(connection: Connection) -> None:
+    """StoreError if the tables are an older release's, which may be at work on them.
+
+    There is nothing to refuse where there are no tables yet.
+    """
+    scripts = ScriptDirectory.from_config(_config(connection))
+    current = MigrationContext.configure(connection).get_current_revision()
+    older = {step.revision for step in scripts.walk_revisions()}
+    older.discard(str(scripts.get_current_head()))
+    if current in older:
+        raise StoreError(
+            f"the database's tables are of revision {current}, older than this "
+            f"release's {scripts.get_current_head()}: use the release that serves "
+            "them; `avengers serve`, or a cluster's Ledger, of this one updates them"
+        )
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

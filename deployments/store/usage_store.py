@@ -32,7 +32,7 @@ from deployments.usage.record import UsageRecord
 # connections are for what budgets and accounts wait for.
 _REPORTS = 4
 _PAGE = 2000
-_AT_ONCE = 20_000
+_AT_ONCE = 2_000
 _SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
 
 
@@ -142,11 +142,18 @@ class UsageStore:
         return deleted
 
     async def _in_parts(self, part: Callable[[AsyncConnection], Awaitable[int]]) -> int:
-        """Records keep coming meanwhile: they wait for a part, not for all."""
+        """Records keep coming meanwhile: they wait for a part, not for all.
+
+        After a part as much time is for others, who write many times for one batch of
+        records; and SQLite lets other processes in only if they try just then.
+        """
+        clock = asyncio.get_running_loop().time
         total = 0
         while True:
             async with self._database.writing() as connection:
+                began = clock()
                 count = await part(connection)
             total += count
             if count < _AT_ONCE:
                 return total
+            await asyncio.sleep(clock() - began)

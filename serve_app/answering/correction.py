@@ -12,7 +12,7 @@ from typing import Any
 
 from deployments.detached import detached
 from deployments.errors import ServingError
-from deployments.protocol import Settlement
+from deployments.protocol import CostSource, Settlement
 from deployments.usage.record import UsageRecord, settled_fields
 from serve_app.answering.shadowed import Shadowed
 
@@ -65,15 +65,19 @@ async def corrected(
         if shadowed is not None and record.status == "answered":
             cost_usd = shadowed.cost_usd(record.model, own)
             record = replace(record, shadow_cost_usd=cost_usd)
-    charged = [settled.cost_usd for settled in failed if settled is not None]
-    wasted_usd = sum(cost for cost in charged if cost is not None)
-    return _with_wasted(record, wasted_usd) if wasted_usd else record
+    charged = [settled for settled in failed if settled is not None]
+    return _with_wasted(record, charged)
 
 
-def _with_wasted(record: UsageRecord, wasted_usd: float) -> UsageRecord:
+def _with_wasted(record: UsageRecord, charged: Sequence[Settlement]) -> UsageRecord:
     """What models that failed have cost is added, unless the rest is unknown."""
+    wasted_usd = sum(each.cost_usd or 0.0 for each in charged)
+    if not wasted_usd:
+        return record
     if record.status == "failed" and record.model is None:  # nobody else was asked
-        record = replace(record, cost_usd=0.0, cost_source="upstream")
+        sources = {each.cost_source for each in charged if each.cost_usd}
+        source: CostSource = "upstream" if sources == {"upstream"} else "price_table"
+        record = replace(record, cost_usd=0.0, cost_source=source)
     cost_usd = None if record.cost_usd is None else record.cost_usd + wasted_usd
     return replace(record, cost_usd=cost_usd, failed_cost_usd=wasted_usd)
 

@@ -102,10 +102,7 @@ class Run:
     ) -> None:
         """The model that was asked failed before its first byte."""
         self.attempts.failed(error, hurried=self._hurried(request))
-        told = error.settlement
-        if told is not None and told.cost_source == "upstream":
-            self.meter.owes(partial(_said, told))
-        elif ask := _ask(port, request, error.generation_id):
+        if ask := _owed(port, request, error):
             self.meter.owes(ask)
         logger.warning("model %s failed: %s", error.model, error.code)
 
@@ -242,6 +239,18 @@ def _ask(
     if generation_id is None or not port.tells_costs:
         return None
     return partial(port.backend.settle, request, generation_id)
+
+
+def _owed(
+    port: BackendPort, request: BackendRequest, error: ServingError
+) -> Ask | None:
+    """Who says what a failure was charged: what came with it, if the upstream said it
+    or nobody can be asked; else whoever can."""
+    told, ask = error.settlement, _ask(port, request, error.generation_id)
+    if told is None or told.cost_usd is None:
+        return ask
+    said = told.cost_source == "upstream"
+    return partial(_said, told) if said or ask is None else ask
 
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:

@@ -38,11 +38,13 @@ def with_accounts(
     work: Callable[["Accounts"], Awaitable[T]],
     *,
     new: bool = False,
+    update: bool = True,
 ) -> T:
     """Do a piece of work; its tables are made or brought up to date before.
 
-    BadInput where the store refuses it or, unless it may be `new`, SQLite's file is
-    missing; StoreUnavailable where no database answers.
+    BadInput where the store refuses it; unless it may be `new`, where SQLite's file is
+    missing; without `update`, where the tables are of an older release, which work that
+    changes nothing leaves alone. StoreUnavailable where no database answers.
     """
     password = _password(password_env)
 
@@ -53,7 +55,7 @@ def with_accounts(
 
         database = Database(url, password=password)
         try:
-            await database.open(patience_s=_PATIENCE_S, new=new)
+            await database.open(patience_s=_PATIENCE_S, new=new, update=update)
             return await work(Accounts(database))
         finally:
             await database.close()

@@ -115,7 +115,7 @@ def list_all(
 ) -> None:
     """The keys of TENANT, those that have ended among them."""
     found = with_accounts(
-        database, password_env, lambda accounts: accounts.tenant(tenant)
+        database, password_env, lambda a: a.tenant(tenant), update=False
     )
     if as_json:
         typer.echo(json.dumps([shown_key(key) for key in found.keys], indent=2))

@@ -68,7 +68,7 @@ def apply(  # noqa: PLR0913  (the options of a command)
     async def work(accounts: "Accounts") -> list[Change]:
         return await _apply(accounts, stated, prune=prune, dry_run=dry_run)
 
-    changes = with_accounts(database, password_env, work, new=True)
+    changes = with_accounts(database, password_env, work, new=True, update=not dry_run)
     if as_json:
         _print_json([shown_change(change) for change in changes])
     else:
@@ -79,7 +79,7 @@ def list_all(
     database: DatabaseUrl, password_env: PasswordEnv = None, as_json: _Json = False
 ) -> None:
     """All tenants."""
-    tenants = with_accounts(database, password_env, _all)
+    tenants = with_accounts(database, password_env, _all, update=False)
     if as_json:
         _print_json([shown_tenant(tenant) for tenant in tenants])
     else:
@@ -93,7 +93,9 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """One tenant and its keys."""
-    found = with_accounts(database, password_env, lambda a: a.tenant(tenant))
+    found = with_accounts(
+        database, password_env, lambda a: a.tenant(tenant), update=False
+    )
     if as_json:
         _print_json(shown_tenant(found))
         return

@@ -159,7 +159,7 @@ def delete(
         [all_of_them] = await store.rows(UsageQuery(first, at))
         return all_of_them.requests
 
-    count = with_database(_known(database), password_env, work)
+    count = with_database(_known(database), password_env, work, update=yes)
     if not yes:
         raise BadInput(f"{count} records are from before {before}: --yes deletes them")
     typer.echo(f"{count} records deleted", err=True)

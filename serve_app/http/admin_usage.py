@@ -29,8 +29,12 @@ class AdminUsage:
         """By day and for the last 30 days unless the parameters say otherwise."""
         params, now = request.query_params, datetime.now(UTC)
         timezone = params.get("timezone", "UTC")
-        current = last_days(now, "UTC"), now
-        query = read_query(params, _BY, timezone=timezone, current=current)
+        query = read_query(
+            params,
+            _BY,
+            timezone=timezone,
+            current=lambda: (last_days(now, timezone), now),
+        )
         rows = await self._ledger.usage(query)
         directory = self._directory()
         tenants = directory.tenants

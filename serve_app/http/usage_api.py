@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -31,6 +32,7 @@ _BY: tuple[Dimension, ...] = ("day", "model", "key_id", "cost_tier")
 _PARAMS = frozenset({"start", "end", "by", "timezone", "model", "key_id"})
 
 Clock = Callable[[], datetime]
+Span = Callable[[], tuple[datetime, datetime]]
 
 
 class UsageSource(Protocol):
@@ -87,7 +89,7 @@ async def _budget(source: UsageSource, tenant: Tenant) -> dict[str, Any] | None:
 def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> UsageQuery:
     """What the parameters ask for: by day and for the current period if nothing."""
     timezone = params.get("timezone", tenant.config.budget_timezone)
-    current = current_span(tenant.config, now)
+    current = partial(current_span, tenant.config, now)
     query = read_query(params, _BY, timezone=timezone, current=current)
     return replace(query, tenant=tenant.id)
 
@@ -97,7 +99,7 @@ def read_query(
     by: tuple[Dimension, ...],
     *,
     timezone: str,
-    current: tuple[datetime, datetime],
+    current: Span,
 ) -> UsageQuery:
     """By some of `by`; for the `current` span if the parameters name none."""
     allowed = {*_PARAMS, "tenant"} if "tenant" in by else _PARAMS
@@ -126,7 +128,7 @@ def read_query(
 
 
 def _span(
-    params: Mapping[str, str], timezone: str, current: tuple[datetime, datetime]
+    params: Mapping[str, str], timezone: str, current: Span
 ) -> tuple[datetime, datetime]:
     start, end = (
         _checked(name, lambda text: moment(text, timezone), params[name])
@@ -134,9 +136,10 @@ def _span(
         else None
         for name in ("start", "end")
     )
+    present = current()
     if start is None and end is None:
-        return current
-    end = end or current[1]
+        return present
+    end = end or present[1]
     return start or last_days(end, timezone), end
 
 

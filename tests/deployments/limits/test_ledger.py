@@ -1,13 +1,15 @@
 """The Ledger on a real database: it may die at any time, and accounts may change."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.ledger import Ledger
@@ -274,3 +276,38 @@ async def test_a_soft_budget_that_only_a_configuration_states_is_told(ledger_of)
 
     [state] = await ledger.soft_budgets_reached(stated)
     assert (state.tenant, state.spend) == ("new", 2.0)
+
+
+class HeldUp(Database):
+    """Holds a read up, if that is asked for, when it has seen what there is."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.hold = False
+        self.seen, self.go_on = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        held, self.hold = self.hold, False
+        async with super().reading() as connection:
+            yield connection
+            if held:
+                self.seen.set()
+                await self.go_on.wait()
+
+
+async def test_a_slow_read_does_not_bring_back_what_was_changed_meanwhile(tmp_path):
+    database = HeldUp(f"sqlite:///{tmp_path / 'db'}")
+    ledger = Ledger(database)
+    await ledger.open()
+    await ledger.put_tenant(tenant(max_budget=1.0))
+    database.hold = True
+    slow = asyncio.create_task(ledger.tenants())
+    await database.seen.wait()
+    change = asyncio.create_task(ledger.put_tenant(tenant(max_budget=3.0)))
+    await asyncio.wait({change}, timeout=0.2)
+    database.go_on.set()
+    await asyncio.gather(slow, change)
+
+    assert (await ledger.budget("t")).max_budget == 3.0
+    await database.close()

@@ -201,3 +201,14 @@ async def test_a_server_may_go_and_come_back():
         assert await store.ingest([record("use-1"), record("use-2")]) == 1
         assert await store.spend("t", JUNE, JULY) == 0.5
         await database.close()
+
+
+async def test_what_the_server_forbids_is_said_in_one_line(postgresql):
+    name = postgresql.new_database().rpartition("/")[2]
+    postgresql.run_sql("CREATE ROLE guest LOGIN PASSWORD 'geheim'")
+    postgresql.run_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC", name)
+    url = f"postgresql://guest:geheim@127.0.0.1:{postgresql.port}/{name}"
+
+    said = await refusal(Database(url))
+    assert said.endswith(f"/{name}: permission denied for schema public")
+    assert "geheim" not in said

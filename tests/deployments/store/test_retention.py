@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
 
+from deployments.store.lease_book import LeaseBook
 from deployments.store.tables import deleted_records, spend
 from deployments.store.usage_query import UsageQuery
 from deployments.store.usage_store import UsageStore
@@ -102,3 +104,22 @@ async def test_many_are_deleted_in_parts(store, monkeypatch):
 
     assert await store.delete_before(JUNE) == 7
     assert await kept(store) == []
+
+
+async def test_others_write_many_times_between_two_parts(database, store, monkeypatch):
+    written, at_parts = 0, []
+
+    async def slow(_connection, _before, _limit):
+        at_parts.append(written)
+        await asyncio.sleep(0.5)
+        return len(at_parts) < 3
+
+    monkeypatch.setattr("deployments.store.usage_store._AT_ONCE", 1)
+    monkeypatch.setattr("deployments.store.usage_store.delete_some", slow)
+    deleting = asyncio.create_task(store.delete_before(JUNE))
+    leases = LeaseBook(database)
+    while not deleting.done():
+        await leases.put("a", "t", 0, 1.0 + written)
+        written += 1
+
+    assert min(b - a for a, b in pairwise(at_parts)) >= 3

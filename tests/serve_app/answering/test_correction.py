@@ -74,6 +74,48 @@ async def test_a_request_that_failed_has_cost_what_its_upstreams_charged():
     assert records[1].cost_source == "upstream"
 
 
+TABLE = Settlement(Usage(7, 8, 15), 0.125, "price_table")
+
+
+def priced(*models: str, generation_id: str | None = None) -> ScriptedBackend:
+    """A backend whose `models` fail when they have used tokens of a known price."""
+    empty = UpstreamError("The upstream's answer is empty.")
+    empty.settlement, empty.generation_id = TABLE, generation_id
+    return ScriptedBackend(dict.fromkeys(models, empty))
+
+
+async def test_what_a_model_that_failed_used_counts_by_the_price_table():
+    records = Records()
+    made = gateway(backend=priced("small"), sink=records)
+    await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    corrected = records[1]
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (0.375, 0.125)
+    assert (corrected.status, corrected.cost_source) == ("answered", "upstream")
+
+
+async def test_a_request_that_failed_says_that_its_cost_is_of_the_price_table():
+    records = Records()
+    made = gateway(backend=priced("small", "large"), sink=records)
+    with pytest.raises(UpstreamError):
+        await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    assert (records[1].cost_usd, records[1].cost_source) == (0.25, "price_table")
+
+
+async def test_an_upstream_that_can_be_asked_is_asked_before_the_price_table():
+    records = Records()
+    backend = priced("small", generation_id="gen-failed")
+    backend.charged = Settlement(Usage(7, 8, 15), 0.5, "upstream")
+    made = gateway(backend=backend, sink=records)
+    await made.completions.complete(call_of(made))
+    await settled(records, 2)
+
+    assert records[1].failed_cost_usd == 0.5
+
+
 async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
     class SlowSecond(ScriptedBackend):
         async def complete(self, request):

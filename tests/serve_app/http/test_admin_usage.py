@@ -1,8 +1,10 @@
 """`GET /admin/v1/usage`: by tenant, each against its own reference model."""
 
-import time
+import time as clock
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -26,7 +28,7 @@ async def client(tmp_path) -> AsyncIterator[httpx.AsyncClient]:
     ledger = Ledger(database)
     await ledger.open()
     made = [record(f"use-{name}", tenant=name, cost_usd=1.0) for name in "ab"]
-    await ledger.ingest([replace(each, at=time.time() - 5) for each in made])
+    await ledger.ingest([replace(each, at=clock.time() - 5) for each in made])
     models = [{**model, "price": PRICE} for model in CATALOG]
     tenants = [{"id": "a", "alpha": 0, "reference_model": "large"}]
     served = gateway(catalog={"models": models}, tenants=tenants)
@@ -68,3 +70,12 @@ async def test_what_makes_no_sense_is_refused_and_strangers_are_told_nothing(cli
 
     assert (bad.status_code, stranger.status_code) == (400, 401)
     assert bad.json()["error"]["param"] == "by"
+
+
+async def test_the_last_30_days_are_whole_days_of_the_zone_that_is_asked_for(client):
+    report = (await client.get(USAGE, params={"timezone": "Asia/Tokyo"})).json()
+    start = datetime.fromisoformat(report["start"]).astimezone(ZoneInfo("Asia/Tokyo"))
+    unknown = await client.get(USAGE, params={"timezone": "Mars"})
+
+    assert start.time() == time(0, 0)
+    assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "timezone")
