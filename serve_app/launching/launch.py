@@ -29,6 +29,7 @@ from serve_app.launching.local_cluster import (
 from serve_app.launching.ports import LOOPBACK, PortBlock, is_free
 from serve_app.launching.processes import MARK, Family, end
 from serve_app.launching.ray_settings import applied, settings
+from serve_app.launching.ray_token import keep_token_private
 from serve_app.launching.serve_config import (
     ConfigError,
     read_serve_yaml,
@@ -62,6 +63,7 @@ def local_cluster(
         raise LaunchError(what) from None
     if not free:
         raise LaunchError(f"port {http['port']} on {http['host']} is already in use")
+    keep_token_private()
     with ExitStack() as stack:
         ports = stack.enter_context(PortBlock.take())
         directory = Path(tempfile.mkdtemp(prefix="avengers-"))
