@@ -14,7 +14,8 @@ from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
 from serve_app.http.answers import Answers
-from serve_app.http.embeddings import Embeddings, parse_embeddings
+from serve_app.http.embedding_request import parse_embeddings
+from serve_app.http.embeddings import Embeddings
 from serve_app.http.failures import answer_failures
 from serve_app.http.incoming import asked, read_body
 from serve_app.http.model_list import model_entry, model_list

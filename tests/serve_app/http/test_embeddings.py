@@ -17,7 +17,8 @@ from deployments.errors import (
     RoutingUnavailable,
     UpstreamTimeout,
 )
-from serve_app.http.embeddings import Embeddings, parse_embeddings
+from serve_app.http.embedding_request import parse_embeddings
+from serve_app.http.embeddings import Embeddings
 from tests.length_encoder import SPEC, Lengths
 
 ANY = parse_embeddings(b'{"input": "a"}')
