@@ -21,13 +21,13 @@ from serve_app.access.holdings import Holdings
 from serve_app.access.reading import Reading, reading
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.answer_size import answer_size
+from serve_app.answering.call import BackendPort
 from serve_app.answering.chat import Chat
 from serve_app.answering.choosing import Chooser
 from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.answering.prompt_size import PromptSize
-from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig, LiveSettings, TenantConfig
 from serve_app.http.budget_json import budget_warning
 from serve_app.http.route_report import route_report

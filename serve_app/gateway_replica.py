@@ -21,7 +21,7 @@ from deployments.telemetry.traced import traced_backend
 from deployments.usage.journal import Journal
 from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
-from serve_app.answering.run import BackendPort
+from serve_app.answering.call import BackendPort
 from serve_app.background import Background
 from serve_app.config import AppConfig, GatewayLimits
 from serve_app.gateway import Gateway

@@ -23,8 +23,8 @@ from deployments.protocol import (
     Usage,
 )
 from deployments.usage.record import UsageRecord
+from serve_app.answering.call import BackendPort
 from serve_app.answering.metering import Sink
-from serve_app.answering.run import BackendPort
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
 from serve_app.observing.observer import Observer

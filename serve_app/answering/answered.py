@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from artifacts.policy import RoutingDecision
 from deployments.protocol import BackendRequest
 from serve_app.answering.attempts import Failure
+from serve_app.answering.call import BackendPort
 from serve_app.answering.choosing import Cause
-from serve_app.answering.run import BackendPort, Run
+from serve_app.answering.run import Run
 
 
 @dataclass(frozen=True, slots=True)

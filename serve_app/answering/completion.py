@@ -15,10 +15,11 @@ from deployments.protocol import Answer
 from serve_app.access.admission import Admission
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
+from serve_app.answering.call import BackendOf, Call, breaker_key
 from serve_app.answering.choosing import Chooser
 from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter, Sink
-from serve_app.answering.run import BackendOf, Call, Run, breaker_key
+from serve_app.answering.run import Run
 from serve_app.answering.shadowed import Shadowed
 from serve_app.answering.streamed import GRACE_S, Started, first_stream, stuck
 

@@ -2,56 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
 from deployments.errors import ServingError, generation_of
-from deployments.protocol import Backend, BackendRequest, Settlement
-from serve_app.access.admission import Admission, Ticket
-from serve_app.access.tenants import Directory
+from deployments.protocol import BackendRequest, Settlement
+from serve_app.access.admission import Admission
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.attempts import Attempt, Attempts
-from serve_app.answering.chat import Chat
+from serve_app.answering.call import BackendOf, BackendPort, Call
 from serve_app.answering.choosing import Choice, Chooser
 from serve_app.answering.correction import Ask
 from serve_app.answering.metering import Meter
-from serve_app.answering.planning import Plan
 from serve_app.answering.received import Received
-from serve_app.answering.watching import Unwatched, Watch
 
 logger = logging.getLogger(__name__)
 
 # The least time that an attempt is given, once it is begun at all.
 _LEAST_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class BackendPort:
-    """A backend, and what its requests carry where the client says nothing."""
-
-    name: str
-    backend: Backend
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    tells_costs: bool = False  # of answers that failed, when asked later
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: how it is to be answered, and by whose settings."""
-
-    plan: Plan
-    chat: Chat
-    directory: Directory
-    request_id: str
-    ticket: Ticket = field(default_factory=Ticket)
-    watch: Watch = field(default_factory=Unwatched)
-
-
-# By the directory of the request: a model of it may be in no later one.
-BackendOf = Callable[[Directory, str], BackendPort]
 
 
 Asking = tuple[BackendPort, BackendRequest]
@@ -251,13 +221,3 @@ def _owed(
         return ask
     said = told.cost_source == "upstream"
     return partial(_said, told) if said or ask is None else ask
-
-
-def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
-    """What a breaker is kept for: a model. A tenant's own key has limits of its own,
-    and so have the providers that a client keeps to (OpenRouter's `provider`): that
-    they fail says nothing to others."""
-    tenant = call.plan.tenant
-    secret = tenant.byok.get(backend_of(call.directory, model).name)
-    key = model if secret is None else f"{model} {secret}"
-    return f"{key} {tenant.id}" if call.chat.raw.get("provider") else key

@@ -9,8 +9,8 @@ from deployments.usage.record import UsageRecord
 from serve_app.answering.attempts import Failure
 
 if TYPE_CHECKING:
+    from serve_app.answering.call import Call
     from serve_app.answering.choosing import Choice
-    from serve_app.answering.run import Call
 
 
 class Watch(Protocol):

@@ -16,7 +16,7 @@ import orjson
 
 from deployments.usage.record import UsageRecord
 from serve_app.access.tenants import Tenant
-from serve_app.answering.run import Call
+from serve_app.answering.call import Call
 
 _ROTATE_BYTES = 64 * 2**20
 _KEPT_FILES = 5

@@ -15,10 +15,10 @@ from serve_app.access.admission import Admission, Ticket, duration
 from serve_app.access.holdings import Holdings
 from serve_app.answering.answer_size import AnswerSize
 from serve_app.answering.attempts import RetryPolicy
+from serve_app.answering.call import BackendPort, Call
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from serve_app.answering.prompt_size import PromptSize
-from serve_app.answering.run import BackendPort, Call
 from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings

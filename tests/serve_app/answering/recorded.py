@@ -4,9 +4,9 @@ import asyncio
 import json
 
 from deployments.usage.record import UsageRecord
+from serve_app.answering.call import Call
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
-from serve_app.answering.run import Call
 from tests.fakes import ScriptedBackend, gateway
 
 

@@ -17,9 +17,9 @@ from deployments.errors import (
 from deployments.protocol import Answer, BackendRequest
 from serve_app.answering.answered import Answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
+from serve_app.answering.call import Call
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
-from serve_app.answering.run import Call
 from tests.fakes import CATALOG, SETTLEMENT, FixedRouter, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import call_of
 

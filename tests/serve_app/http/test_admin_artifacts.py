@@ -16,7 +16,7 @@ from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.store.usage_store import UsageStore
 from deployments.tenancy import TenantConfig
-from serve_app.answering.run import BackendPort
+from serve_app.answering.call import BackendPort
 from serve_app.gateway import Gateway
 from serve_app.http.admin import Admin
 from serve_app.http.admin_artifacts import ArtifactAdmin
