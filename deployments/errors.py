@@ -9,12 +9,13 @@
     ├── RequestTimeout      408 timeout_error
     ├── PayloadTooLarge     413 invalid_request_error
     ├── RateLimited         429 rate_limit_exceeded
-    ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve it)
-    │   └── PromptFlagged   403 invalid_request_error
+    ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve us;
+    │   │                   UpstreamForbids: its 403)
+    │   ├── PromptFlagged   403 invalid_request_error (an UpstreamForbids)
+    │   └── UpstreamTimeout 504 upstream_timeout
     ├── Overloaded          503 overloaded
-    ├── RoutingUnavailable  503 routing_unavailable
-    │   └── NotProfiled     400 model_not_profiled
-    └── UpstreamTimeout     504 upstream_timeout
+    └── RoutingUnavailable  503 routing_unavailable
+        └── NotProfiled     400 model_not_profiled
 
 They cross process boundaries whole, and are rendered in one place
 (`serve_app.http.responses`). Messages never hold a prompt or a key.

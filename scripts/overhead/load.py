@@ -1,7 +1,7 @@
 """The load generator: HTTP/1.1 on bare sockets, every answer verified.
 
 A process of its own: reads a Load as a line of JSON, prints `ready`, begins with the
-next line, prints a Seen as JSON.
+next line, prints `done`, and writes a Seen as JSON to the file that it was given.
 Closed loop: so many connections, each asks again when answered. Open loop: questions
 at a fixed rate whatever becomes of them; latency counts from the moment a question was
 due, so what waits for a connection is not hidden.
