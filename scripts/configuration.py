@@ -90,9 +90,13 @@ def _kind(told: _Schema) -> str:
         return f"list of {_kind(told['items'])}"
     if isinstance(told.get("additionalProperties"), Mapping):
         return f"mapping to {_kind(told['additionalProperties'])}"
-    bounds = (f" {sign} {told[key]:g}" for key, sign in _BOUNDS if key in told)
+    bounds = (f" {sign} {_figure(told[key])}" for key, sign in _BOUNDS if key in told)
     kind = told.get("type", "any")
     return _KINDS.get(kind, kind) + ",".join(bounds)
+
+
+def _figure(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def main() -> int:

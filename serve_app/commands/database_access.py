@@ -21,13 +21,15 @@ def with_database(
     password_env: str | None,
     work: Callable[["Database"], Awaitable[T]],
     *,
+    new: bool = False,
     update: bool = False,
 ) -> T:
     """Do a piece of work; with `update`, its tables are brought up to date before.
 
-    BadInput where the store refuses it, where without `update` they are of an older
-    release, or where SQLite's file is missing: in one made now there would be nothing
-    to find. StoreUnavailable where no database answers.
+    BadInput where the store refuses it; where without `update` they are of an older
+    release, which work that changes nothing leaves alone; or, unless it may be `new`,
+    where SQLite's file is missing: in one made now there would be nothing to find.
+    StoreUnavailable where no database answers.
     """
     password = os.environ.get(password_env) if password_env else None
     if password_env and not password:
@@ -39,7 +41,7 @@ def with_database(
 
         database = Database(url, password=password)
         try:
-            await database.open(patience_s=_PATIENCE_S, new=False, update=update)
+            await database.open(patience_s=_PATIENCE_S, new=new, update=update)
             return await work(database)
         finally:
             await database.close()

@@ -1,95 +1,22 @@
 """Who is let in, what he is told if not, and that all he held is free afterwards."""
 
 import asyncio
-import json
-from typing import Any
 
-import httpx
 import pytest
 
 from deployments.catalog import ModelSpec
-from deployments.errors import RateLimited, RoutingUnavailable, UpstreamError
+from deployments.errors import RateLimited, UpstreamError
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
-from serve_app.access.holdings import Holdings
 from serve_app.answering.answer_size import AnswerSize
 from serve_app.answering.attempts import RetryPolicy
-from serve_app.answering.call import BackendPort, Call
-from serve_app.answering.chat import parse_chat
-from serve_app.answering.planning import Asked
+from serve_app.answering.call import BackendPort
 from serve_app.answering.prompt_size import PromptSize
-from serve_app.gateway import Gateway
-from serve_app.http.api import build_api
-from serve_app.http.embeddings import Embeddings
-from tests.deployments.store.made import tenant
-from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, app_config
-from tests.length_encoder import Lengths
+from tests.fakes import ScriptedBackend
+from tests.serve_app.access.limited_tenant import BUDGET, PLACES_OF_KEY, PRICES, World
 from tests.serve_app.answering.recorded import Records
-from tests.serve_app.fake_ledger import START, Clock, FakeLedger
-
-PLACES = Resource("parallel", "t")
-PLACES_OF_KEY = Resource("parallel", "t", "env:TEST_KEY")
-BUDGET = Resource("budget", "t")
-PRICES = {"small": 1.0, "large": 0.1, "other": 0.01}  # USD a token; small ranks first
-
-
-class World:
-    """A real Gateway whose one tenant has these terms, and a book of allowances."""
-
-    def __init__(self, backend: ScriptedBackend | None = None, **terms: Any) -> None:
-        self.clock = Clock()
-        self.backend = backend or ScriptedBackend()
-        self.encoder = Lengths(exact=False)
-        keys = [{"env": "TEST_KEY", **terms.pop("key", {})}]
-        catalog = [
-            {
-                **model,
-                "max_output_tokens": 10,
-                "price": {
-                    "input_usd_per_token": 0,
-                    "output_usd_per_token": PRICES[model["id"]],
-                },
-            }
-            for model in CATALOG
-        ]
-        config = app_config(
-            catalog={"models": catalog},
-            tenants=[{"id": "t", "alpha": 0.5, "keys": keys, **terms}],
-        )
-        self.ledger = FakeLedger(self.clock, tenant(**terms, keys=keys))
-        self.holdings = Holdings("a", self.ledger, self.clock)
-        port = BackendPort("fake", self.backend)
-        self.gateway = Gateway(
-            config, FixedRouter(), {"fake": port}, None, self.holdings
-        )
-        self.gateway._admission._clock = self.clock
-
-    async def ask(self, **body: Any) -> httpx.Response:
-        message = {"role": "user", "content": "hi"}
-        path = "/v1/chat/completions"
-        return await self.post(path, {"messages": [message], **body})
-
-    async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        app = build_api(self.gateway, Embeddings(self.encoder, timeout_s=5))
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app),
-            base_url="http://test",
-            headers={"authorization": "Bearer k"},
-        ) as client:
-            return await client.post(path, json=body)
-
-    async def call(self, **body: Any) -> Call:
-        """An admitted one."""
-        message = {"role": "user", "content": "hi"}
-        chat = parse_chat(json.dumps({"messages": [message], **body}).encode())
-        view = self.gateway.directory
-        plan = self.gateway.plan(view, view.authenticate("Bearer k"), chat, Asked())
-        ticket = await self.gateway.admit(plan, chat)
-        return Call(plan, chat, view, "req-1", ticket)
-
-    def reserved(self, resource: Resource = PLACES) -> float:
-        return self.holdings.of(resource).part.reserved
+from tests.serve_app.fake_ledger import START, Clock
 
 
 @pytest.fixture(autouse=True)
@@ -441,61 +368,3 @@ async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream):
     assert (left.status, left.cost_usd, left.reserved_usd) == ("cancelled", None, 0.0)
     assert world.reserved(BUDGET) == 0
     assert world.holdings.of(BUDGET).part.free == pytest.approx(10.0)
-
-
-TEXT = "a b c d e f g h"
-READ = {
-    "/v1/embeddings": {"input": TEXT},
-    "/v1/route": {"messages": [{"role": "user", "content": TEXT}]},
-}
-
-
-@pytest.mark.parametrize(("path", "body"), READ.items())
-async def test_what_is_read_and_not_answered_is_a_request_like_others(path, body):
-    world = World(rpm_limit=2)
-    answers = [await world.post(path, body) for _ in range(3)]
-
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[0].headers["x-ratelimit-remaining-requests"] == "1"
-    assert answers[2].json()["error"]["code"] == "rate_limit_exceeded"
-    assert answers[2].headers["retry-after"] == "60"
-    assert len(world.encoder.pieces) == (2 if path == "/v1/embeddings" else 0)
-    assert (await world.ask()).status_code == 429
-
-
-@pytest.mark.parametrize(("path", "body"), READ.items())
-async def test_what_is_read_costs_nothing_and_its_place_is_free_again(path, body):
-    world = World(max_budget=0.0, max_parallel_requests=1)
-    statuses = [(await world.post(path, body)).status_code for _ in range(2)]
-
-    assert statuses == [200, 200]
-    assert world.reserved() == 0
-
-
-async def test_the_tokens_of_texts_to_embed_count_and_those_of_a_decision_do_not():
-    world = World(tpm_limit=5)
-    embedded, routed = [await world.post(*each) for each in READ.items()]
-
-    said = "5 tokens per minute. This request alone asks for up to"
-    assert said in embedded.json()["error"]["message"]
-    assert routed.status_code == 200
-
-
-async def test_of_texts_to_embed_as_many_tokens_are_used_as_the_encoder_has_read():
-    world = World(tpm_limit=100)
-    answer = await world.post("/v1/embeddings", {"input": ["x" * 8] * 10})
-    assert answer.json()["usage"]["total_tokens"] == 80
-    await world.holdings.give_back_idle()
-
-    assert await world.holdings.reserve(Resource("tpm", "t"), 21) is None
-    assert await world.holdings.reserve(Resource("tpm", "t"), 20) is not None
-
-
-async def test_an_embedder_that_fails_has_used_no_tokens_and_no_place():
-    world = World(tpm_limit=100, max_parallel_requests=1)
-    world.encoder = Lengths(exact=False, error=RoutingUnavailable("gone"))
-    assert (await world.post("/v1/embeddings", {"input": TEXT})).status_code == 503
-    await world.holdings.give_back_idle()
-
-    assert await world.holdings.reserve(Resource("tpm", "t"), 100) is not None
-    assert world.reserved() == 0

@@ -200,7 +200,7 @@ def test_a_table_passes_no_command_on_to_the_terminal(cli):
     ],
 )
 def test_a_database_that_is_not_there(cli, monkeypatch, options, code, what):
-    monkeypatch.setattr("serve_app.commands.accounts_access._PATIENCE_S", 0.0)
+    monkeypatch.setattr("serve_app.commands.database_access._PATIENCE_S", 0.0)
     run = cli.run("tenants", "list", *options)
 
     assert run.code == code
