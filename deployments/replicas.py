@@ -22,17 +22,14 @@ from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
 from deployments.backends.sse import GATHER_S
 from deployments.handles import RemoteEmbedder
-from deployments.protocol import (
+from deployments.protocol.backend import (
     Answer,
-    ArtifactRef,
     Backend,
     BackendRequest,
-    Explanation,
     Item,
-    RouteQuery,
-    Routes,
     Settlement,
 )
+from deployments.protocol.routing import ArtifactRef, Explanation, RouteQuery, Routes
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.embedder import Embedder, refuse_other_encoder

@@ -14,7 +14,7 @@ from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 from deployments.rollout import Rollout
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig

@@ -13,7 +13,7 @@ from deployments.backends.breaker import Breakers
 from deployments.catalog import ModelSpec
 from deployments.errors import RoutingUnavailable, ServingError
 from deployments.limits.ledger_protocol import BudgetState
-from deployments.protocol import ArtifactRef, RouteQuery, RouterLike, decided
+from deployments.protocol.routing import ArtifactRef, RouteQuery, RouterLike, decided
 from deployments.rollout import Rollout
 from deployments.store.snapshot import Snapshot
 from serve_app.access.admission import Admission, Ticket

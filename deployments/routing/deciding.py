@@ -8,7 +8,7 @@ from artifacts.policy import RoutingDecision
 from artifacts.request_terms import expected_cost_usd, keep_home
 from deployments.catalog import Price
 from deployments.errors import InvalidRequest, NotProfiled
-from deployments.protocol import RequestTerms, RouteQuery
+from deployments.protocol.routing import RequestTerms, RouteQuery
 
 Vector = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from artifacts.errors import BadInput
 from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.errors import InvalidRequest, ServingError
-from deployments.protocol import (
+from deployments.protocol.routing import (
     ArtifactRef,
     ClusterView,
     EmbedderLike,

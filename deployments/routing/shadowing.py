@@ -6,7 +6,7 @@ from dataclasses import replace
 from artifacts.artifact import RoutingArtifact
 from artifacts.policy import RoutingDecision, Shadow
 from deployments.errors import ServingError
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from deployments.routing.deciding import Vector, decide
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
 from deployments.handles import RemoteRouter
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from deployments.replicas import EmbedderReplica, RouterReplica
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from deployments.backends.vllm_deployment import deployment_name
-from deployments.protocol import BackendRequest, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
 from scripts.bench.vllm_server import START_S, own_server
 from scripts.tiny_model import make_tiny_model
 from scripts.tiny_served import (

@@ -12,7 +12,7 @@ from math import ceil
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited
 from deployments.limits.ledger_protocol import Kind, Resource
-from deployments.protocol import Settlement
+from deployments.protocol.backend import Settlement
 from deployments.tenancy import TenantConfig
 from deployments.usage.record import UsageRecord
 from serve_app.access.holding import Holding

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deployments.errors import ServingError
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.admission import Admission
 from serve_app.access.tenants import Tenant
 from serve_app.answering.answer_size import AnswerSize

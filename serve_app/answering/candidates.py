@@ -7,7 +7,7 @@ from math import inf
 
 from deployments.catalog import ModelSpec
 from deployments.errors import InvalidRequest
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 from serve_app.access.cost_tiers import tier_problem
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.chat import Chat, ChatRequest

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from deployments.errors import InvalidRequest
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 from serve_app.answering.request_fields import (
     MAX_MESSAGES,
     BestOf,

@@ -14,7 +14,7 @@ from deployments.errors import (
     RoutingUnavailable,
     ServingError,
 )
-from deployments.protocol import RequestTerms, RouteQuery
+from deployments.protocol.routing import RequestTerms, RouteQuery
 from serve_app.access.tenants import Directory
 from serve_app.answering.answer_size import AnswerSize, answer_size
 from serve_app.answering.chat import Chat

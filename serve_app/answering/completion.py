@@ -11,7 +11,7 @@ from functools import partial
 
 from deployments.backends.breaker import Breakers
 from deployments.errors import ServingError
-from deployments.protocol import Answer
+from deployments.protocol.backend import Answer
 from serve_app.access.admission import Admission
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy

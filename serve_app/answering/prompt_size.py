@@ -13,7 +13,7 @@ from deployments.backends.tokens import (
     count_tokens,
 )
 from deployments.catalog import ModelSpec
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 
 
 class PromptSize:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
 from deployments.errors import ServingError, generation_of
-from deployments.protocol import BackendRequest, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
 from serve_app.access.admission import Admission
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.attempts import Attempt, Attempts

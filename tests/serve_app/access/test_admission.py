@@ -7,7 +7,7 @@ import pytest
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited, UpstreamError
 from deployments.limits.ledger_protocol import Resource
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
 from serve_app.answering.answer_size import AnswerSize
 from serve_app.answering.attempts import RetryPolicy

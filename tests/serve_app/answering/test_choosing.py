@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deployments.errors import InvalidRequest, NotProfiled, RoutingUnavailable
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.choosing import Choice, Chooser
 from serve_app.answering.conversation_memory import ConversationConfig

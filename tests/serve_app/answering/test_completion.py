@@ -14,7 +14,7 @@ from deployments.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from deployments.protocol import Answer, BackendRequest
+from deployments.protocol.backend import Answer, BackendRequest
 from serve_app.answering.answered import Answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
 from serve_app.answering.call import Call

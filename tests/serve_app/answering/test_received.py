@@ -6,7 +6,7 @@ import pytest
 
 from deployments.catalog import Price
 from deployments.errors import UpstreamError
-from deployments.protocol import Ending, Settlement, Usage
+from deployments.protocol.backend import Ending, Settlement, Usage
 from serve_app.answering.prompt_size import PromptSize
 from serve_app.answering.received import Received
 
