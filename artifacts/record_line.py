@@ -14,16 +14,9 @@ from artifacts.json_values import (
     unique_keys,
     whole_number,
 )
+from artifacts.token_price import TokenPrice
 
 NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """USD per token, to estimate a cost that a record does not state."""
-
-    input_usd: float
-    output_usd: float
 
 
 @dataclass(frozen=True, slots=True)
