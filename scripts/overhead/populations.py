@@ -10,9 +10,10 @@ from artifacts.artifact import arrays_digest, arrays_of
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.onnx_encoder import read_spec
 from artifacts.store import ENCODER, save
+from deployments.api_key import key_sha256
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from deployments.tenancy import CostTier, TenantConfig
 from scripts.bench.decision import random_artifact
 from scripts.overhead.wire import tenant_key
 from serve_app.commands.serve import LOCAL_CONFIG
