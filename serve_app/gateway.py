@@ -16,6 +16,7 @@ from deployments.limits.ledger_protocol import BudgetState
 from deployments.protocol.routing import ArtifactRef, RouteQuery, RouterLike, decided
 from deployments.rollout import Rollout
 from deployments.store.snapshot import Snapshot
+from deployments.tenancy import TenantConfig
 from serve_app.access.admission import Admission, Ticket
 from serve_app.access.holdings import Holdings
 from serve_app.access.reading import Reading, reading
@@ -28,10 +29,10 @@ from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.answering.prompt_size import PromptSize
-from serve_app.config import AppConfig, LiveSettings, TenantConfig
+from serve_app.config import AppConfig
 from serve_app.http.budget_json import budget_warning
 from serve_app.http.route_report import route_report
-from serve_app.live_settings import refuse_unknown_backends
+from serve_app.live_settings import LiveSettings, refuse_unknown_backends
 from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.

@@ -21,9 +21,10 @@ from deployments.protocol.routing import (
     decided,
 )
 from deployments.rollout import DEFAULT
-from deployments.routing.deciding import Vector, decide
+from deployments.routing.deciding import decide
 from deployments.routing.shadowing import with_shadow
 from deployments.routing.shelf import Load, Shelf, load_at
+from deployments.routing.vectors import Vector
 
 Outcome = RoutingDecision | ServingError
 

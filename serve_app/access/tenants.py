@@ -10,9 +10,10 @@ from deployments.api_key import key_sha256
 from deployments.catalog import ModelSpec
 from deployments.errors import Forbidden, NotFound, Unauthenticated
 from deployments.store.snapshot import Snapshot
+from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from serve_app.access.cost_tiers import models_of
 from serve_app.access.rollouts import Rollouts
-from serve_app.config import CostTier, KeyConfig, LiveSettings, TenantConfig
+from serve_app.live_settings import LiveSettings
 
 
 @dataclass(frozen=True, slots=True)

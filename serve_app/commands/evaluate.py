@@ -20,6 +20,7 @@ from artifacts.evaluation.judging import evaluate as run_evaluation
 from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import REFERENCE, Summary, summaries
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.onnx_encoder import read_spec
 from artifacts.own_records import made_of
 from artifacts.paper.published import Published, load_published
@@ -28,7 +29,6 @@ from artifacts.store import ENCODER, load, load_manifest
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import SHOWN, print_table, progress_bar
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 _SEEDS, _CLUSTERS = 10, 60
 
