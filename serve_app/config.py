@@ -18,8 +18,7 @@ from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.telemetry.config import TelemetryConfig
 from deployments.tenancy import CostTier, TenantConfig
-from serve_app.answering.attempts import RetryPolicy
-from serve_app.answering.conversation_memory import ConversationConfig
+from serve_app.answering.config import ConversationConfig, RetryPolicy
 from serve_app.backends_config import VLLM, Backends, Placement
 from serve_app.live_settings import (
     FieldError,

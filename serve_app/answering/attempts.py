@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from deployments.backends.breaker import Breakers, Clock
 from deployments.errors import (
     Overloaded,
@@ -27,25 +25,7 @@ from deployments.errors import (
     UpstreamForbids,
     UpstreamTimeout,
 )
-
-
-class RetryPolicy(BaseModel):
-    """How hard to try before an error reaches the client."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_fallbacks: int = Field(
-        default=2, ge=0, description="other models tried after the first has failed"
-    )
-    max_retries: int = Field(
-        default=2, ge=0, description="tries of the same model, if it is the only one"
-    )
-    backoff_s: float = Field(
-        default=0.25, ge=0, description="pause before a retry; doubles, ± half of it"
-    )
-    max_wait_s: float = Field(
-        default=5.0, ge=0, description="a longer Retry-After goes to the client instead"
-    )
+from serve_app.answering.config import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from deployments.errors import ServingError
 from deployments.protocol.backend import Answer
 from serve_app.access.admission import Admission
 from serve_app.answering.answered import Answered, answered
-from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
+from serve_app.answering.attempts import Attempts, Bounds
 from serve_app.answering.call import BackendOf, Call, breaker_key
 from serve_app.answering.choosing import Chooser
+from serve_app.answering.config import RetryPolicy
 from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter, Sink
 from serve_app.answering.run import Run

@@ -17,7 +17,8 @@ from deployments.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from serve_app.answering.attempts import Attempt, Attempts, Bounds, RetryPolicy
+from serve_app.answering.attempts import Attempt, Attempts, Bounds
+from serve_app.answering.config import RetryPolicy
 
 DOWN = UpstreamError("down")
 POLICY = RetryPolicy(max_fallbacks=2, max_retries=2, backoff_s=1, max_wait_s=5)

@@ -16,9 +16,10 @@ from deployments.errors import (
 )
 from deployments.protocol.backend import Answer, BackendRequest
 from serve_app.answering.answered import Answered
-from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
+from serve_app.answering.attempts import Attempts, Bounds
 from serve_app.answering.call import Call
 from serve_app.answering.chat import parse_chat
+from serve_app.answering.config import RetryPolicy
 from serve_app.answering.planning import Asked
 from tests.fakes import CATALOG, SETTLEMENT, FixedRouter, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import call_of
