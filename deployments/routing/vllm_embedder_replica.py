@@ -17,10 +17,9 @@ from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
 from ray.serve.llm.openai_api_models import EmbeddingRequest, ErrorResponse
 
-from artifacts.encoder_spec import EncoderSpec
+from artifacts.encoder_spec import EncoderSpec, verify_files
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, plain
-from artifacts.torch_encoder import verify_files
 from deployments.errors import RoutingUnavailable
 from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
