@@ -27,6 +27,7 @@ from serve_app.access.admission import Admission, Ticket
 from serve_app.access.budget_warning import budget_warning
 from serve_app.access.holdings import Holdings
 from serve_app.access.reading import Reading, reading
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.call import BackendPort
@@ -35,7 +36,6 @@ from serve_app.answering.choosing import Chooser
 from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
-from serve_app.answering.prompt_size import PromptSize
 from serve_app.config import AppConfig
 from serve_app.live_settings import LiveSettings, refuse_unknown_backends
 from serve_app.observing.observer import Observer

@@ -15,8 +15,9 @@ from deployments.errors import (
     ServingError,
 )
 from deployments.protocol.routing import RequestTerms, RouteQuery
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Directory
-from serve_app.answering.answer_size import AnswerSize, answer_size
+from serve_app.answering.answer_size import answer_size
 from serve_app.answering.chat import Chat
 from serve_app.answering.config import ConversationConfig
 from serve_app.answering.conversation import (
@@ -27,7 +28,6 @@ from serve_app.answering.conversation import (
 )
 from serve_app.answering.conversation_memory import ConversationMemory
 from serve_app.answering.planning import Plan
-from serve_app.answering.prompt_size import PromptSize
 
 logger = logging.getLogger(__name__)
 

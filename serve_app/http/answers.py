@@ -8,12 +8,12 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.call import Call
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.planning import Plan
-from serve_app.answering.prompt_size import PromptSize
 from serve_app.gateway import Gateway
 from serve_app.http.event_stream import EventStream
 from serve_app.http.incoming import asked, read_body, request_id
