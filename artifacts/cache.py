@@ -18,9 +18,9 @@ from pathlib import Path
 
 from artifacts.artifact import Manifest
 from artifacts.atomic import place_once
-from artifacts.encoder_spec import EncoderSpec, files_digest
+from artifacts.encoder_spec import SPEC_FILE, EncoderSpec, files_digest
 from artifacts.errors import ArtifactError
-from artifacts.onnx_encoder import MODEL_FILES, SPEC_FILE, read_spec
+from artifacts.onnx_encoder import MODEL_FILES, read_spec
 from artifacts.remote import NotThere, RemoteFolder
 from artifacts.store import ARRAYS, ENCODER, MANIFEST, manifest_of, read_arrays
 

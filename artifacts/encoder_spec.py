@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, EncoderMismatch
 
 SPEC_FILE = "encoder.json"
 
@@ -84,3 +84,11 @@ def _visible_files(directory: Path) -> list[str]:
         if not any(part.startswith(".") for part in path.parts)
         and path.as_posix() != SPEC_FILE
     ]
+
+
+def verify_files(directory: Path | None, digest: str) -> None:
+    """ArtifactError unless the files in `directory` are those of the digest."""
+    if directory is None:
+        raise EncoderMismatch("a spec with a digest needs the directory of its files")
+    if files_digest(directory) != digest:
+        raise ArtifactError(directory, "digest of the files differs from the spec's")

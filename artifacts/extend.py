@@ -22,8 +22,8 @@ from artifacts.errors import BadInput
 from artifacts.manifest import Extension, ModelEntry
 from artifacts.prior_extend import borrow_priors
 from artifacts.profiles import ClusterProfiles, profile_clusters
-from artifacts.record_line import TokenPrice
 from artifacts.smoother_extend import Records, extend_smoother
+from artifacts.token_price import TokenPrice
 
 
 @dataclass(frozen=True, slots=True, eq=False)

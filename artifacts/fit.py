@@ -24,7 +24,7 @@ from artifacts.errors import BadInput
 from artifacts.familiarity import measure_familiarity
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import profile_clusters
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 
 _LIBRARIES = ("numpy", "faiss-cpu", "faiss-gpu-cu12", "onnxruntime", "tokenizers")
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.policy import PaperPolicy
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 
 
 class _Frozen(BaseModel):

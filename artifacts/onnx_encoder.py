@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from tokenizers import Tokenizer
 
-from artifacts.encoder_spec import SPEC_FILE as SPEC_FILE
-from artifacts.encoder_spec import EncoderSpec, files_digest
+from artifacts.encoder_spec import SPEC_FILE, EncoderSpec, files_digest
 from artifacts.errors import ArtifactError
 from artifacts.token_window import TokenIds, TokenWindow, plain
 

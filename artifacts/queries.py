@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from artifacts.errors import BadInput, RecordError
-from artifacts.record_line import whole_number
+from artifacts.json_values import text, whole_number
 from artifacts.records import numbered_lines
 
 _COMPRESSED = {".gz", ".xz"}
@@ -39,13 +39,7 @@ def _from_json(line: bytes) -> str:
     except RecursionError:
         raise ValueError("not a query: nested too deeply") from None
     query = data.get("query") if isinstance(data, dict) else data
-    if not isinstance(query, str) or not query.strip():
-        raise ValueError("query: a non-empty string is needed")
-    try:
-        query.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError("query: lone surrogates are not text") from None
-    return query
+    return text(query, "query")
 
 
 def _text(line: bytes) -> str:

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from artifacts.json_values import (
+    finite_number,
+    identifier,
+    non_negative,
+    text,
+    unique_keys,
+    whole_number,
+)
+from artifacts.token_price import TokenPrice
+
 NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPrice:
-    """USD per token, to estimate a cost that a record does not state."""
-
-    input_usd: float
-    output_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
     try:
         data = json.loads(
             line.decode("utf-8"),
-            object_pairs_hook=_unique_keys,
+            object_pairs_hook=unique_keys,
             parse_constant=keep,
             parse_int=whole_number,
         )
@@ -86,33 +88,8 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return data
 
 
-def whole_number(digits: str) -> int | float:
-    """As JSON reads it; infinity if it has more digits than Python turns into a number
-    (4,300), so that the check of its field refuses it by name."""
-    try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
-
-
-def identifier(index: Any) -> str | None:
-    """Whatever a source numbers its queries with, as text; None where it does not."""
-    if isinstance(index, float) and not math.isfinite(index):
-        raise ValueError("index: a finite number is needed")
-    return None if index is None else str(index)
-
-
 class _NotJson(str):
     """NaN, Infinity or -Infinity, until it is known in which field."""
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        duplicate = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"duplicate key {duplicate!r}")
-    return result
 
 
 def _refuse_constants(value: Any, field: str = "") -> None:
@@ -132,26 +109,16 @@ def _object(data: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{name}: an object of model names is needed")
     for model in value:
-        _check_text(model, f"{name}: model name")
+        text(model, f"{name}: model name")
     return value
 
 
 def _text(data: dict[str, Any], name: str) -> str:
-    return _check_text(data.get(name), name)
-
-
-def _check_text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name}: a non-empty string is needed")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError(f"{name}: lone surrogates are not text") from None
-    return value
+    return text(data.get(name), name)
 
 
 def _cell(model: str, score: Any, usage: Any, price: TokenPrice | None) -> Cell:
-    value = _number(score, f"records.{model}")
+    value = finite_number(score, f"records.{model}")
     if not 0 <= value <= 1:
         raise ValueError(f"records.{model}: score {value:g} is outside [0, 1]")
     if not isinstance(usage, dict):
@@ -159,11 +126,11 @@ def _cell(model: str, score: Any, usage: Any, price: TokenPrice | None) -> Cell:
     tokens = [
         NAN
         if usage.get(name) is None
-        else _amount(usage[name], f"usages.{model}.{name}")
+        else non_negative(usage[name], f"usages.{model}.{name}")
         for name in ("prompt_tokens", "completion_tokens")
     ]
     if usage.get("cost") is not None:
-        cost = _amount(usage["cost"], f"usages.{model}.cost")
+        cost = non_negative(usage["cost"], f"usages.{model}.cost")
     elif price is not None and not any(map(math.isnan, tokens)):
         cost = tokens[0] * price.input_usd + tokens[1] * price.output_usd
     else:
@@ -171,22 +138,3 @@ def _cell(model: str, score: Any, usage: Any, price: TokenPrice | None) -> Cell:
             f"usages.{model}.cost: missing, and not both tokens and a price are known"
         )
     return Cell(value, cost, *tokens)
-
-
-def _amount(value: Any, name: str) -> float:
-    number = _number(value, name)
-    if number < 0:
-        raise ValueError(f"{name}: {number:g} is negative")
-    return number
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name}: a number is needed")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"{name}: a finite number is needed")
-    return number

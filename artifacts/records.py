@@ -21,7 +21,8 @@ import numpy as np
 
 from artifacts.dataset import MATRICES, RoutingDataset
 from artifacts.errors import BadInput, RecordError
-from artifacts.record_line import Record, TokenPrice, parse_record
+from artifacts.record_line import Record, parse_record
+from artifacts.token_price import TokenPrice
 
 MAX_LINE_BYTES = 32 * 2**20
 

@@ -23,9 +23,9 @@ from artifacts.extend import extended
 from artifacts.manifest import Extension, ModelEntry
 from artifacts.prior_extend import cost_effects, cost_prior
 from artifacts.profiles import ClusterProfiles
-from artifacts.record_line import TokenPrice
 from artifacts.respend import respend
 from artifacts.smoother import Smoother, Values
+from artifacts.token_price import TokenPrice
 
 _SAME_RATIO = 1e-9
 

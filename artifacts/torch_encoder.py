@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from artifacts.encoder_spec import EncoderSpec, files_digest
-from artifacts.errors import ArtifactError, EncoderMismatch
+from artifacts.encoder_spec import EncoderSpec, verify_files
 from artifacts.token_batches import batch_shapes, batches_by_tokens
 from artifacts.token_window import TokenIds, TokenWindow, plain
+from artifacts.torch_model import check_model, load_model
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
     from torch import Tensor
 
 logger = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ QWEN3_EMBEDDING_8B = EncoderSpec(
 )
 """`revision` is for the caller to pin: `spec.model_copy(update={"revision": ...})`."""
 
-_POOLING = {"mean": "mean", "last": "lasttoken"}
 _GPU_WIDTH = 8  # tensor cores work in tiles: widths of batches are multiples of it
 
 
@@ -68,8 +66,8 @@ class SentenceTransformerEncoder:
         if spec.digest is not None:
             verify_files(directory, spec.digest)
         self._spec = spec
-        self._model = _load(spec, str(directory or spec.id), device)
-        _check_model(self._model, spec)
+        self._model = load_model(spec, str(directory or spec.id), device)
+        check_model(self._model, spec)
         tokenizer = self._model.tokenizer
         self._window = TokenWindow(plain(tokenizer.backend_tokenizer), spec.max_tokens)
         self._pad_id: int = tokenizer.pad_token_id
@@ -155,69 +153,3 @@ class SentenceTransformerEncoder:
             "input_ids": torch.from_numpy(ids).to(device),
             "attention_mask": torch.from_numpy(mask).to(device),
         }
-
-
-def verify_files(directory: Path | None, digest: str) -> None:
-    """ArtifactError unless the files in `directory` are those of the digest."""
-    if directory is None:
-        raise EncoderMismatch("a spec with a digest needs the directory of its files")
-    if files_digest(directory) != digest:
-        raise ArtifactError(directory, "digest of the files differs from the spec's")
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _load(spec: EncoderSpec, source: str, device: str) -> "SentenceTransformer":
-    try:
-        import torch
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        what = f"its encoder needs {error.name}, which is not installed"
-        raise ArtifactError(source, f"{what} (docs/embedder.md)") from None
-    device = _device(device)
-    try:
-        model = SentenceTransformer(
-            source,
-            revision=spec.revision if source == spec.id else None,
-            device=device,
-            model_kwargs={
-                "dtype": getattr(torch, spec.dtype),
-                "attn_implementation": _attention(spec, device),
-            },
-            # One pass over each text: keys and values are of no use to anyone later.
-            config_kwargs={"use_cache": False},
-        )
-    except (OSError, ValueError) as error:  # nowhere, or another revision
-        why = str(error).strip().partition("\n")[0]
-        raise ArtifactError(source, f"the encoder cannot be loaded: {why}") from None
-    return model.eval()
-
-
-def _attention(spec: EncoderSpec, device: str) -> str:
-    """FlashAttention 2 where it can run, else torch's own."""
-    from transformers.utils.import_utils import is_flash_attn_2_available
-
-    half = spec.dtype == "bfloat16"
-    flash = half and device.startswith("cuda") and is_flash_attn_2_available()
-    return "flash_attention_2" if flash else "sdpa"
-
-
-def _check_model(model: "SentenceTransformer", spec: EncoderSpec) -> None:
-    from sentence_transformers.sentence_transformer.modules import Pooling
-
-    found = {
-        "dimension": (model.get_embedding_dimension(), spec.dimension),
-        "pooling": (
-            next((m.pooling_mode for m in model if isinstance(m, Pooling)), None),
-            _POOLING[spec.pooling],
-        ),
-    }
-    for name, (actual, wanted) in found.items():
-        if actual != wanted:
-            raise EncoderMismatch(f"{spec.id}: {name} is {actual}, not {wanted}")

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deployments.backends.vllm_config import VLLMConfig
+from deployments.vllm_config import VLLMConfig
 
 Capability = Literal["tools", "vision", "audio", "files", "json_schema", "reasoning"]
 

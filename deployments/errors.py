@@ -24,7 +24,7 @@ They cross process boundaries whole, and are rendered in one place
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deployments.protocol import Settlement
+    from deployments.protocol.backend import Settlement
 
 
 class ServingError(Exception):

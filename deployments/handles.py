@@ -18,16 +18,8 @@ from deployments.errors import (
     ServingError,
     UpstreamError,
 )
-from deployments.protocol import (
-    Answer,
-    ArtifactRef,
-    BackendRequest,
-    Explanation,
-    Item,
-    RouteQuery,
-    Routes,
-    Settlement,
-)
+from deployments.protocol.backend import Answer, BackendRequest, Item, Settlement
+from deployments.protocol.routing import ArtifactRef, Explanation, RouteQuery, Routes
 
 logger = logging.getLogger(__name__)
 

@@ -10,17 +10,19 @@ from contextlib import aclosing
 from artifacts.manifest import Manifest
 from deployments.errors import RoutingUnavailable, UpstreamError
 from deployments.handles import translated
-from deployments.protocol import (
+from deployments.protocol.backend import (
     Answer,
-    ArtifactRef,
     Backend,
     BackendRequest,
-    Explanation,
     Item,
+    Settlement,
+)
+from deployments.protocol.routing import (
+    ArtifactRef,
+    Explanation,
     RouteQuery,
     RouterLike,
     Routes,
-    Settlement,
 )
 
 

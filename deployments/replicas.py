@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from artifacts.encoder import EncoderSpec, load_encoder
@@ -22,37 +20,32 @@ from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
 from deployments.backends.sse import GATHER_S
 from deployments.handles import RemoteEmbedder
-from deployments.protocol import (
+from deployments.protocol.backend import (
     Answer,
-    ArtifactRef,
     Backend,
     BackendRequest,
-    Explanation,
     Item,
-    RouteQuery,
-    Routes,
     Settlement,
 )
+from deployments.protocol.routing import ArtifactRef, Explanation, RouteQuery, Routes
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
-from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
-from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.router import Router
+from deployments.routing.served_embedder import ServedEmbedder
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.metrics import EmbedderMetrics
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.tally import Tally
 from deployments.telemetry.traced import (
     traced_backend,
-    traced_embedder,
     traced_router,
 )
 
 _NO_TRACES = TelemetryConfig()
 
 
-class EmbedderReplica:
+class EmbedderReplica(ServedEmbedder):
     """An Embedder with the encoder of an artifact."""
 
     def __init__(
@@ -70,37 +63,9 @@ class EmbedderReplica:
         batched = BatchedEncoder(
             encoder, max_batch_tokens=config.max_batch_tokens, metrics=metrics
         )
-        embedder = Embedder(batched, cache_size=config.cache_size, metrics=metrics)
-        self._embedder = traced_embedder(embedder, spec.id, telemetry)
-        self._spec = spec
-        self._tokens = EncoderTokens(spec, encoder.tokenizer)
-        self._load = batched.load
-
-    async def embed(
-        self,
-        texts: Sequence[str],
-        traces: Sequence[str] = (),
-        encoder: str | None = None,
-    ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts.
-
-        RoutingUnavailable if `encoder` is the key of another one.
-        """
-        refuse_other_encoder(self._spec, encoder)
-        return await self._embedder.embed(texts, traces)
-
-    async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
-        """Tokens of each text; whether the encoder itself would count the same."""
-        counts = await asyncio.to_thread(self._tokens.count, texts)
-        return counts, self._tokens.exact
-
-    async def spec(self) -> EncoderSpec:
-        """Which encoder it is."""
-        return self._spec
-
-    async def record_autoscaling_stats(self) -> dict[str, float]:
-        """For Serve, which asks by this name: see `token_policy`."""
-        return self._load.told()
+        self._serve(
+            batched, encoder.tokenizer, config, metrics=metrics, telemetry=telemetry
+        )
 
 
 class RouterReplica:

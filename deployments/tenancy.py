@@ -1,7 +1,5 @@
 """Tenants, their keys and the cost tiers: what is configured of them."""
 
-import hashlib
-import secrets
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,7 +14,6 @@ from pydantic import (
 
 from deployments.budget_period import BudgetDuration, zone
 
-KEY_PREFIX = "sk-av-"
 _ID = "^[A-Za-z0-9._:-]{1,64}$"
 _KEY_ID_LENGTH = 12
 _MOST = 2**64 - 1  # what our JSON can hold of a whole number
@@ -25,16 +22,6 @@ _MOST = 2**64 - 1  # what our JSON can hold of a whole number
 Names = Annotated[
     frozenset[str], PlainSerializer(sorted, return_type=list[str], when_used="json")
 ]
-
-
-def new_key() -> str:
-    """A fresh API key of 256 random bits."""
-    return KEY_PREFIX + secrets.token_urlsafe(32)
-
-
-def key_sha256(key: str) -> str:
-    """What is stored of a key."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class _Frozen(BaseModel):

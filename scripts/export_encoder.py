@@ -26,9 +26,9 @@ from transformers import BertModel
 from transformers.utils import logging as transformers_logging
 
 from artifacts.atomic import replacing_directory
-from artifacts.encoder_spec import EncoderSpec, files_digest
+from artifacts.encoder_spec import SPEC_FILE, EncoderSpec, files_digest
 from artifacts.errors import BadInput
-from artifacts.onnx_encoder import MODEL_FILES, SPEC_FILE, OnnxEncoder
+from artifacts.onnx_encoder import MODEL_FILES, OnnxEncoder
 from scripts.encoder_fidelity import MIN_COSINE, MIN_MEAN_COSINE, measure_fidelity
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifacts" / "default" / "encoder"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -15,10 +14,11 @@ from types import FrameType
 
 import psutil
 
+from scripts.processes import free_port, stop
+
 ROOT = Path(__file__).parents[1]
 KEY, ADMIN_KEY = "sk-av-measurement", "sk-av-measurement-admin"
 _START_S = 300.0  # the first start of all installs what is needed
-_STOP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,7 @@ def served(
     `environment` has one.
     """
     end_when_told()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     keys = {"AVENGERS_DEV_KEY": KEY, "AVENGERS_ADMIN_KEY": ADMIN_KEY}
     command = [ROOT / "scripts/serve", "--port", str(port), *arguments]
     with TemporaryDirectory() as directory:
@@ -82,7 +80,7 @@ def served(
         try:
             yield _when_ready(process, log)
         finally:
-            _stop(process)
+            stop(process)
 
 
 def end_when_told() -> None:
@@ -97,15 +95,6 @@ def end_when_told() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
             signal.signal(number, end)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Served:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serve_app
-from deployments.backends.vllm_config import VLLMConfig
+from deployments.vllm_config import VLLMConfig
 from serve_app.config_file import read_app_config
 
 CATALOGS = Path(serve_app.__path__[0]) / "catalogs"

@@ -9,6 +9,7 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from artifacts.location import artifact_location
 from deployments.backends.openrouter import OpenRouterBackend
 from deployments.backends.simulator import SimulatorBackend
 from deployments.backends.vllm_deployment import build_vllm_backend
@@ -22,7 +23,8 @@ from deployments.replicas import (
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.vllm_embedder import build_vllm_embedder, encoder_of
 from deployments.telemetry.config import TelemetryConfig
-from serve_app.config import VLLM, AppConfig, artifact_location
+from serve_app.backends_config import VLLM
+from serve_app.config import AppConfig
 from serve_app.gateway_replica import GatewayReplica, Hosted
 
 # Of asyncio work that mostly waits; Serve's own default of 5 would queue streams.

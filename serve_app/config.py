@@ -6,29 +6,26 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from artifacts.location import BUNDLED_ARTIFACT as BUNDLED_ARTIFACT
-from artifacts.location import artifact_directory as artifact_directory
-from artifacts.location import artifact_location as artifact_location
+from artifacts.location import BUNDLED_ARTIFACT
 from deployments.backends.breaker import BreakerConfig
 from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 from deployments.rollout import Rollout
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.telemetry.config import TelemetryConfig
-from deployments.tenancy import CostTier as CostTier
-from deployments.tenancy import KeyConfig as KeyConfig
-from deployments.tenancy import TenantConfig as TenantConfig
-from serve_app.answering.attempts import RetryPolicy
-from serve_app.answering.conversation_memory import ConversationConfig
-from serve_app.backends_config import VLLM as VLLM
-from serve_app.backends_config import Backends as Backends
-from serve_app.backends_config import Placement as Placement
-from serve_app.live_settings import FieldError, refuse_unknown, refuse_unknown_backends
-from serve_app.live_settings import LiveSettings as LiveSettings
+from deployments.tenancy import CostTier, TenantConfig
+from serve_app.answering.config import ConversationConfig, RetryPolicy
+from serve_app.backends_config import VLLM, Backends, Placement
+from serve_app.live_settings import (
+    FieldError,
+    LiveSettings,
+    refuse_unknown,
+    refuse_unknown_backends,
+)
 from serve_app.observing.config import LoggingConfig, MetricsConfig
 
 

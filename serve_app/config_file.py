@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from artifacts.errors import BadInput, RecordError
-from serve_app.config import AppConfig, LiveSettings
+from serve_app.config import AppConfig
 from serve_app.launching.serve_config import read_serve_yaml
-from serve_app.live_settings import FieldError
+from serve_app.live_settings import FieldError, LiveSettings
 from serve_app.marked_yaml import MarkedYaml
 
 IMPORT_PATH = "serve_app.app:build_app"

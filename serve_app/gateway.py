@@ -13,12 +13,21 @@ from deployments.backends.breaker import Breakers
 from deployments.catalog import ModelSpec
 from deployments.errors import RoutingUnavailable, ServingError
 from deployments.limits.ledger_protocol import BudgetState
-from deployments.protocol import ArtifactRef, RouteQuery, RouterLike, decided
+from deployments.protocol.routing import (
+    ArtifactRef,
+    Explanation,
+    RouteQuery,
+    RouterLike,
+    decided,
+)
 from deployments.rollout import Rollout
 from deployments.store.snapshot import Snapshot
+from deployments.tenancy import TenantConfig
 from serve_app.access.admission import Admission, Ticket
+from serve_app.access.budget_warning import budget_warning
 from serve_app.access.holdings import Holdings
 from serve_app.access.reading import Reading, reading
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.call import BackendPort
@@ -27,11 +36,8 @@ from serve_app.answering.choosing import Chooser
 from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
-from serve_app.answering.prompt_size import PromptSize
-from serve_app.config import AppConfig, LiveSettings, TenantConfig
-from serve_app.http.budget_json import budget_warning
-from serve_app.http.route_report import route_report
-from serve_app.live_settings import refuse_unknown_backends
+from serve_app.config import AppConfig
+from serve_app.live_settings import LiveSettings, refuse_unknown_backends
 from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -164,8 +170,8 @@ class Gateway:
 
     async def explain(
         self, directory: Directory, plan: Plan, chat: Chat
-    ) -> dict[str, Any]:
-        """The decision without the answer, and why.
+    ) -> tuple[Explanation, float]:
+        """The decision without the answer, and why; how many seconds that took.
 
         RoutingUnavailable after the time in which a request would get no decision.
         """
@@ -177,7 +183,7 @@ class Gateway:
         except TimeoutError:
             what = "The router did not answer in time."
             raise RoutingUnavailable(what, retry_after_s=1.0) from None
-        return route_report(explanation, plan, time.perf_counter() - start)
+        return explanation, time.perf_counter() - start
 
     async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
         """What an artifact says of itself; InvalidRequest if it cannot be used."""

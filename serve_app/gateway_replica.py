@@ -12,7 +12,8 @@ from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.hosting import HostedBackend, HostedRouter
 from deployments.limits.ledger_handle import RemoteLedger
 from deployments.local_path import local_path
-from deployments.protocol import Backend, RouterLike
+from deployments.protocol.backend import Backend
+from deployments.protocol.routing import RouterLike
 from deployments.routing.shared_router import SharedRouter
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.spans import make_tracer

@@ -9,18 +9,20 @@ import orjson
 from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.errors import InvalidRequest, ServingError
-from deployments.protocol import (
+from deployments.protocol.backend import (
     Answer,
-    ArtifactRef,
     BackendRequest,
     Ending,
-    Explanation,
     Item,
+    Settlement,
+    Usage,
+)
+from deployments.protocol.routing import (
+    ArtifactRef,
+    Explanation,
     RouteQuery,
     Routes,
     RouteTimings,
-    Settlement,
-    Usage,
 )
 from deployments.usage.record import UsageRecord
 from serve_app.answering.call import BackendPort

@@ -10,14 +10,8 @@ from typing import Any
 
 from artifacts.errors import RecordError
 from artifacts.importers.cells import Attempt, ImportOptions, Usage
-from artifacts.importers.fields import (
-    amount,
-    identifier,
-    mapping,
-    parse_object,
-    score,
-    text,
-)
+from artifacts.importers.fields import amount, identifier, mapping, parse_object, score
+from artifacts.json_values import text
 from artifacts.records import numbered_lines
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 
 
 @dataclass(frozen=True, slots=True)

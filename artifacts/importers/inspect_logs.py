@@ -12,9 +12,9 @@ from typing import Any
 
 from artifacts.errors import BadInput
 from artifacts.importers.cells import Attempt, ImportOptions, Note, Usage
-from artifacts.importers.fields import text
 from artifacts.importers.inspect_samples import query_text, sample_score, sample_usage
 from artifacts.importers.libraries import library
+from artifacts.json_values import text
 
 # How Inspect names its logs; a directory of them holds other .json files too.
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}T")

@@ -15,14 +15,8 @@ from typing import Any
 
 from artifacts.errors import BadInput
 from artifacts.importers.cells import Attempt, ImportOptions, Note, Usage
-from artifacts.importers.fields import (
-    amount,
-    identifier,
-    mapping,
-    parse_object,
-    score,
-    text,
-)
+from artifacts.importers.fields import amount, identifier, mapping, parse_object, score
+from artifacts.json_values import text
 
 _STAMP = re.compile(r"(\d{8})_(\d{6})$")
 

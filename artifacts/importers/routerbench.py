@@ -15,8 +15,9 @@ from typing import Any
 
 from artifacts.errors import BadInput
 from artifacts.importers.cells import Attempt, ImportOptions, Note, Usage
-from artifacts.importers.fields import amount, score, text
+from artifacts.importers.fields import amount, score
 from artifacts.importers.wide_table import Row, open_table
+from artifacts.json_values import text
 
 _COST = "|total_cost"
 _RESPONSE = "|model_response"

@@ -10,7 +10,7 @@ from deployments.backends.chat_events import failure_in, json_object, plain
 from deployments.backends.figures import stated_cost, stated_usage
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import Usage
+from deployments.protocol.backend import Usage
 
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)+"')
 

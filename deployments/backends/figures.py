@@ -6,7 +6,7 @@ price table or what was reserved counts instead. A negative one would credit a b
 
 from math import inf
 
-from deployments.protocol import Usage
+from deployments.protocol.backend import Usage
 
 # More than any answer has; a column of SQL and the sum of many such still hold it.
 _MOST_TOKENS = 2**31 - 1

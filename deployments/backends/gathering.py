@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from deployments.backends.sse import gathered
-from deployments.protocol import Ending, Item, Settlement
+from deployments.protocol.backend import Ending, Item, Settlement
 
 
 async def gathered_items(

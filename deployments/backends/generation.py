@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from deployments.backends.figures import stated_cost, stated_tokens, stated_usage
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 
 
 def settlement_of_generation(body: bytes) -> Settlement | None:

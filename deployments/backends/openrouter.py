@@ -20,7 +20,13 @@ from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.whole_answer import settled
 from deployments.errors import InvalidRequest, ServingError, UpstreamRefusal
-from deployments.protocol import Answer, BackendRequest, Ending, Item, Settlement
+from deployments.protocol.backend import (
+    Answer,
+    BackendRequest,
+    Ending,
+    Item,
+    Settlement,
+)
 
 __all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig"]
 

@@ -10,7 +10,7 @@ from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.sse import DONE, EventSplitter, passed
 from deployments.backends.upstream_errors import error_of, reported_error
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import Usage
+from deployments.protocol.backend import Usage
 
 # Told before the model has said anything: the client gets them with its first words, so
 # that another model can still answer if this one fails.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployments.protocol import BackendRequest, CostSource, Settlement, Usage
+from deployments.protocol.backend import BackendRequest, CostSource, Settlement, Usage
 
 
 def settle(  # noqa: PLR0913  (what a settlement holds)

@@ -16,7 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from deployments.backends.settling import settle
 from deployments.backends.sse import event
 from deployments.errors import InvalidRequest, UpstreamError
-from deployments.protocol import Answer, BackendRequest, Settlement, Surface, Usage
+from deployments.protocol.backend import (
+    Answer,
+    BackendRequest,
+    Settlement,
+    Surface,
+    Usage,
+)
 
 PROVIDER = "simulated"
 SURFACES: frozenset[Surface] = frozenset({"chat/completions"})

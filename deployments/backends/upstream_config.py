@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from deployments.backends.sse import GATHER_S
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 
 # Asks OpenRouter for `usage.cost`: what it charged, not what a table says.
 REQUEST_DEFAULTS: dict[str, Any] = {"usage": {"include": True}}

@@ -25,7 +25,7 @@ from deployments.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from deployments.protocol import Answer, BackendRequest, Settlement, Surface
+from deployments.protocol.backend import Answer, BackendRequest, Settlement, Surface
 
 PROVIDER = "vllm"
 SURFACES: frozenset[Surface] = frozenset({"chat/completions", "completions"})

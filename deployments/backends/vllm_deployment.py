@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from deployments.backends.vllm_config import VLLMConfig
 from deployments.telemetry.config import TelemetryConfig
+from deployments.vllm_config import VLLMConfig
 
 if TYPE_CHECKING:
     from ray.serve import Application

@@ -19,7 +19,13 @@ from vllm.exceptions import VLLMError  # type: ignore[import-not-found]
 from deployments.backends.gathering import gathered_items
 from deployments.backends.vllm import VLLMBackend, refusal
 from deployments.errors import InvalidRequest
-from deployments.protocol import Answer, BackendRequest, Item, Settlement, Surface
+from deployments.protocol.backend import (
+    Answer,
+    BackendRequest,
+    Item,
+    Settlement,
+    Surface,
+)
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.traced import traced_backend
 

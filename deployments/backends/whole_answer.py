@@ -7,7 +7,7 @@ from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.responses_stream import response_failure, usage_of_response
 from deployments.backends.settling import settle
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import BackendRequest, Settlement, Surface
+from deployments.protocol.backend import BackendRequest, Settlement, Surface
 
 
 def settled(

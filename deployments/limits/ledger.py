@@ -12,7 +12,7 @@ from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.store.lease_book import LeaseBook
+from deployments.store.lease_store import LeaseStore
 from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
@@ -46,7 +46,7 @@ class Ledger:
         self._rollouts = Rollouts(self._accounts)
         self._artifacts = artifacts or {}
         self._usage = UsageStore(database)
-        self._book = AllowanceBook(self._usage, LeaseBook(database))
+        self._book = AllowanceBook(self._usage, LeaseStore(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
         # One read after another: what a slow one brings must not replace newer terms.

@@ -5,17 +5,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
 from artifacts.token_window import TokenIds
 from deployments.routing.coalescing import Coalescer
 from deployments.routing.encoder_load import EncoderLoad
+from deployments.routing.vectors import Vector
 from deployments.telemetry.metrics import EmbedderMetrics
-
-Vector = NDArray[np.float32]
 
 # Some 10 ms of MiniLM on one core, beside which a trip to its thread is little.
 _TRIP_TOKENS = 96

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.errors import RoutingUnavailable
-from deployments.protocol import EmbedderLike
+from deployments.protocol.routing import EmbedderLike
 from deployments.routing.coalescing import Coalescer
 from deployments.routing.vectors import Vector, Vectors
 from deployments.telemetry.metrics import EmbedderMetrics

@@ -1,16 +1,12 @@
 """One decision of the Router: the artifact's own, under the request's own terms."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from artifacts.artifact import RoutingArtifact
 from artifacts.policy import RoutingDecision
 from artifacts.request_terms import expected_cost_usd, keep_home
 from deployments.catalog import Price
 from deployments.errors import InvalidRequest, NotProfiled
-from deployments.protocol import RequestTerms, RouteQuery
-
-Vector = NDArray[np.float32]
+from deployments.protocol.routing import RequestTerms, RouteQuery
+from deployments.routing.vectors import Vector
 
 
 def decide(

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from artifacts.encoder_spec import EncoderSpec
 from deployments.errors import RoutingUnavailable
-from deployments.routing.vectors import Vector as Vector
-from deployments.routing.vectors import Vectors
+from deployments.routing.vectors import Vector, Vectors
 from deployments.telemetry.metrics import EmbedderMetrics
 
 

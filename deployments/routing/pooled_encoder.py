@@ -5,15 +5,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
 from deployments.routing.encoder_load import EncoderLoad
-
-Vector = NDArray[np.float32]
+from deployments.routing.vectors import Vector
 
 
 class PooledEncoder:

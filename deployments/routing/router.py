@@ -10,7 +10,7 @@ from artifacts.errors import BadInput
 from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.errors import InvalidRequest, ServingError
-from deployments.protocol import (
+from deployments.protocol.routing import (
     ArtifactRef,
     ClusterView,
     EmbedderLike,
@@ -21,9 +21,10 @@ from deployments.protocol import (
     decided,
 )
 from deployments.rollout import DEFAULT
-from deployments.routing.deciding import Vector, decide
+from deployments.routing.deciding import decide
 from deployments.routing.shadowing import with_shadow
 from deployments.routing.shelf import Load, Shelf, load_at
+from deployments.routing.vectors import Vector
 
 Outcome = RoutingDecision | ServingError
 

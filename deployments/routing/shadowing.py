@@ -6,8 +6,9 @@ from dataclasses import replace
 from artifacts.artifact import RoutingArtifact
 from artifacts.policy import RoutingDecision, Shadow
 from deployments.errors import ServingError
-from deployments.protocol import RouteQuery
-from deployments.routing.deciding import Vector, decide
+from deployments.protocol.routing import RouteQuery
+from deployments.routing.deciding import decide
+from deployments.routing.vectors import Vector
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from artifacts.manifest import Manifest
 from deployments.errors import RoutingUnavailable
-from deployments.protocol import (
+from deployments.protocol.routing import (
     ArtifactRef,
     Explanation,
     RouteQuery,

@@ -14,7 +14,7 @@ from artifacts.errors import ArtifactError, BadInput, EncoderMismatch
 from artifacts.location import directory_of
 from artifacts.remote import shown
 from artifacts.store import load
-from deployments.protocol import ArtifactRef
+from deployments.protocol.routing import ArtifactRef
 from deployments.rollout import MOST_ARTIFACTS
 
 logger = logging.getLogger(__name__)

@@ -5,35 +5,31 @@ Import this module late: plain `ray[serve]` cannot import `ray.serve.llm`.
 
 import asyncio
 import base64
-from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
 from ray.serve.llm.openai_api_models import EmbeddingRequest, ErrorResponse
 
-from artifacts.encoder_spec import EncoderSpec
+from artifacts.encoder_spec import EncoderSpec, verify_files
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, plain
-from artifacts.torch_encoder import verify_files
 from deployments.errors import RoutingUnavailable
-from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
-from deployments.routing.encoder_tokens import EncoderTokens
-from deployments.routing.pooled_encoder import PooledEncoder, Vector
+from deployments.routing.pooled_encoder import PooledEncoder
+from deployments.routing.served_embedder import ServedEmbedder
+from deployments.routing.vectors import Vector
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.metrics import EmbedderMetrics
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.tally import Tally
-from deployments.telemetry.traced import traced_embedder
 
 
-class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
+class VLLMEmbedderReplica(ServedEmbedder, LLMServer):  # type: ignore[misc]
     """An Embedder around vLLM's engine, which forms the batches."""
 
     async def __init__(  # type: ignore[misc]  # LLMServer's own way to start up
@@ -52,42 +48,12 @@ class VLLMEmbedderReplica(LLMServer):  # type: ignore[misc]
         _check_pooling(self.engine._engine_client.model_config, encoder)
         tokenizer = await asyncio.to_thread(_tokenizer, encoder, config)
         pooled = PooledEncoder(encoder, tokenizer, self._pooled)
-        self._spec = encoder
-        self._tokens = EncoderTokens(encoder, tokenizer)
-        self._load = pooled.load
         # A union of requests for texts and for chats: this tells which it is.
         self._request = TypeAdapter(EmbeddingRequest)
         metrics = EmbedderMetrics(Tally(RayExport()))
-        embedder = Embedder(pooled, cache_size=config.cache_size, metrics=metrics)
-        self._embedder = traced_embedder(embedder, encoder.id, telemetry)
+        self._serve(pooled, tokenizer, config, metrics=metrics, telemetry=telemetry)
         # Better here than in the first request; and the dimension is checked.
         await pooled.vector("warm-up")
-
-    async def embed(
-        self,
-        texts: Sequence[str],
-        traces: Sequence[str] = (),
-        encoder: str | None = None,
-    ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts.
-
-        RoutingUnavailable if `encoder` is the key of another one.
-        """
-        refuse_other_encoder(self._spec, encoder)
-        return await self._embedder.embed(texts, traces)
-
-    async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
-        """Tokens of each text; whether the encoder itself would count the same."""
-        counts = await asyncio.to_thread(self._tokens.count, texts)
-        return counts, self._tokens.exact
-
-    async def spec(self) -> EncoderSpec:
-        """Which encoder it is."""
-        return self._spec
-
-    async def record_autoscaling_stats(self) -> dict[str, float]:
-        """For Serve, which asks by this name: see `token_policy`."""
-        return self._load.told()
 
     async def _pooled(self, ids: TokenIds) -> Vector:
         # base64: thousands of floats as JSON would cost more than their tokens.

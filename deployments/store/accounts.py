@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from deployments.api_key import key_sha256, new_key
 from deployments.store.database import Database
 from deployments.store.errors import Refused
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
@@ -21,14 +22,7 @@ from deployments.store.state_changes import changes
 from deployments.store.state_listing import applied
 from deployments.store.state_rollouts import remembered
 from deployments.store.state_rows import read_state, read_version, write_state
-from deployments.tenancy import (
-    CostTier,
-    KeyConfig,
-    KeyTerms,
-    TenantConfig,
-    key_sha256,
-    new_key,
-)
+from deployments.tenancy import CostTier, KeyConfig, KeyTerms, TenantConfig
 
 Edit = Callable[[State], State]
 

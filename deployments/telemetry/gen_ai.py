@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from deployments.protocol import BackendRequest, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
 from deployments.telemetry.spans import Value
 
 Fields = dict[str, Value | None]

@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
-from deployments.protocol import (
+from deployments.protocol.backend import (
     Answer,
-    ArtifactRef,
     Backend,
     BackendRequest,
+    Item,
+    Settlement,
+    settlement_of,
+)
+from deployments.protocol.routing import (
+    ArtifactRef,
     EmbedderLike,
     Explanation,
-    Item,
     RouteQuery,
     RouterLike,
     Routes,
-    Settlement,
-    settlement_of,
 )
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.gen_ai import answered, asked, embedded

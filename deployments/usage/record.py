@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import orjson
 
-from deployments.protocol import CostSource, Settlement, Usage
+from deployments.protocol.backend import CostSource, Settlement, Usage
 
 Status = Literal["answered", "failed", "cancelled"]
 

@@ -7,15 +7,15 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artifacts.location import BUNDLED_ARTIFACT, artifact_location
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
 from deployments.handles import RemoteRouter
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from deployments.replicas import EmbedderReplica, RouterReplica
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.shared_router import SharedRouter
-from serve_app.config import BUNDLED_ARTIFACT, artifact_location
 
 _RESOURCES = {"num_cpus": 0.1}
 

@@ -11,13 +11,13 @@ from typing import Any
 import psutil
 import yaml
 
+from deployments.api_key import key_sha256
 from scripts.placing import PLACES, place
 from scripts.scaling.constants import WAYS, Way
 from scripts.served import ROOT, Served, served
 from scripts.upstream.api import Upstream
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
-from serve_app.access.tenants import key_sha256
 
 KEY = "sk-av-constants"
 STREAM_TOKENS, STREAM_S = 50, 1.0

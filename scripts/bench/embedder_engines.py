@@ -11,8 +11,9 @@ from typing import Any
 from artifacts.encoder import EncoderRun, EncoderSpec, load_encoder
 from artifacts.token_window import TokenIds, plain
 from deployments.routing.batched_encoder import BatchedEncoder
-from deployments.routing.embedder import TextEncoder, Vector
+from deployments.routing.embedder import TextEncoder
 from deployments.routing.pooled_encoder import PooledEncoder
+from deployments.routing.vectors import Vector
 
 ENGINES = ("sentence-transformers", "vllm")
 ONNX = "ONNX Runtime"

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import yaml
 
+from deployments.api_key import key_sha256
 from scripts.served import ROOT, Served, served
-from serve_app.access.tenants import key_sha256
 from tests.postgresql import PostgresServer
 
 TENANT = "limited"

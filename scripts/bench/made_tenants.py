@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from deployments.api_key import key_sha256
+from deployments.tenancy import CostTier, TenantConfig
 from deployments.usage.record import UsageRecord
 
 MODELS = [f"model-{n:02d}" for n in range(12)]

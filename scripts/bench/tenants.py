@@ -39,7 +39,7 @@ from scripts.bench.made_tenants import (
 )
 from scripts.bench.tenants_graph import MOST_S, Reached, time_changes
 from serve_app.access.tenants import Directory
-from serve_app.config import LiveSettings
+from serve_app.live_settings import LiveSettings
 from tests.postgresql import postgresql_server
 
 BATCHES = 5

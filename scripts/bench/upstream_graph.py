@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import yaml
 
+from deployments.api_key import key_sha256
 from deployments.usage.journal import read_journal
 from deployments.usage.record import UsageRecord
 from scripts.placing import place
@@ -21,7 +22,6 @@ from scripts.upstream.ledger import Entry
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
 from scripts.upstream.tls import make_authority
-from serve_app.access.tenants import key_sha256
 
 TIMEOUTS = {
     "connect_s": 1.0,

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 import httpx
 
 from deployments.backends.vllm_deployment import deployment_name
-from deployments.protocol import BackendRequest, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
 from scripts.bench.vllm_server import START_S, own_server
+from scripts.processes import free_port
 from scripts.tiny_model import make_tiny_model
 from scripts.tiny_served import (
     APPLICATION,
@@ -106,13 +106,6 @@ async def measure(
     await asyncio.gather(*(worker() for _ in range(concurrency)))
     took = time.perf_counter() - began
     return seen, asked["max_tokens"] * requests / took
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def compare(

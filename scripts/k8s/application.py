@@ -10,7 +10,8 @@ from ray.serve._private.build_app import build_app as finalize
 
 from deployments.backends.vllm_deployment import deployment_name
 from serve_app.app import build_app
-from serve_app.config import VLLM, AppConfig
+from serve_app.backends_config import VLLM
+from serve_app.config import AppConfig
 
 _NAME = "avengers"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from deployments.api_key import key_sha256
 from scripts.loadtest.keys import DEFAULT_ENV
 from scripts.served import ROOT, served
-from serve_app.access.tenants import key_sha256
 
 # Tenant: its cost tier, its share of the requests, what it asks for.
 _TENANTS: dict[str, tuple[str, float, list[str]]] = {

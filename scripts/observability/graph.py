@@ -13,14 +13,14 @@ import httpx
 import yaml
 
 from artifacts.extend import remove_models
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import load, save
+from deployments.api_key import key_sha256
 from scripts.observability.otlp import Receiver, receiving
 from scripts.served import ADMIN_KEY, ROOT, Served, served
 from scripts.upstream.api import Upstream
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
-from serve_app.access.tenants import key_sha256
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 BROKEN = "llama-3.1-8b-instruct"  # its upstream always fails
 SOUND = "gemma-2-9b-it"

@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes one target, with our rules."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import yaml
+
+from scripts.processes import free_port
 
 _START_S = 60.0
 
@@ -68,7 +69,7 @@ def scraping(
     with TemporaryDirectory() as name:
         directory = Path(name)
         _configure(directory, metrics_url, groups, every_s)
-        port = _free_port()
+        port = free_port()
         command = [
             program,
             f"--config.file={directory / 'prometheus.yaml'}",
@@ -119,10 +120,3 @@ def _wait(process: subprocess.Popen[bytes], ready: str, log: Path) -> None:
             pass
         time.sleep(0.1)
     raise SystemExit(f"prometheus does not run:\n{log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

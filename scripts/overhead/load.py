@@ -11,120 +11,20 @@ import asyncio
 import sys
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-import httptools
 import orjson
 import uvloop
 
+from scripts.overhead.asking import Connection
 from scripts.overhead.questions import Questions
-from scripts.overhead.wire import CHUNKS, WORD, Load
+from scripts.overhead.seen import Seen
+from scripts.overhead.wire import Load
 
-_DONE = b"data: [DONE]"
 _STALLED_S = 60.0
 _REFUSED_S = 0.1  # before the next attempt to connect
 _MOST_CONNECTIONS = 512  # of an open loop
-
-
-@dataclass
-class Seen:
-    """What came of it. `rate`: answers per second, of a closed loop while all of its
-    connections were busy."""
-
-    rate: float = 0.0
-    latency_ms: list[float] = field(default_factory=list)
-    first_token_ms: list[float] = field(default_factory=list)
-    errors: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def answers(self) -> int:
-        return len(self.latency_ms)
-
-    def note(self, error: str) -> None:
-        self.errors[error] = self.errors.get(error, 0) + 1
-
-
-def quantile(values: list[float], share: float) -> float:
-    """NaN of nothing; the median for 0.5."""
-    if not values:
-        return float("nan")
-    if share == 0.5:
-        return median(values)
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-class Connection(asyncio.Protocol):
-    """Asks one question at a time."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._done: asyncio.Future[str] | None = None
-        self._closed = False
-        self.first_token_at = 0.0
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._closed = True
-        self._end("connection lost")
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._end("not HTTP")
-            self._transport.close()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head += b"%s: %s\n" % (name.lower(), value)
-
-    def on_body(self, body: bytes) -> None:
-        if not self.first_token_at and WORD in body:
-            self.first_token_at = time.perf_counter()
-        self._parts.append(body)
-
-    def on_message_complete(self) -> None:
-        self._end(self._fault(b"".join(self._parts)))
-
-    @property
-    def open(self) -> bool:
-        return not self._closed
-
-    def ask(self, request: bytes, mark: bytes) -> "asyncio.Future[str]":
-        """What is wrong with the answer; nothing if it is right."""
-        self._parser = httptools.HttpResponseParser(self)
-        self._parts: list[bytes] = []
-        self._head = b""
-        self._mark = mark
-        self.first_token_at = 0.0
-        self._done = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return self._done
-
-    def close(self) -> None:
-        self._transport.close()
-
-    def _end(self, fault: str) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_result(fault)
-
-    def _fault(self, body: bytes) -> str:
-        if (status := self._parser.get_status_code()) != 200:
-            return f"status {status}"
-        if body.count(WORD) != CHUNKS:
-            return f"{body.count(WORD)} of {CHUNKS} tokens"
-        if self._mark not in body:
-            return "another question's answer"
-        if self._load.stream and not body.rstrip().endswith(_DONE):
-            return "no [DONE]"
-        if must_say := self._load.must_say:
-            return "" if must_say.encode() in self._head else f"not {must_say}"
-        return ""
 
 
 class Generator:

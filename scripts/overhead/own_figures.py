@@ -6,10 +6,10 @@ from statistics import median
 
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.encoder import Encoder, load_encoder
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load_manifest
 from scripts.bench.decision import random_artifact, time_decisions
 from scripts.overhead.wire import MANY_WORDS, WORDS, question
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 
 @dataclass(frozen=True)

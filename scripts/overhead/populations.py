@@ -8,15 +8,16 @@ import yaml
 
 from artifacts.artifact import arrays_digest, arrays_of
 from artifacts.calibrated import CalibratedPolicy
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.onnx_encoder import read_spec
 from artifacts.store import ENCODER, save
+from deployments.api_key import key_sha256
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from deployments.tenancy import CostTier, TenantConfig
 from scripts.bench.decision import random_artifact
 from scripts.overhead.wire import tenant_key
 from serve_app.commands.serve import LOCAL_CONFIG
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 DATABASE = "avengers.db"  # where local.yaml has it, below AVENGERS_VAR
 _CLUSTERS = 60

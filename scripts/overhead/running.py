@@ -1,7 +1,6 @@
 """Processes of a measurement: started, waited for, stopped."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,21 +11,14 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
+from scripts.processes import stop
 from scripts.served import ROOT
 
 _START_S = 120.0
-_STOP_S = 60.0
 
 
 class NotStarted(Exception):
     """A program ended or did not answer; the message ends with what it said last."""
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -58,16 +50,6 @@ def running(
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs one of our modules."""
     return [sys.executable, "-m", module, *arguments]
-
-
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask it to end; kill it if it does not."""
-    process.terminate()
-    try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

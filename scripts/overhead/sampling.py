@@ -14,8 +14,8 @@ import httpx
 import orjson
 
 from scripts.overhead.accounts import HAPROXY, RAY, Machine, cpu_ms, machine
-from scripts.overhead.load import Seen, quantile
 from scripts.overhead.running import python
+from scripts.overhead.seen import Seen, quantile
 from scripts.overhead.targets import Target
 from scripts.overhead.wire import WORDS, Load
 from scripts.served import ROOT

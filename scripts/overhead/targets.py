@@ -12,8 +12,9 @@ import yaml
 
 from scripts.overhead.merging import merged
 from scripts.overhead.populations import DATABASE, store_tenants
-from scripts.overhead.running import NotStarted, free_port, python, running
+from scripts.overhead.running import NotStarted, python, running
 from scripts.overhead.wire import Load
+from scripts.processes import free_port
 from scripts.served import KEY, ROOT, Served, served
 
 

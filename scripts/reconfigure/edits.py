@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
-from artifacts.record_line import TokenPrice
 from artifacts.reprice import reprice
 from artifacts.store import ENCODER, load, save
+from artifacts.token_price import TokenPrice
 from scripts.reconfigure.graph import OTHER_KEY, Config, Graph, deployment
 from scripts.reconfigure.load import Outcome
 

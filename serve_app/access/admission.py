@@ -12,15 +12,14 @@ from math import ceil
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited
 from deployments.limits.ledger_protocol import Kind, Resource
-from deployments.protocol import Settlement
+from deployments.protocol.backend import Settlement
 from deployments.tenancy import TenantConfig
 from deployments.usage.record import UsageRecord
 from serve_app.access.holding import Holding
 from serve_app.access.holdings import Holdings, Reservation
 from serve_app.access.limit_errors import insufficient_quota, limit_reached
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
-from serve_app.answering.answer_size import AnswerSize
-from serve_app.answering.prompt_size import PromptSize
 
 _HEADERS: dict[Kind, str] = {"rpm": "requests", "tpm": "tokens"}
 # Of an answer whose length neither request nor catalog bounds.

@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deployments.errors import ServingError
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.admission import Admission
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
-from serve_app.answering.answer_size import AnswerSize
-from serve_app.answering.prompt_size import PromptSize
 
 _NO_ANSWER = AnswerSize(0, None)
 # Its tokens may take seconds to count, in which other requests must go on.

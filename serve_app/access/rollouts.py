@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from deployments.protocol import ArtifactChoice, ArtifactRef
+from deployments.protocol.routing import ArtifactChoice, ArtifactRef
 from deployments.rollout import (
     DEFAULT,
     GATEWAY,

@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from deployments.api_key import key_sha256
 from deployments.catalog import ModelSpec
 from deployments.errors import Forbidden, NotFound, Unauthenticated
 from deployments.store.snapshot import Snapshot
-from deployments.tenancy import KEY_PREFIX as KEY_PREFIX
-from deployments.tenancy import key_sha256
-from deployments.tenancy import new_key as new_key
+from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from serve_app.access.cost_tiers import models_of
 from serve_app.access.rollouts import Rollouts
-from serve_app.config import CostTier, KeyConfig, LiveSettings, TenantConfig
+from serve_app.live_settings import LiveSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,13 @@
 """How much answer a request asks for at worst: how many answers, how long each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.answering.chat import Chat
-from serve_app.answering.prompt_size import PromptSize
 
 _NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerSize:
-    """`n` answers of at most `longest` tokens each; None = nothing bounds them."""
-
-    n: int
-    longest: int | None
-
-    def tokens(self, unbounded: int) -> int:
-        """All that may be written; `unbounded` is the length of what has no bound."""
-        return self.n * (self.longest or unbounded)
 
 
 def answer_size(

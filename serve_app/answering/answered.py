@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from artifacts.policy import RoutingDecision
-from deployments.protocol import BackendRequest
+from deployments.protocol.backend import BackendRequest
 from serve_app.answering.attempts import Failure
 from serve_app.answering.call import BackendPort
 from serve_app.answering.choosing import Cause

@@ -7,16 +7,14 @@
 A model that fails in a way that another may not is followed by the next of the ranking,
 at most `max_fallbacks` times. Where there is only one model, it is asked again instead,
 at most `max_retries` times, after a growing pause or as long as the upstream said.
-Models whose breaker is open are passed over, and so are those that cost more than what
-is left of the request's budget. Nothing is begun when the time is over.
+Models whose breaker is open are passed over, and so are those of which it is told that
+the budget does not cover them. Nothing is begun when the time is over.
 """
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from deployments.backends.breaker import Breakers, Clock
 from deployments.errors import (
@@ -27,25 +25,7 @@ from deployments.errors import (
     UpstreamForbids,
     UpstreamTimeout,
 )
-
-
-class RetryPolicy(BaseModel):
-    """How hard to try before an error reaches the client."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_fallbacks: int = Field(
-        default=2, ge=0, description="other models tried after the first has failed"
-    )
-    max_retries: int = Field(
-        default=2, ge=0, description="tries of the same model, if it is the only one"
-    )
-    backoff_s: float = Field(
-        default=0.25, ge=0, description="pause before a retry; doubles, ± half of it"
-    )
-    max_wait_s: float = Field(
-        default=5.0, ge=0, description="a longer Retry-After goes to the client instead"
-    )
+from serve_app.answering.config import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +44,6 @@ class Failure:
     reason: str  # an error's code, or "breaker_open", "over_budget"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What the request may still use. `cost_usd`: expected, of each model; None =
-    unknown, which never counts as too dear."""
-
-    deadline: float
-    budget_left_usd: float | None = None
-    cost_usd: Mapping[str, float | None] = field(default_factory=dict)
-
-    def affords(self, model: str) -> bool:
-        """Whether the budget is enough for what the model is expected to cost."""
-        cost_usd = self.cost_usd.get(model)
-        if self.budget_left_usd is None or cost_usd is None:
-            return True
-        return cost_usd <= self.budget_left_usd
-
-
 class Attempts:
     """One request's way through its models, best first."""
 
@@ -89,7 +52,7 @@ class Attempts:
         models: Sequence[str],
         policy: RetryPolicy,
         breakers: Breakers,
-        bounds: Bounds,
+        deadline: float,
         *,
         key_of: Callable[[str], str] = str,
         clock: Clock = time.monotonic,
@@ -99,7 +62,7 @@ class Attempts:
         self._left = list(models)
         self._policy = policy
         self._breakers = breakers
-        self._bounds = bounds
+        self._deadline = deadline
         self._key_of = key_of
         self._clock = clock
         self._jitter = jitter
@@ -120,7 +83,7 @@ class Attempts:
     @property
     def time_left_s(self) -> float:
         """Seconds until the request's deadline."""
-        return self._bounds.deadline - self._clock()
+        return self._deadline - self._clock()
 
     def next(self) -> Attempt:
         """The next attempt; raises what the client is to be told if there is none."""
@@ -191,9 +154,7 @@ class Attempts:
         while self._left:
             model = self._left.pop(0)
             breaker = self._breakers.of(self._key_of(model))
-            if not self._bounds.affords(model):
-                self.failures.append(Failure(model, "over_budget"))
-            elif not breaker.admit():
+            if not breaker.admit():
                 self.failures.append(Failure(model, "breaker_open"))
                 waits.append(breaker.wait_s)
             else:

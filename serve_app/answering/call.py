@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.protocol import Backend
+from deployments.protocol.backend import Backend
 from serve_app.access.admission import Ticket
 from serve_app.access.tenants import Directory
 from serve_app.answering.chat import Chat

@@ -7,12 +7,13 @@ from math import inf
 
 from deployments.catalog import ModelSpec
 from deployments.errors import InvalidRequest
-from deployments.protocol import Surface
+from deployments.protocol.backend import Surface
 from serve_app.access.cost_tiers import tier_problem
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.needs import needed_capabilities
-from serve_app.answering.prompt_size import PromptSize, size_problem
+from serve_app.answering.prompt_size import size_problem
 
 _MOST_POOLS = 1000
 

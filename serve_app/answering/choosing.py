@@ -14,22 +14,20 @@ from deployments.errors import (
     RoutingUnavailable,
     ServingError,
 )
-from deployments.protocol import RequestTerms, RouteQuery
+from deployments.protocol.routing import RequestTerms, RouteQuery
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Directory
-from serve_app.answering.answer_size import AnswerSize, answer_size
+from serve_app.answering.answer_size import answer_size
 from serve_app.answering.chat import Chat
+from serve_app.answering.config import ConversationConfig
 from serve_app.answering.conversation import (
     beginning,
     conversation_key,
     first_text,
     routing_text,
 )
-from serve_app.answering.conversation_memory import (
-    ConversationConfig,
-    ConversationMemory,
-)
+from serve_app.answering.conversation_memory import ConversationMemory
 from serve_app.answering.planning import Plan
-from serve_app.answering.prompt_size import PromptSize
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,13 @@ from functools import partial
 
 from deployments.backends.breaker import Breakers
 from deployments.errors import ServingError
-from deployments.protocol import Answer
+from deployments.protocol.backend import Answer
 from serve_app.access.admission import Admission
 from serve_app.answering.answered import Answered, answered
-from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
+from serve_app.answering.attempts import Attempts
 from serve_app.answering.call import BackendOf, Call, breaker_key
 from serve_app.answering.choosing import Chooser
+from serve_app.answering.config import RetryPolicy
 from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter, Sink
 from serve_app.answering.run import Run
@@ -69,7 +70,7 @@ class Completions:
             replica=self._admission.replica,
             on_correction=self._admission.corrected,
         )
-        bounds = Bounds(time.monotonic() + self._request_timeout_s)
+        deadline = time.monotonic() + self._request_timeout_s
         try:
             choice = await self._chooser.choose(
                 call.plan, call.chat, call.directory, call.watch.traceparent
@@ -82,7 +83,7 @@ class Completions:
         call.watch.chosen(call, choice)
         key_of = partial(breaker_key, call, self._backend_of)
         attempts = Attempts(
-            choice.models, self._retries, self._breakers, bounds, key_of=key_of
+            choice.models, self._retries, self._breakers, deadline, key_of=key_of
         )
         return Run(
             call,

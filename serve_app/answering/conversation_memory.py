@@ -9,25 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from pydantic import BaseModel, ConfigDict, Field
-
-
-class ConversationConfig(BaseModel):
-    """How long a conversation's model is remembered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    keep_together: bool = Field(
-        default=True, description="whether losing a prompt cache counts as a cost"
-    )
-    cache_s: float = Field(
-        default=300.0, gt=0, description="how long providers keep a prompt cached"
-    )
-    max_conversations: int = Field(
-        default=100_000,
-        ge=1,
-        description="remembered by one Gateway; the oldest is forgotten first",
-    )
+from serve_app.answering.config import ConversationConfig
 
 
 class ConversationMemory:

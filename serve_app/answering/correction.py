@@ -12,7 +12,7 @@ from typing import Any
 
 from deployments.detached import detached
 from deployments.errors import ServingError
-from deployments.protocol import CostSource, Settlement
+from deployments.protocol.backend import CostSource, Settlement
 from deployments.usage.record import UsageRecord, settled_fields
 from serve_app.answering.shadowed import Shadowed
 

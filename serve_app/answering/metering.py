@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
-from deployments.protocol import Settlement
+from deployments.protocol.backend import Settlement
 from deployments.usage.record import (
     Status,
     UsageRecord,

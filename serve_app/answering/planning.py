@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from deployments.errors import InvalidRequest
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.candidates import (
     Limits,
@@ -12,7 +13,7 @@ from serve_app.answering.candidates import (
     nothing_left,
 )
 from serve_app.answering.chat import AUTO, Chat, ChatRequest
-from serve_app.answering.prompt_size import PromptSize, prompt_size
+from serve_app.answering.prompt_size import prompt_size
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,78 +1,13 @@
-"""How large a request is, against the windows of the models that may answer it."""
+"""The prompt in a request's body, and whether a model's window holds it."""
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from deployments.backends.tokens import (
-    MARGIN,
-    TOKENS_PER_IMAGE,
-    TOKENS_PER_MESSAGE,
-    count_tokens,
-)
 from deployments.catalog import ModelSpec
-from deployments.protocol import Surface
-
-
-class PromptSize:
-    """The prompt of one request in tokens, counted only if a bound does not do.
-
-    Text, tool definitions and schemas count; an image counts as a full-size one. Audio,
-    video and files are not counted: how many tokens they make is the provider's secret.
-
-    A request may hold several prompts, each with an answer of its own: all of them are
-    paid for, but only the `longest` has to fit a window. `shared` is read with each.
-    """
-
-    def __init__(  # noqa: PLR0913  (what a prompt is made of)
-        self,
-        texts: tuple[str, ...],
-        *,
-        shared: tuple[str, ...] = (),
-        n_messages: int = 0,
-        n_images: int = 0,
-        n_tokens: int = 0,
-        n_prompts: int = 1,
-        longest: "PromptSize | None" = None,
-    ) -> None:
-        self._texts = texts
-        self._shared = shared
-        self._fixed = n_messages * TOKENS_PER_MESSAGE + n_images * TOKENS_PER_IMAGE
-        self._fixed += n_tokens
-        self._longest = longest
-        self.n_prompts = n_prompts
-
-    @cached_property
-    def bound(self) -> int:
-        """Not less than all tokens, whatever byte-level tokenizer counts."""
-        return self._fixed + self._sum(_n_bytes)
-
-    @cached_property
-    def tokens(self) -> int:
-        """Of all, estimated with a margin for other vocabularies than the one that
-        counts."""
-        counted = self._sum(count_tokens)
-        return min(self.bound, self._fixed + round(MARGIN * counted))
-
-    @property
-    def longest(self) -> "PromptSize":
-        """What has to fit a window."""
-        return self._longest or self
-
-    def fits(self, tokens: float) -> bool:
-        """Whether no prompt is longer than `tokens`."""
-        longest = self.longest
-        return longest.bound <= tokens or longest.tokens <= tokens
-
-    def _sum(self, size: Callable[[str], int]) -> int:
-        shared = sum(map(size, self._shared))
-        return sum(map(size, self._texts)) + self.n_prompts * shared
-
-
-def _n_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+from deployments.protocol.backend import Surface
+from serve_app.access.request_size import PromptSize, n_bytes
 
 
 def size_problem(
@@ -148,7 +83,7 @@ def _prompts(spoken: Any, shared: tuple[str, ...]) -> PromptSize:
 
 def _length(prompt: str | list[int]) -> int:
     """Bytes stand for tokens: which prompt is the longest need not be exact."""
-    return _n_bytes(prompt) if isinstance(prompt, str) else len(prompt)
+    return n_bytes(prompt) if isinstance(prompt, str) else len(prompt)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -6,8 +6,8 @@ import orjson
 
 from deployments.catalog import Price
 from deployments.errors import ServingError
-from deployments.protocol import Item, Settlement, Usage
-from serve_app.answering.prompt_size import PromptSize
+from deployments.protocol.backend import Item, Settlement, Usage
+from serve_app.access.request_size import PromptSize
 
 _HEAD = ("id", "created", "object")
 

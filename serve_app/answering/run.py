@@ -8,13 +8,13 @@ from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
 from deployments.errors import ServingError, generation_of
-from deployments.protocol import BackendRequest, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
 from serve_app.access.admission import Admission
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.attempts import Attempt, Attempts
 from serve_app.answering.call import BackendOf, BackendPort, Call
+from serve_app.answering.charges import ask_later, ask_of_failure
 from serve_app.answering.choosing import Choice, Chooser
-from serve_app.answering.correction import Ask
 from serve_app.answering.metering import Meter
 from serve_app.answering.received import Received
 
@@ -72,7 +72,7 @@ class Run:
     ) -> None:
         """The model that was asked failed before its first byte."""
         self.attempts.failed(error, hurried=self._hurried(request))
-        if ask := _owed(port, request, error):
+        if ask := ask_of_failure(port, request, error):
             self.meter.owes(ask)
         logger.warning("model %s failed: %s", error.model, error.code)
 
@@ -88,7 +88,7 @@ class Run:
         """The answer is complete."""
         self.attempts.finished()
         said = settlement.cost_source == "upstream"
-        ask = None if said else _ask(port, request, settlement.generation_id)
+        ask = None if said else ask_later(port, request, settlement.generation_id)
         self.admission.leave(self.call.ticket, settlement)
         self.meter.answered(settlement, self.attempts.failures, ask)
         self._ended(settlement=settlement)
@@ -109,7 +109,7 @@ class Run:
             self.admission.leave(self.call.ticket, None)
         else:
             self.admission.leave(self.call.ticket, nothing)
-        ask = _ask(*self.asked, generation_of(error)) if self.asked else None
+        ask = ask_later(*self.asked, generation_of(error)) if self.asked else None
         self.meter.broke_off(self.attempts.failures, nothing, error=None, ask=ask)
         self._ended()
 
@@ -132,7 +132,7 @@ class Run:
             self.attempts.failures,
             so_far,
             error=None if error is None else error.code or error.error_type,
-            ask=None if said else _ask(port, request, received.generation_id),
+            ask=None if said else ask_later(port, request, received.generation_id),
         )
         self._ended(error=error)
 
@@ -195,29 +195,3 @@ def _nothing() -> float:
 def _defaults(port: BackendPort, spec: ModelSpec) -> dict[str, Any]:
     """What is sent where the client says nothing."""
     return {**port.defaults, **spec.request_defaults}
-
-
-async def _said(settlement: Settlement) -> Settlement:
-    """The answer where nobody has to be asked."""
-    return settlement
-
-
-def _ask(
-    port: BackendPort, request: BackendRequest, generation_id: str | None
-) -> Ask | None:
-    """How to learn later what an answer was charged; None if nobody could tell."""
-    if generation_id is None or not port.tells_costs:
-        return None
-    return partial(port.backend.settle, request, generation_id)
-
-
-def _owed(
-    port: BackendPort, request: BackendRequest, error: ServingError
-) -> Ask | None:
-    """Who says what a failure was charged: what came with it, if the upstream said it
-    or nobody can be asked; else whoever can."""
-    told, ask = error.settlement, _ask(port, request, error.generation_id)
-    if told is None or told.cost_usd is None:
-        return ask
-    said = told.cost_source == "upstream"
-    return partial(_said, told) if said or ask is None else ask

@@ -7,7 +7,7 @@ from typing import Any
 
 from artifacts.policy import RoutingDecision, Shadow
 from deployments.catalog import ModelSpec, Price
-from deployments.protocol import Settlement
+from deployments.protocol.backend import Settlement
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deployments.backends.patience import Patience
 from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import Item, Settlement, settlement_of
+from deployments.protocol.backend import Item, Settlement, settlement_of
 from serve_app.answering.answered import Answered, answered
 from serve_app.answering.call import BackendPort
 from serve_app.answering.received import Received

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from deployments.errors import ServingError
-from deployments.protocol import Settlement
+from deployments.protocol.backend import Settlement
 from deployments.usage.record import UsageRecord
 from serve_app.answering.attempts import Failure
 

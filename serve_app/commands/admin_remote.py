@@ -1,10 +1,9 @@
 """Asks a Gateway's admin API."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from artifacts.errors import BadInput
+from serve_app.commands.gateway_remote import ask_gateway
 
 _TIMEOUT_S = 120.0  # an artifact may have to be fetched
 
@@ -19,29 +18,6 @@ def ask_admin(
 
     `url` is that of the Gateway.
     """
-    import httpx
-
-    key = os.environ.get(key_env)
-    if not key:
-        raise BadInput(f"--key-env: {key_env} is not set")
     method, path = request
-    try:
-        response = httpx.request(
-            method,
-            f"{url.rstrip('/')}/admin/v1{path}",
-            json=body,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=_TIMEOUT_S,
-        )
-        found = response.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError) as error:
-        raise BadInput(f"{url}: {error}") from None
-    if not isinstance(found, dict) or "object" not in found:
-        raise BadInput(f"{url}: {_said(found, response.status_code)}")
-    return found
-
-
-def _said(found: Any, status: int) -> str:
-    error = found.get("error") if isinstance(found, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
-    return str(message or f"HTTP status {status}")
+    address = f"{url.rstrip('/')}/admin/v1{path}"
+    return ask_gateway(url, (method, address), key_env, json=body, timeout=_TIMEOUT_S)

@@ -15,7 +15,13 @@ from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
 from artifacts.evaluation.judging import judge
 from artifacts.fit import FitConfig, Fitted, fit_artifact
-from artifacts.location import check_destination, is_remote, save_at
+from artifacts.location import (
+    BUNDLED_ARTIFACT,
+    artifact_directory,
+    check_destination,
+    is_remote,
+    save_at,
+)
 from artifacts.policy import PaperPolicy
 from artifacts.records import RecordReader
 from artifacts.remote import shown
@@ -30,7 +36,6 @@ from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.encoder_choice import chosen_encoder
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import progress_bar
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 
 class PolicyName(StrEnum):

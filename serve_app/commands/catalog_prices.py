@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 from serve_app.config_file import read_app_config
 
 

@@ -14,10 +14,10 @@ from artifacts.diff import Difference, Expectation, Side, difference
 from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
 from artifacts.errors import BadInput
+from artifacts.location import artifact_directory
 from artifacts.queries import read_queries
 from artifacts.store import ENCODER, load
 from serve_app.commands.terminal import print_table, progress_bar
-from serve_app.config import artifact_directory
 
 _SHOWN_SWITCHES = 5  # for each α; --json has all
 

@@ -18,6 +18,7 @@ from artifacts.drift.report import DriftReport, Observed, drift
 from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
 from artifacts.errors import BadInput
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
 from deployments.store.usage_query import UsageQuery
@@ -25,7 +26,6 @@ from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.database_access import with_database
 from serve_app.commands.drift_traffic import Collected, collect_sample
 from serve_app.commands.terminal import print_table, progress_bar
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from serve_app.http.usage_span import MOST_DAYS, moment
 
 if TYPE_CHECKING:

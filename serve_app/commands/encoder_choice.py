@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from artifacts.encoder import EncoderSpec, TokenEncoder, load_encoder
+from artifacts.encoder_spec import SPEC_FILE
 from artifacts.errors import BadInput
-from artifacts.onnx_encoder import SPEC_FILE, read_spec
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
+from artifacts.onnx_encoder import read_spec
 from artifacts.store import ENCODER
 from artifacts.torch_encoder import QWEN3_EMBEDDING_8B
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 _OF_HUB = {"qwen3-embedding-8b": QWEN3_EMBEDDING_8B}
 

@@ -1,8 +1,6 @@
 """`avengers evaluate`: what routing would have cost and scored, on unseen queries."""
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,25 +8,19 @@ from typing import Annotated, Literal
 import typer
 
 from artifacts.atomic import check_replaceable, replacing_directory
-from artifacts.clustering import KMeans, Vectors
-from artifacts.dataset import RoutingDataset
-from artifacts.embedding import embed
-from artifacts.encoder import TokenEncoder, load_encoder
+from artifacts.clustering import KMeans
 from artifacts.errors import BadInput
-from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, judge
-from artifacts.evaluation.judging import evaluate as run_evaluation
+from artifacts.evaluation.judging import EvaluationConfig
 from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import REFERENCE, Summary, summaries
-from artifacts.onnx_encoder import read_spec
-from artifacts.own_records import made_of
+from artifacts.location import artifact_directory
 from artifacts.paper.published import Published, load_published
 from artifacts.records import RecordReader
-from artifacts.store import ENCODER, load, load_manifest
 from serve_app.commands.catalog_prices import catalog_prices
+from serve_app.commands.judged import Judged, cores, judge_artifact, judge_splits
 from serve_app.commands.selection import with_models
-from serve_app.commands.terminal import SHOWN, print_table, progress_bar
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
+from serve_app.commands.terminal import SHOWN, print_table
 
 _SEEDS, _CLUSTERS = 10, 60
 
@@ -86,22 +78,15 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     if artifact is None:
-        config = _config(seeds or _SEEDS, clusters or _CLUSTERS, workers or _cores())
-        judged = _fitted_and_judged(with_models(dataset, models), config, embeddings)
+        config = _config(seeds or _SEEDS, clusters or _CLUSTERS, workers or cores())
+        judged = judge_splits(with_models(dataset, models), config, embeddings)
     else:
-        judged = _judged(dataset, models, artifact_directory(artifact), embeddings)
+        judged = judge_artifact(
+            dataset, models, artifact_directory(artifact), embeddings
+        )
     _write(judged, out, load_published(published) if published else None)
     _print(judged.result)
     typer.echo(f"wrote {out}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
-    """What was judged on what; `vectors` are the rows of `dataset`."""
-
-    result: EvaluationResult
-    dataset: RoutingDataset
-    vectors: Vectors
 
 
 def _refuse_unused(options: Mapping[str, int | None]) -> None:
@@ -119,58 +104,7 @@ def _config(seeds: int, clusters: int, workers: int) -> EvaluationConfig:
     )
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _vectors(
-    dataset: RoutingDataset, encoder: TokenEncoder, folder: Path | None
-) -> Vectors:
-    with progress_bar("embedding") as progress:
-        return embed(
-            dataset.queries, encoder, progress, folder=folder, threads=_cores()
-        )
-
-
-def _fitted_and_judged(
-    dataset: RoutingDataset, config: EvaluationConfig, embeddings: Path | None
-) -> _Judged:
-    bundled = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
-    encoder = load_encoder(read_spec(bundled), bundled)
-    vectors = _vectors(dataset, encoder, embeddings)
-    with progress_bar("splits") as progress:
-        result = run_evaluation(dataset, vectors, config, progress)
-    return _Judged(result, dataset, vectors)
-
-
-def _check_new(dataset: RoutingDataset, directory: Path) -> None:
-    if made_of(load_manifest(directory), dataset):
-        raise BadInput(
-            f"{directory}: it was fitted on these very records; judge it on others"
-        )
-
-
-def _judged(
-    dataset: RoutingDataset,
-    models: str | None,
-    directory: Path,
-    embeddings: Path | None,
-) -> _Judged:
-    _check_new(dataset, directory)  # first: what --models leaves out may tell
-    dataset = with_models(dataset, models)
-    artifact = load(directory)
-    # The manifest's, as serving has it: files of another would judge another router.
-    encoder = load_encoder(artifact.manifest.encoder, directory / ENCODER)
-    vectors = _vectors(dataset, encoder, embeddings)
-    split = judge(artifact, dataset, vectors)
-    result = EvaluationResult(artifact.models, ALPHAS, (split,))
-    return _Judged(result, dataset, vectors)
-
-
-def _write(judged: _Judged, out: Path, published: Published | None) -> None:
+def _write(judged: Judged, out: Path, published: Published | None) -> None:
     with replacing_directory(out, METRICS, OTHERS) as staging:
         if find_spec("matplotlib") is None:
             typer.echo("no figures: matplotlib is in the train extra", err=True)
@@ -179,7 +113,7 @@ def _write(judged: _Judged, out: Path, published: Published | None) -> None:
         write_report(judged.result, staging)
 
 
-def _draw(judged: _Judged, directory: Path, published: Published | None) -> None:
+def _draw(judged: Judged, directory: Path, published: Published | None) -> None:
     """All figures; the clusters are those of the first split, or the artifact's."""
     from artifacts.evaluation.cluster_map import plot_cluster_map
     from artifacts.evaluation.plots import write_figures

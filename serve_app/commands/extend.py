@@ -10,16 +10,15 @@ from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
 from artifacts.errors import BadInput
 from artifacts.extend import NewRecords, add_models, new_models, remove_models
-from artifacts.location import check_destination, is_remote, save_at
-from artifacts.record_line import TokenPrice
+from artifacts.location import artifact_directory, check_destination, is_remote, save_at
 from artifacts.records import RecordReader
 from artifacts.remote import shown
 from artifacts.reprice import reprice as repriced
 from artifacts.store import ENCODER, load
+from artifacts.token_price import TokenPrice
 from serve_app.commands.artifact_tables import print_models
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.terminal import progress_bar
-from serve_app.config import artifact_directory
 
 _Artifact = Annotated[
     str, typer.Argument(help="Directory or address, or 'default': the bundled one.")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import serve_app
-from serve_app.access.tenants import new_key
+from deployments.api_key import new_key
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
 from serve_app.launching.launch import serve_until_signal

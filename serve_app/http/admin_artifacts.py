@@ -12,7 +12,7 @@ from artifacts.location import is_remote
 from artifacts.manifest import Manifest
 from deployments.errors import InvalidRequest, NotFound, ServingError
 from deployments.limits.ledger_protocol import LedgerLike
-from deployments.protocol import ArtifactRef
+from deployments.protocol.routing import ArtifactRef
 from deployments.rollout import DEFAULT, StoredArtifact, users_of
 from deployments.store.snapshot import Snapshot
 from deployments.store.usage_query import UsageQuery

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from deployments.errors import InvalidRequest
 from deployments.store.snapshot import Change
-from serve_app.answering.chat import parse_json
+from serve_app.answering.json_body import parse_json
 from serve_app.http.account_json import shown_change
 from serve_app.http.incoming import read_body
 from serve_app.http.responses import json_response

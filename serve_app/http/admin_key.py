@@ -4,8 +4,8 @@ import hmac
 import os
 from collections.abc import Mapping
 
+from deployments.api_key import key_sha256
 from deployments.errors import Unauthenticated
-from deployments.tenancy import key_sha256
 
 
 class AdminKey:

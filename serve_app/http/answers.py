@@ -8,17 +8,17 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.call import Call
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.planning import Plan
-from serve_app.answering.prompt_size import PromptSize
 from serve_app.gateway import Gateway
 from serve_app.http.event_stream import EventStream
 from serve_app.http.incoming import asked, read_body, request_id
 from serve_app.http.responses import json_response, routing_headers
-from serve_app.http.route_report import decision_report
+from serve_app.http.route_report import decision_report, route_report
 from serve_app.http.streaming import sse_body
 from serve_app.http.surfaces.completions import parse_completion
 from serve_app.http.surfaces.responses import parse_responses
@@ -55,7 +55,8 @@ class Answers:
         directory = self._gateway.directory
         plan, chat = await self._planned(directory, request, parse_chat)
         async with self._gateway.reading(plan.tenant, _NOTHING) as found:
-            report = await self._gateway.explain(directory, plan, chat)
+            explained, took_s = await self._gateway.explain(directory, plan, chat)
+            report = route_report(explained, plan, took_s)
         return json_response(report, found.headers)
 
     async def _planned(

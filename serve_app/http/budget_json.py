@@ -1,4 +1,4 @@
-"""A tenant's budget as JSON, and the warning that its soft budget is used up."""
+"""A tenant's budget as JSON."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,11 +13,3 @@ def shown_budget(state: BudgetState) -> dict[str, Any]:
         left = max(0.0, state.max_budget - state.spend - state.leased)
     reached = state.soft_budget_reached
     return {**asdict(state), "soft_budget_reached": reached, "left": left}
-
-
-def budget_warning(state: BudgetState) -> str:
-    """The header `x-budget-warning` of each answer until the period ends."""
-    return (
-        f"{state.spend:.2f} USD are spent, the soft budget is {state.soft_budget:.2f}; "
-        f"it begins anew at {state.end:%Y-%m-%dT%H:%MZ}"
-    )

@@ -12,8 +12,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from serve_app.answering.chat import AUTO, invalid_field, parse_json
-from serve_app.answering.prompt_size import PromptSize
+from serve_app.access.request_size import PromptSize
+from serve_app.answering.chat import AUTO
+from serve_app.answering.json_body import invalid_field, parse_json
 from serve_app.answering.request_fields import few_fields
 
 MAX_INPUTS = 2048  # OpenAI's own limit

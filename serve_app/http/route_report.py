@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from artifacts.policy import RoutingDecision
-from deployments.protocol import ClusterView, Explanation
+from deployments.protocol.routing import ClusterView, Explanation
 from serve_app.answering.planning import Plan
 
 

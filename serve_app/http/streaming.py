@@ -11,7 +11,7 @@ import orjson
 from deployments.backends.responses_stream import named_event
 from deployments.backends.sse import DONE, event
 from deployments.errors import ServingError
-from deployments.protocol import Ending, Settlement, Surface, settlement_of
+from deployments.protocol.backend import Ending, Settlement, Surface, settlement_of
 from serve_app.answering.streamed import Started
 from serve_app.http.event_stream import LastPiece
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from deployments.errors import ServingError
-from deployments.protocol import Settlement
+from deployments.protocol.backend import Settlement
 from deployments.telemetry.families import NONE
 from deployments.telemetry.spans import Span, Tracer
 from deployments.usage.record import UsageRecord

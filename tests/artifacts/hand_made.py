@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
-from artifacts.encoder_spec import files_digest
-from artifacts.onnx_encoder import MODEL_FILES, SPEC_FILE
+from artifacts.encoder_spec import SPEC_FILE, files_digest
+from artifacts.onnx_encoder import MODEL_FILES
 from artifacts.store import load_manifest
 
 ROOT = Path(__file__).parents[2]

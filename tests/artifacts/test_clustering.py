@@ -10,9 +10,9 @@ from artifacts import clustering
 from artifacts.clustering import KMeans, nearest, unit_rows
 from artifacts.embedding import embed
 from artifacts.encoder import OnnxEncoder
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 DATA = Path(os.environ.get("AVENGERS_DATA", "../shared/data"))
 

@@ -8,8 +8,8 @@ from artifacts.diff import Side, difference
 from artifacts.errors import BadInput
 from artifacts.extend import remove_models
 from artifacts.policy import PaperPolicy
-from artifacts.record_line import TokenPrice
 from artifacts.reprice import reprice
+from artifacts.token_price import TokenPrice
 from tests.artifacts.test_extend import VECTORS, fitted
 
 

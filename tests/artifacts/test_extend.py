@@ -14,7 +14,7 @@ from artifacts.errors import BadInput
 from artifacts.extend import NewRecords, add_models, new_models, remove_models
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 from tests.artifacts.test_fit import SPEC
 
 MODELS = ("a", "b", "c", "d", "new")

@@ -12,7 +12,7 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
 from artifacts.fit import FitConfig, Fitted, fit_artifact
 from artifacts.policy import PaperPolicy
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 from tests.artifacts.evaluation.split_data import two_topics
 
 SPEC = EncoderSpec(

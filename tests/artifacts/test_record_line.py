@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from artifacts.record_line import TokenPrice, parse_record
+from artifacts.record_line import parse_record
+from artifacts.token_price import TokenPrice
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "cost": 0.5}
 LONG = b"9" * 5000  # digits: more than Python turns into an integer

@@ -10,8 +10,8 @@ import pytest
 
 from artifacts import records
 from artifacts.errors import BadInput, RecordError
-from artifacts.record_line import TokenPrice
 from artifacts.records import RecordReader
+from artifacts.token_price import TokenPrice
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "cost": 0.5}
 GOOD = {

@@ -9,8 +9,8 @@ from artifacts.artifact import RoutingArtifact
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.errors import BadInput
 from artifacts.policy import PaperPolicy
-from artifacts.record_line import TokenPrice
 from artifacts.reprice import reprice
+from artifacts.token_price import TokenPrice
 from tests.artifacts.test_extend import DATASET, MODELS, VECTORS, fitted
 
 # As the records of test_extend were priced: two completion tokens' worth for each.

@@ -10,10 +10,10 @@ import pytest
 
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
 from artifacts.errors import ArtifactError, BadInput
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import TABLES
 from artifacts.store import load, save
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 
 def write(directory: Path, artifact: RoutingArtifact, arrays: dict) -> None:

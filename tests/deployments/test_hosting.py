@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deployments.errors import RateLimited, RoutingUnavailable, UpstreamError
-from deployments.protocol import BackendRequest, RouteQuery, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
+from deployments.protocol.routing import RouteQuery
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.router import Router
 from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend

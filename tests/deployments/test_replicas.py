@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from artifacts.encoder_spec import SPEC_FILE
 from artifacts.errors import ArtifactError, BadInput
 from artifacts.location import save_at
-from artifacts.onnx_encoder import SPEC_FILE
 from artifacts.store import ENCODER, load
 from deployments.errors import RoutingUnavailable
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
 from tests.artifacts.hand_made import altered, bundled

@@ -18,12 +18,12 @@ import yaml
 from artifacts.artifact import RoutingArtifact
 from artifacts.encoder import Encoder, load_encoder
 from artifacts.extend import remove_models
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load, save
-from deployments.tenancy import key_sha256
+from deployments.api_key import key_sha256
 from scripts.bench.limits_graph import LimitsGraph
 from scripts.served import served
 from serve_app.commands.serve import LOCAL_CONFIG
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 pytestmark = pytest.mark.integration
 

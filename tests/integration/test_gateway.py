@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from artifacts.encoder import load_encoder
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from tests.integration.conftest import (
     KEY,
     SIMULATED,

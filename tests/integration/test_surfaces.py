@@ -9,8 +9,8 @@ import pytest
 from langchain_openai import ChatOpenAI
 
 from artifacts.encoder import load_encoder
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load_manifest
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 from tests.integration.conftest import ABLE, ANSWER, KEY, SIMULATED, Served
 
 pytestmark = pytest.mark.integration

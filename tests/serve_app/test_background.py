@@ -11,7 +11,7 @@ import pytest
 from deployments.errors import Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Resource
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 from deployments.store.database import Database
 from deployments.usage.journal import Journal
 from deployments.usage.journal_files import replicas

@@ -5,10 +5,11 @@ from pydantic import ValidationError
 
 from artifacts.errors import BadInput
 from serve_app.commands.serve import LOCAL_CONFIG
-from serve_app.config import AppConfig, DatabaseConfig, LiveSettings
+from serve_app.config import AppConfig, DatabaseConfig
 from serve_app.config_file import IMPORT_PATH, read_app_config
 from serve_app.config_file import app_config as checked_app_config
 from serve_app.gateway import Gateway
+from serve_app.live_settings import LiveSettings
 from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
 
 

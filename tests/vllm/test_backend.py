@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from deployments.catalog import Price
 from deployments.errors import InvalidRequest
-from deployments.protocol import Backend, BackendRequest, Settlement
+from deployments.protocol.backend import Backend, BackendRequest, Settlement
 from scripts.tiny_served import MAX_MODEL_LEN, UPSTREAM_MODEL
 from tests.vllm.conftest import Served
 

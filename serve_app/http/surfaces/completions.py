@@ -12,9 +12,8 @@ from serve_app.answering.chat import (
     Message,
     RoutingOptions,
     StreamOptions,
-    invalid_field,
-    parse_json,
 )
+from serve_app.answering.json_body import invalid_field, parse_json
 from serve_app.answering.request_fields import BestOf, NAnswers
 
 

@@ -9,15 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from deployments.errors import InvalidRequest
-from serve_app.answering.chat import (
-    AUTO,
-    Chat,
-    ChatRequest,
-    Message,
-    RoutingOptions,
-    invalid_field,
-    parse_json,
-)
+from serve_app.answering.chat import AUTO, Chat, ChatRequest, Message, RoutingOptions
+from serve_app.answering.json_body import invalid_field, parse_json
 from serve_app.answering.request_fields import MAX_MESSAGES, Objects
 
 # Fields that ask for something to be kept, or refer to what was.

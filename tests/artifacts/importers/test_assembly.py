@@ -5,7 +5,7 @@ import pytest
 from artifacts.errors import BadInput
 from artifacts.importers.assembly import Assembly
 from artifacts.importers.cells import Attempt, ImportOptions, Note, Usage
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 
 PAID = Usage(prompt_tokens=10, completion_tokens=5, cost_usd=0.25)
 

@@ -9,7 +9,7 @@ from artifacts.errors import BadInput
 from artifacts.importers.cells import ImportOptions
 from artifacts.importers.formats import Format, import_results
 from artifacts.importers.inspect_samples import query_text, sample_score, sample_usage
-from artifacts.record_line import TokenPrice
+from artifacts.token_price import TokenPrice
 from tests.inspect_runs import make_logs
 
 NAMES = {"mockllm/strong": "strong"}

@@ -7,7 +7,7 @@ import httpx
 from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.openrouter import OpenRouterBackend, OpenRouterConfig
 from deployments.catalog import Price
-from deployments.protocol import Answer, BackendRequest, Settlement
+from deployments.protocol.backend import Answer, BackendRequest, Settlement
 from tests.fakes import parts_of
 
 KEY = "sk-or-secret"

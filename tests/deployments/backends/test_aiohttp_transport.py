@@ -14,7 +14,7 @@ from deployments.backends.aiohttp_transport import AiohttpTransport, proxy_of
 from deployments.backends.exchange import Outgoing, Reply
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.catalog import Timeouts
-from deployments.protocol import BackendRequest, Ending, Settlement
+from deployments.protocol.backend import BackendRequest, Ending, Settlement
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-one: 1\r\nx-one: 2\r\n\r\n"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -8,7 +8,7 @@ import pytest
 from deployments.backends.chat_stream import ChatStream
 from deployments.backends.sse import EventSplitter
 from deployments.errors import ServingError, UpstreamError
-from deployments.protocol import Usage
+from deployments.protocol.backend import Usage
 
 USAGE = {
     "prompt_tokens": 2,

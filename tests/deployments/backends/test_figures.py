@@ -8,7 +8,7 @@ from deployments.backends.figures import (
     stated_usage,
     stated_usd,
 )
-from deployments.protocol import Usage
+from deployments.protocol.backend import Usage
 
 NO_NUMBERS = [None, True, "5", [5], {}, float("nan"), float("inf"), -5, -0.5]
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deployments.backends.gathering import gathered_items
-from deployments.protocol import Ending, Item
+from deployments.protocol.backend import Ending, Item
 from tests.fakes import SETTLEMENT
 
 

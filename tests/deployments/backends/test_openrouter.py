@@ -22,7 +22,7 @@ from deployments.errors import (
     UpstreamTimeout,
     generation_of,
 )
-from deployments.protocol import Ending, Settlement, Usage
+from deployments.protocol.backend import Ending, Settlement, Usage
 from tests.deployments.backends.openrouter_answers import (
     KEY,
     REQUEST,

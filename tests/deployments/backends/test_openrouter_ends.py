@@ -12,7 +12,7 @@ from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.openrouter import OpenRouterBackend, UpstreamConfig
 from deployments.backends.sse import EventSplitter
 from deployments.errors import RateLimited, UpstreamError
-from deployments.protocol import BackendRequest, Settlement, Surface, Usage
+from deployments.protocol.backend import BackendRequest, Settlement, Surface, Usage
 from tests.fakes import parts_of
 
 USAGE = {"prompt_tokens": 2, "completion_tokens": 300, "cost": 0.5}

@@ -13,7 +13,7 @@ from deployments.backends.openrouter import (
     UpstreamConfig,
 )
 from deployments.errors import InvalidRequest, RateLimited, UpstreamError
-from deployments.protocol import BackendRequest, Settlement, Surface, Usage
+from deployments.protocol.backend import BackendRequest, Settlement, Surface, Usage
 from tests.deployments.backends.test_responses_stream import USAGE, WHOLE, events
 from tests.fakes import parts_of
 

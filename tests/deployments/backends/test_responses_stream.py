@@ -6,7 +6,7 @@ import pytest
 
 from deployments.backends.responses_stream import ResponsesStream
 from deployments.errors import InvalidRequest, PromptTooLong, RateLimited, UpstreamError
-from deployments.protocol import Usage
+from deployments.protocol.backend import Usage
 
 USAGE = {
     "input_tokens": 2,

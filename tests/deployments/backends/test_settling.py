@@ -4,7 +4,7 @@ import pytest
 
 from deployments.backends.settling import settle
 from deployments.catalog import Price
-from deployments.protocol import BackendRequest, Usage
+from deployments.protocol.backend import BackendRequest, Usage
 
 PRICE = Price(
     input_usd_per_token=1.0, output_usd_per_token=10.0, cached_usd_per_token=0.25

@@ -7,7 +7,7 @@ import pytest
 from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
 from deployments.catalog import Price
 from deployments.errors import UpstreamError
-from deployments.protocol import BackendRequest, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
 
 PRICE = Price(input_usd_per_token=0.001, output_usd_per_token=0.002)
 

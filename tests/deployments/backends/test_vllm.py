@@ -18,7 +18,7 @@ from deployments.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from deployments.protocol import BackendRequest, Settlement, Usage
+from deployments.protocol.backend import BackendRequest, Settlement, Usage
 
 LIMIT = 2048
 USAGE = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}

@@ -6,7 +6,7 @@ from typing import Any
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, Grant, Kind, Resource
 from deployments.store.database import Database
-from deployments.store.lease_book import LeaseBook
+from deployments.store.lease_store import LeaseStore
 from deployments.store.usage_store import UsageStore
 from deployments.tenancy import TenantConfig
 from tests.deployments.store.made import record, tenant
@@ -20,7 +20,7 @@ class World:
     def __init__(self, database: Database) -> None:
         self.now = NOON.timestamp()
         self.usage = UsageStore(database)
-        self.leases = LeaseBook(database)
+        self.leases = LeaseStore(database)
         self.renew()
 
     def renew(self) -> None:

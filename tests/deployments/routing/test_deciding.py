@@ -12,7 +12,7 @@ from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
 from deployments.catalog import Price
 from deployments.errors import InvalidRequest
-from deployments.protocol import RequestTerms, RouteQuery
+from deployments.protocol.routing import RequestTerms, RouteQuery
 from deployments.routing.deciding import decide
 from tests.artifacts.evaluation.split_data import MODELS, N, two_topics
 from tests.deployments.routing.test_embedder import Lengths

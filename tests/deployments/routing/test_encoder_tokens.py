@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from artifacts.encoder import load_encoder
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load_manifest
 from deployments.routing.encoder_tokens import EncoderTokens
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 
 from artifacts.encoder import load_encoder
 from artifacts.errors import EncoderMismatch
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load_manifest
 from deployments.routing.pooled_encoder import PooledEncoder
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 DIRECTORY = artifact_directory(BUNDLED_ARTIFACT)
 TEXTS = ["What is 6 × 7?", "", "word " * 5000]

@@ -9,7 +9,7 @@ from artifacts.artifact import RoutingArtifact
 from artifacts.errors import ArtifactError, EncoderMismatch
 from deployments.catalog import Price
 from deployments.errors import InvalidRequest, NotProfiled
-from deployments.protocol import (
+from deployments.protocol.routing import (
     ArtifactChoice,
     ArtifactRef,
     RequestTerms,

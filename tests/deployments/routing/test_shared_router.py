@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from deployments.errors import RoutingUnavailable
-from deployments.protocol import Explanation, RouteQuery, Routes, RouteTimings
+from deployments.protocol.routing import Explanation, RouteQuery, Routes, RouteTimings
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.router import Router
 from deployments.routing.shared_router import SharedRouter

@@ -7,7 +7,7 @@ import pytest
 
 from artifacts.artifact import RoutingArtifact
 from artifacts.errors import BadInput, EncoderMismatch
-from deployments.protocol import ArtifactRef
+from deployments.protocol.routing import ArtifactRef
 from deployments.routing.shelf import Shelf, load_at
 from tests.deployments.routing.test_embedder import Lengths
 from tests.topic_artifacts import (

@@ -4,11 +4,11 @@ import pytest
 from pydantic import ValidationError
 
 from artifacts.errors import EncoderMismatch
+from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import load_manifest
 from artifacts.torch_encoder import QWEN3_EMBEDDING_8B
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.vllm_embedder import encoder_of, llm_options
-from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 DIRECTORY = artifact_directory(BUNDLED_ARTIFACT)
 PINNED = QWEN3_EMBEDDING_8B.model_copy(update={"revision": "abc"})

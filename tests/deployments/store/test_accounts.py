@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import text
 
+from deployments.api_key import key_sha256
 from deployments.store.accounts import Accounts
 from deployments.store.errors import Missing, Refused
 from deployments.store.snapshot import Change, Snapshot
-from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from deployments.tenancy import CostTier, TenantConfig
 from tests.deployments.store.made import JUNE, fresh, tenant
 
 TIERS = {

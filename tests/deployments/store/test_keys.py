@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deployments.api_key import key_sha256
 from deployments.store.accounts import Accounts
 from deployments.store.errors import Refused
-from deployments.tenancy import KeyTerms, key_sha256
+from deployments.tenancy import KeyTerms
 from tests.deployments.store.made import JUNE, fresh, tenant
 
 DIGEST = key_sha256("sk-av-a")

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import select
 
-from deployments.store.lease_book import LeaseBook
+from deployments.store.lease_store import LeaseStore
 from deployments.store.tables import deleted_records, spend
 from deployments.store.usage_query import UsageQuery
 from deployments.store.usage_store import UsageStore
@@ -117,7 +117,7 @@ async def test_others_write_many_times_between_two_parts(database, store, monkey
     monkeypatch.setattr("deployments.store.usage_store._AT_ONCE", 1)
     monkeypatch.setattr("deployments.store.usage_store.delete_some", slow)
     deleting = asyncio.create_task(store.delete_before(JUNE))
-    leases = LeaseBook(database)
+    leases = LeaseStore(database)
     while not deleting.done():
         await leases.put("a", "t", 0, 1.0 + written)
         written += 1

@@ -10,7 +10,8 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.trace import SpanKind, StatusCode
 
 from deployments.errors import UpstreamError
-from deployments.protocol import BackendRequest, RouteQuery, Settlement
+from deployments.protocol.backend import BackendRequest, Settlement
+from deployments.protocol.routing import RouteQuery
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.spans import make_tracer
 from deployments.telemetry.traced import TracedBackend, TracedEmbedder, TracedRouter

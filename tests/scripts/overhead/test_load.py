@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from scripts.overhead.load import Generator, quantile
+from scripts.overhead.load import Generator
 from scripts.overhead.origin import Connection, Settings
+from scripts.overhead.seen import quantile
 from scripts.overhead.wire import Load
 
 

@@ -7,12 +7,11 @@ import pytest
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited, UpstreamError
 from deployments.limits.ledger_protocol import Resource
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
-from serve_app.answering.answer_size import AnswerSize
-from serve_app.answering.attempts import RetryPolicy
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.answering.call import BackendPort
-from serve_app.answering.prompt_size import PromptSize
+from serve_app.answering.config import RetryPolicy
 from tests.fakes import ScriptedBackend
 from tests.serve_app.access.limited_tenant import BUDGET, PLACES_OF_KEY, PRICES, World
 from tests.serve_app.answering.recorded import Records

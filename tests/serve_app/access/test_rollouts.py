@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deployments.protocol import ArtifactChoice, ArtifactRef
+from deployments.protocol.routing import ArtifactChoice, ArtifactRef
 from deployments.rollout import (
     Portion,
     Previous,

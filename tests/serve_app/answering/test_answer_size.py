@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from serve_app.answering.answer_size import AnswerSize, answer_size
+from serve_app.access.request_size import AnswerSize
+from serve_app.answering.answer_size import answer_size
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.prompt_size import prompt_size
 from serve_app.http.surfaces.completions import parse_completion

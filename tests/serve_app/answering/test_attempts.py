@@ -17,7 +17,8 @@ from deployments.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from serve_app.answering.attempts import Attempt, Attempts, Bounds, RetryPolicy
+from serve_app.answering.attempts import Attempt, Attempts
+from serve_app.answering.config import RetryPolicy
 
 DOWN = UpstreamError("down")
 POLICY = RetryPolicy(max_fallbacks=2, max_retries=2, backoff_s=1, max_wait_s=5)
@@ -33,12 +34,12 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def request(self, *models: str, policy=POLICY, deadline=100.0, **bounds):
+    def request(self, *models: str, policy=POLICY, deadline=100.0):
         return Attempts(
             models,
             policy,
             self.breakers,
-            Bounds(deadline, **bounds),
+            deadline,
             clock=self.clock,
             jitter=lambda: 0.5,
         )
@@ -221,21 +222,6 @@ def test_no_retry_whose_pause_is_longer_than_the_time_left(world):
         attempts.next()
 
 
-def test_a_model_over_the_budget_left_is_passed_over_and_unknown_is_not(world):
-    attempts = world.request(
-        "dear", "unknown", budget_left_usd=0.01, cost_usd={"dear": 0.5}
-    )
-
-    assert attempts.next().model == "unknown"
-    assert attempts.failures[0].reason == "over_budget"
-
-
-def test_a_model_that_costs_just_what_is_left_of_the_budget_is_asked(world):
-    attempts = world.request("a", budget_left_usd=0.5, cost_usd={"a": 0.5})
-
-    assert attempts.next().model == "a"
-
-
 def test_a_model_that_turns_out_over_the_budget_uses_no_fallback(world):
     attempts = world.request("dear", "b", "c", "d")
     attempts.next()
@@ -260,7 +246,9 @@ def test_a_probe_that_the_budget_does_not_cover_is_left_to_the_next_request(worl
 
 
 def test_if_nothing_fits_the_budget_that_is_what_is_said(world):
-    attempts = world.request("a", budget_left_usd=0.01, cost_usd={"a": 0.5})
+    attempts = world.request("a")
+    attempts.next()
+    attempts.over_budget()
 
     with pytest.raises(RateLimited) as raised:
         attempts.next()

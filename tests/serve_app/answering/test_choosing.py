@@ -5,10 +5,10 @@ import json
 import pytest
 
 from deployments.errors import InvalidRequest, NotProfiled, RoutingUnavailable
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from serve_app.answering.chat import Chat, parse_chat
 from serve_app.answering.choosing import Choice, Chooser
-from serve_app.answering.conversation_memory import ConversationConfig
+from serve_app.answering.config import ConversationConfig
 from serve_app.answering.planning import Asked, Plan
 from serve_app.gateway import Gateway
 from tests.fakes import CATALOG, FixedRouter, gateway

@@ -14,11 +14,12 @@ from deployments.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from deployments.protocol import Answer, BackendRequest
+from deployments.protocol.backend import Answer, BackendRequest
 from serve_app.answering.answered import Answered
-from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
+from serve_app.answering.attempts import Attempts
 from serve_app.answering.call import Call
 from serve_app.answering.chat import parse_chat
+from serve_app.answering.config import RetryPolicy
 from serve_app.answering.planning import Asked
 from tests.fakes import CATALOG, SETTLEMENT, FixedRouter, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import call_of
@@ -187,7 +188,7 @@ async def test_who_is_asked_when_the_time_is_nearly_over_is_not_blamed(used_s, s
     run = await made.completions._begin(call_of(made))
     models = run.choice.models
     run.attempts = Attempts(
-        models, RetryPolicy(), made.breakers, Bounds(100.0), clock=lambda: now[0]
+        models, RetryPolicy(), made.breakers, 100.0, clock=lambda: now[0]
     )
     first = await run.next()
     now[0] = used_s

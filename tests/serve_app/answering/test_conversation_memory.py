@@ -1,9 +1,7 @@
 """Which model a conversation is remembered with, and for how long."""
 
-from serve_app.answering.conversation_memory import (
-    ConversationConfig,
-    ConversationMemory,
-)
+from serve_app.answering.config import ConversationConfig
+from serve_app.answering.conversation_memory import ConversationMemory
 
 
 def test_the_last_model_is_remembered_while_its_cache_lives():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.errors import UpstreamError, mark_generation
-from deployments.protocol import Settlement, Usage
+from deployments.protocol.backend import Settlement, Usage
 from serve_app.answering import correction
 from tests.fakes import ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import Records, call_of, streamed

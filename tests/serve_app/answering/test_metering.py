@@ -8,14 +8,8 @@ import pytest
 
 from artifacts.policy import RoutingDecision, Shadow
 from deployments.errors import InvalidRequest, UpstreamError
-from deployments.protocol import (
-    BackendRequest,
-    Ending,
-    Item,
-    RouteQuery,
-    Routes,
-    Settlement,
-)
+from deployments.protocol.backend import BackendRequest, Ending, Item, Settlement
+from deployments.protocol.routing import RouteQuery, Routes
 from deployments.usage.record import UsageRecord
 from serve_app.answering.correction import Corrections
 from serve_app.answering.metering import Meter

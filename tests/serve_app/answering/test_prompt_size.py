@@ -6,8 +6,9 @@ import random
 import pytest
 
 from deployments.catalog import ModelSpec
-from serve_app.answering import prompt_size as module
-from serve_app.answering.prompt_size import PromptSize, prompt_size, size_problem
+from serve_app.access import request_size
+from serve_app.access.request_size import PromptSize
+from serve_app.answering.prompt_size import prompt_size, size_problem
 
 BASE64 = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
 WORDS = "alpha beta gamma delta " * 200  # about 800 tokens, 4,600 bytes
@@ -22,7 +23,7 @@ def of(text: str, **body: object) -> PromptSize:
 
 
 def test_a_prompt_within_the_byte_bound_is_never_tokenised(monkeypatch):
-    monkeypatch.setattr(module, "count_tokens", None)
+    monkeypatch.setattr(request_size, "count_tokens", None)
 
     assert size_problem(spec(context_window=5000), of(WORDS), 100) is None
 

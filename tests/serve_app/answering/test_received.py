@@ -6,8 +6,8 @@ import pytest
 
 from deployments.catalog import Price
 from deployments.errors import UpstreamError
-from deployments.protocol import Ending, Settlement, Usage
-from serve_app.answering.prompt_size import PromptSize
+from deployments.protocol.backend import Ending, Settlement, Usage
+from serve_app.access.request_size import PromptSize
 from serve_app.answering.received import Received
 
 HEAD = {"id": "gen-1", "created": 1, "object": "chat.completion.chunk"}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deployments.errors import UpstreamError
-from deployments.protocol import BackendRequest, Settlement, Usage
+from deployments.protocol.backend import BackendRequest, Settlement, Usage
 from serve_app.answering import correction
 from tests.fakes import CATALOG, SETTLEMENT, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import Records, call_of, streamed

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deployments.tenancy import CostTier, KeyConfig, TenantConfig, key_sha256
+from deployments.api_key import key_sha256
+from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from tests.serve_app.commands.accounts_cli import AccountsCli
 
 ACME = TenantConfig(id="acme", alpha=0.5)

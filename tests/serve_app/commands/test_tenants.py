@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deployments.tenancy import key_sha256
+from deployments.api_key import key_sha256
 from tests.serve_app.commands.accounts_cli import AccountsCli
 
 DIGEST = key_sha256("sk-av-1")

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from deployments.api_key import key_sha256
 from deployments.limits.ledger import Ledger
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.tenancy import CostTier, TenantConfig, key_sha256
+from deployments.tenancy import CostTier, TenantConfig
 from serve_app.access.tenants import Directory
 from serve_app.http.admin import Admin
 from serve_app.http.admin_key import AdminKey

@@ -9,7 +9,7 @@ import pytest
 from artifacts.manifest import Manifest
 from deployments.errors import RoutingUnavailable
 from deployments.limits.ledger import Ledger
-from deployments.protocol import ArtifactRef, Explanation, RouteQuery, Routes
+from deployments.protocol.routing import ArtifactRef, Explanation, RouteQuery, Routes
 from deployments.rollout import StoredArtifact
 from deployments.routing.router import Router
 from deployments.store.accounts import Accounts

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from deployments.errors import UpstreamError
-from deployments.protocol import Answer, BackendRequest, Settlement
+from deployments.protocol.backend import Answer, BackendRequest, Settlement
 from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
 from tests.fakes import CATALOG, Records, ScriptedBackend, gateway

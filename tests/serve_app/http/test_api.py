@@ -17,7 +17,7 @@ from deployments.errors import (
     RoutingUnavailable,
     UpstreamError,
 )
-from serve_app.answering import prompt_size
+from serve_app.access import request_size
 from serve_app.http.api import build_api
 from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, gateway
 
@@ -250,7 +250,7 @@ async def test_while_a_long_prompt_is_measured_other_requests_go_on(monkeypatch)
         counting.set()
         return 9 if others_went_on.wait(5) else 10**9
 
-    monkeypatch.setattr(prompt_size, "count_tokens", count_tokens)
+    monkeypatch.setattr(request_size, "count_tokens", count_tokens)
     models = [{**spec, "context_window": 1000} for spec in CATALOG]
     messages = [{"role": "user", "content": "a" * 300_000}]
     async with client(catalog={"models": models}) as c:

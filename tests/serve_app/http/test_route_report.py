@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from artifacts.policy import RoutingDecision
-from deployments.protocol import Explanation, RouteTimings
+from deployments.protocol.routing import Explanation, RouteTimings
 from serve_app.answering.planning import Plan
 from serve_app.commands.artifact_tables import print_decision
 from serve_app.http.route_report import route_report

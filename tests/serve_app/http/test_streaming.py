@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deployments.errors import UpstreamError
-from deployments.protocol import Ending, Item, Settlement, Usage
+from deployments.protocol.backend import Ending, Item, Settlement, Usage
 from serve_app.answering.answered import Answered
 from serve_app.answering.received import Received
 from serve_app.answering.streamed import Started

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from deployments.api_key import key_sha256
 from deployments.errors import NotFound, Overloaded
 from deployments.limits.ledger_protocol import BudgetState
 from deployments.store.database import Database
 from deployments.store.snapshot import Snapshot
 from deployments.store.usage_store import UsageStore
-from deployments.tenancy import KeyConfig, TenantConfig, key_sha256
+from deployments.tenancy import KeyConfig, TenantConfig
 from serve_app.access.tenants import Directory
 from serve_app.http.api import build_api
 from serve_app.http.usage_api import usage_of, usage_query

@@ -8,7 +8,7 @@ import pytest
 from artifacts.policy import Shadow
 from deployments.backends.breaker import BreakerConfig, Breakers
 from deployments.errors import RoutingUnavailable, UpstreamError
-from deployments.protocol import RouteQuery
+from deployments.protocol.routing import RouteQuery
 from serve_app.health import Health
 from serve_app.http.api import build_api
 from serve_app.observing.metrics import GatewayMetrics

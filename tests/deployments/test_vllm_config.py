@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deployments.backends.vllm_config import GpuPrice, VLLMConfig
 from deployments.backends.vllm_deployment import deployment_name, llm_options
 from deployments.catalog import ModelSpec
+from deployments.vllm_config import GpuPrice, VLLMConfig
 
 
 def config(**changes: Any) -> VLLMConfig:

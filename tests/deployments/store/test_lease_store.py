@@ -1,24 +1,24 @@
 """Open leases in SQL."""
 
-from deployments.store.lease_book import LeaseBook
+from deployments.store.lease_store import LeaseStore
 
 
 async def test_a_lease_is_kept_until_it_is_nothing(database):
-    book = LeaseBook(database)
+    book = LeaseStore(database)
     await book.put("g1", "t", 100, 0.25)
     await book.put("g1", "t", 200, 1)
     await book.put("g2", "t", 100, 2)
     await book.put("g1", "t", 100, 0.125)
     await book.put("g2", "t", 100, 0)
 
-    assert sorted(await LeaseBook(database).all()) == [
+    assert sorted(await LeaseStore(database).all()) == [
         ("g1", "t", 100, 0.125),
         ("g1", "t", 200, 1.0),
     ]
 
 
 async def test_what_is_out_of_one_tenant_and_period(database):
-    book = LeaseBook(database)
+    book = LeaseStore(database)
     for replica, tenant, period in (
         ("g1", "t", 100),
         ("g2", "t", 100),
@@ -31,7 +31,7 @@ async def test_what_is_out_of_one_tenant_and_period(database):
 
 
 async def test_what_a_replica_holds_ends_of_one_tenant_or_of_all(database):
-    book = LeaseBook(database)
+    book = LeaseStore(database)
     for replica, tenant in (("g1", "t"), ("g2", "t"), ("g1", "u"), ("g1", "v")):
         await book.put(replica, tenant, 100, 0.25)
 

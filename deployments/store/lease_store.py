@@ -8,7 +8,7 @@ from deployments.store.tables import leases
 from deployments.store.upsert import insert_into
 
 
-class LeaseBook:
+class LeaseStore:
     """Every method may raise StoreUnavailable; nothing was changed then."""
 
     def __init__(self, database: Database) -> None:
