@@ -48,7 +48,7 @@ class State:
     def tenant(self, tenant_id: str) -> StoredTenant:
         """Missing if there is none."""
         if tenant_id not in self.tenants:
-            raise Missing(f"there is no tenant {tenant_id!r}")
+            raise Missing(f"there is no tenant {tenant_id!r} in the store")
         return self.tenants[tenant_id]
 
     def key(self, key_id: str) -> tuple[StoredTenant, KeyConfig]:
