@@ -36,7 +36,8 @@ class KMeans:
 
         n, dimension = vectors.shape
         if n < self.n_clusters:
-            raise ValueError(f"{n} queries cannot make {self.n_clusters} clusters")
+            what = f"{n} queries cannot make {self.n_clusters} clusters (--clusters N)"
+            raise ValueError(what)
         # No copy of rows that are float32 and contiguous already, nor one in FAISS.
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
         kmeans = faiss.Kmeans(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from artifacts.errors import BadInput, RecordError
 from serve_app.config import AppConfig
+from serve_app.environment import unset_variables
 from serve_app.launching.serve_config import read_serve_yaml
 from serve_app.live_settings import FieldError, LiveSettings
 from serve_app.marked_yaml import MarkedYaml
@@ -20,10 +21,20 @@ _LIVE = ("deployments", "Gateway", "user_config")
 Steps = tuple[str | int, ...]
 
 
-def read_app_config(path: Path) -> AppConfig:
-    """Of a Serve config file; BadInput names file, line and field."""
+def read_app_config(
+    path: Path, environment: Mapping[str, str] | None = None
+) -> AppConfig:
+    """Of a Serve config file; BadInput names file, line and field.
+
+    With the `environment` that it is to be started in, also where that lacks a variable
+    without which it would not start.
+    """
     document = read_serve_yaml(path)
-    return app_config(document.data, path, document)
+    application = _application(document.data, path, document)
+    config = application.config()
+    if environment is not None:
+        application.check_variables(config, environment)
+    return config
 
 
 def app_config(
@@ -32,10 +43,16 @@ def app_config(
     """Our application's configuration in a Serve YAML as it is in force: its `args`,
     and over them the Gateway's `user_config`. BadInput names the field, and the line if
     there is the `document` that `data` was read from."""
+    return _application(data, path, document).config()
+
+
+def _application(
+    data: Mapping[str, Any], path: Path, document: MarkedYaml | None
+) -> "_Application":
     applications = data.get("applications")
     for i, app in enumerate(applications if isinstance(applications, list) else []):
         if isinstance(app, dict) and app.get("import_path") == IMPORT_PATH:
-            return _Application(app, i, path, document).config()
+            return _Application(app, i, path, document)
     what = f"no application has the import_path {IMPORT_PATH}"
     if document is not None:
         raise RecordError(path, document.line(("applications",)), what)
@@ -64,6 +81,23 @@ class _Application:
         section = _LIVE if steps and steps[0] in live else _ARGS
         raise self._error((*section, *steps), what)
 
+    def check_variables(
+        self, config: AppConfig, environment: Mapping[str, str]
+    ) -> None:
+        """BadInput at the first that is set neither there nor by a `runtime_env`."""
+        for steps, what in unset_variables(config, {**environment, **self._env_vars()}):
+            raise self._error((*_ARGS, *steps), what)
+
+    def _env_vars(self) -> dict[str, str]:
+        """Of the application and its deployments: what Ray gives to their processes."""
+        deployments = self.stated.get("deployments") or ()
+        options = [_inner(each, "ray_actor_options") for each in deployments]
+        found: dict[str, str] = {}
+        for stated in (self.stated, *options):
+            of = _inner(stated, "runtime_env", "env_vars")
+            found |= {name: str(value) for name, value in of.items()}
+        return found
+
     def _live(self) -> dict[str, Any]:
         deployments = self.stated.get("deployments") or ()
         if not isinstance(deployments, (list, tuple)):
@@ -84,6 +118,13 @@ class _Application:
             return BadInput(f"{self.path}: {what}")
         line = self.document.line(("applications", self.index, *steps))
         return RecordError(self.path, line, what)
+
+
+def _inner(stated: Any, *names: str) -> dict[str, Any]:
+    """The mapping that lies there; empty where none does."""
+    for name in names:
+        stated = stated.get(name) if isinstance(stated, dict) else None
+    return stated if isinstance(stated, dict) else {}
 
 
 def _first(error: ValidationError) -> tuple[Steps, str]:

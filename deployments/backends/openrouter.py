@@ -63,7 +63,7 @@ class OpenRouterBackend:
 
     @classmethod
     def configured(cls, config: UpstreamConfig) -> "OpenRouterBackend":
-        """With its key from the environment; KeyError names the variable."""
+        """With its key from the environment; ValueError names the variable."""
         return cls(config, config.api_key())
 
     @property

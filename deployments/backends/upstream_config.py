@@ -70,8 +70,13 @@ class UpstreamConfig(BaseModel):
         return self.gather_ms / 1e3
 
     def api_key(self, environment: Mapping[str, str] = os.environ) -> str | None:
-        """The key; KeyError names the variable where it is not set."""
-        return environment[self.api_key_env].strip() if self.api_key_env else None
+        """The key; ValueError names the variable where it is not set."""
+        if self.api_key_env is None:
+            return None
+        key = environment.get(self.api_key_env, "").strip()
+        if not key:
+            raise ValueError(f"api_key_env: {self.api_key_env} is not set")
+        return key
 
     def has_key(self, environment: Mapping[str, str] = os.environ) -> bool:
         """Whether no key is needed, or the variable is set to something."""

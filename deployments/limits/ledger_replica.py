@@ -11,7 +11,7 @@ from deployments.limits.ledger_protocol import LedgerLike
 from deployments.limits.store_failures import unavailable
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
-from deployments.store.location import is_sqlite, parse_url
+from deployments.store.location import needs_password
 from deployments.telemetry.metrics import LedgerMetrics
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.tally import Tally
@@ -41,10 +41,7 @@ class LedgerReplica:
         kept_days: float | None = None,
         artifacts: Mapping[str, str] | None = None,
     ) -> None:
-        # A file has none: so one configuration serves a laptop and a cluster.
-        needed = password_env is not None and not is_sqlite(parse_url(url))
-        password = os.environ[str(password_env)] if needed else None
-        database = Database(url, password=password)
+        database = Database(url, password=_password(url, password_env))
         self._ledger = ledger = Ledger(database, configured, tiers, artifacts)
         self._metrics = LedgerMetrics(
             Tally(RayExport()), lambda: ledger.tightest_budgets(_BUDGETS)
@@ -99,3 +96,12 @@ class LedgerReplica:
                     retaining = self._ledger.retain(self._kept_days)
                     self._retaining = asyncio.create_task(retaining)
                 self._metrics.start()
+
+
+def _password(url: str, variable: str | None) -> str | None:
+    """ValueError names the variable where it is not set."""
+    if variable is None or not needs_password(url):
+        return None
+    if variable not in os.environ:
+        raise ValueError(f"database.password_env: {variable} is not set")
+    return os.environ[variable]

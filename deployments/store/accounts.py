@@ -32,23 +32,24 @@ class Accounts:
 
     What was read is kept: the next read takes only what changed since. Every method
     may raise StoreUnavailable; those that change raise Missing and Refused.
-    `configured`: names of cost tiers that the configuration defines.
+    `configured`: names of cost tiers that the configuration defines; None: they are
+    not known here.
     """
 
     def __init__(
         self,
         database: Database,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        configured: Collection[str] = (),
+        configured: Collection[str] | None = None,
     ) -> None:
         self._database = database
-        self._configured = frozenset(configured)
+        self._configured = configured
         self._clock = clock
         self._known = State()
 
     def configure(self, tiers: Collection[str]) -> None:
         """The configuration defines other cost tiers from now on."""
-        self._configured = frozenset(tiers)
+        self._configured = tiers
 
     async def version(self) -> int:
         """Grows with each change; at least 1."""
@@ -128,7 +129,7 @@ class Accounts:
     async def delete_cost_tier(self, name: str) -> list[Change]:
         """Refused while a tenant or a key names it."""
         return await self.change(
-            lambda state: without_tier(state, name, self._configured)
+            lambda state: without_tier(state, name, self._configured or ())
         )
 
     async def issue_key(
@@ -175,20 +176,13 @@ class Accounts:
 
         return await self.change(edit)
 
-    async def change(
-        self, edit: Edit, *, dry_run: bool = False, check: bool = True
-    ) -> list[Change]:
-        """Any edit of the state, whole or not at all; what came of it.
-
-        Without `check` it is made though something else in the state makes no sense.
-        """
+    async def change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
+        """Any edit of the state, whole or not at all; what came of it."""
         async with self._database.writing() as connection:
             version = await read_version(connection, lock=True)
             before = await read_state(connection, version, self._known)
             # In a thread: with many tenants it takes a while, and others wait for us.
-            after, made = await asyncio.to_thread(
-                self._edited, before, edit, check=check
-            )
+            after, made = await asyncio.to_thread(self._edited, before, edit)
             if made and not dry_run:
                 await write_state(connection, before, after)
         self._remember(before if dry_run else after)
@@ -199,13 +193,10 @@ class Accounts:
         if state.version != self._known.version:
             self._known = state
 
-    def _edited(
-        self, before: State, edit: Edit, *, check: bool
-    ) -> tuple[State, list[Change]]:
+    def _edited(self, before: State, edit: Edit) -> tuple[State, list[Change]]:
         """The state after it, in which what is equal is the same object as before."""
         after = remembered(before, edit(before))
-        if check:
-            checked(after, self._configured)
+        checked(after, before, self._configured)
         made = changes(before, after)
         changed = {change.id for change in made if change.of == "tenant"}
         tenants = {

@@ -52,6 +52,12 @@ def parse_url(text: str, password: str | None = None) -> URL:
         raise StoreError(str(error)) from None
 
 
+def needs_password(text: str) -> bool:
+    """Whether a password that a configuration names is asked for: a file has none, so
+    that one configuration serves a laptop and a cluster. StoreError if it is no URL."""
+    return not is_sqlite(parse_url(text))
+
+
 def _with_driver_s_options(url: URL) -> URL:
     """PostgreSQL's own word for TLS is `sslmode`, and providers write it so."""
     options = {_OPTIONS.get(name, name): value for name, value in url.query.items()}

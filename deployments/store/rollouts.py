@@ -20,13 +20,8 @@ class Rollouts:
         self._accounts = accounts
 
     async def declare(self, locations: Mapping[str, str]) -> list[Change]:
-        """The artifacts of the configuration, by name.
-
-        A Ledger must start, though a tenant names a tier that is configured no more.
-        """
-        return await self._accounts.change(
-            lambda s: with_declared(s, locations), check=False
-        )
+        """The artifacts of the configuration, by name."""
+        return await self._accounts.change(lambda s: with_declared(s, locations))
 
     async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
         """Register one under its name."""

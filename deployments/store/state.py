@@ -48,7 +48,7 @@ class State:
     def tenant(self, tenant_id: str) -> StoredTenant:
         """Missing if there is none."""
         if tenant_id not in self.tenants:
-            raise Missing(f"there is no tenant {tenant_id!r}")
+            raise Missing(f"there is no tenant {tenant_id!r} in the store")
         return self.tenants[tenant_id]
 
     def key(self, key_id: str) -> tuple[StoredTenant, KeyConfig]:
@@ -104,17 +104,26 @@ def without_tier(state: State, name: str, configured: Collection[str]) -> State:
     return replace(state, cost_tiers=tiers)
 
 
-def checked(state: State, configured: Collection[str] = ()) -> State:
+def checked(
+    state: State,
+    before: State | None = None,
+    configured: Collection[str] | None = None,
+) -> State:
     """The same; Refused if a tier or an artifact is not defined, or a key opens two.
 
-    `configured`: cost tiers that are defined elsewhere.
+    A tenant that named what is not defined `before`, too, is let be: whoever changes
+    another one, or revokes a key, did not do it. `configured`: cost tiers that are
+    defined elsewhere; None: they are not known here, as to a command on the database.
     """
-    tiers = {*state.cost_tiers, *configured}
+    before = before or State()
+    configured = frozenset(configured) if configured is not None else None
     owners: dict[str, str] = {}
     for tenant in state.tenants.values():
         config = tenant.config
-        for name in sorted(config.named_tiers - tiers):
-            raise Refused(f"tenants.{config.id}: cost tier {name!r} is not defined")
+        lacked = _undefined_tiers(state, config.id, configured)
+        if lacked and (new := lacked - _undefined_tiers(before, config.id, configured)):
+            what = undefined_tier(min(new), configuration_known=configured is not None)
+            raise Refused(f"tenants.{config.id}: {what}")
         check_artifact(state, config.artifact, f"tenants.{config.id}.artifact")
         for key in config.keys:
             for mark in (f"id {key.key_id}", secret_mark(key)):
@@ -125,6 +134,24 @@ def checked(state: State, configured: Collection[str] = ()) -> State:
                     )
                 owners[mark] = config.id
     return state
+
+
+def _undefined_tiers(
+    state: State, tenant_id: str, configured: frozenset[str] | None
+) -> frozenset[str]:
+    stored = state.tenants.get(tenant_id)
+    if stored is None:
+        return frozenset()
+    named = stored.config.named_tiers
+    return named - state.cost_tiers.keys() - (configured or frozenset())
+
+
+def undefined_tier(name: str, *, configuration_known: bool) -> str:
+    """What is said of a cost tier that nobody defines, as far as is known here."""
+    what = f"cost tier {name!r} is not defined"
+    if configuration_known:
+        return what
+    return f"{what} in the database (the configuration's: by the admin API only)"
 
 
 def check_artifact(state: State, name: str | None, where: str = "artifact") -> None:

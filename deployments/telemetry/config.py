@@ -32,5 +32,9 @@ class TelemetryConfig(BaseModel):
     )
 
     def headers(self, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """With their values; KeyError names a variable that is not set."""
+        """With their values; ValueError names a variable that is not set."""
+        for name, variable in self.headers_env.items():
+            if variable not in environment:
+                what = f"telemetry.headers_env.{name}: {variable} is not set"
+                raise ValueError(what)
         return {name: environment[of] for name, of in self.headers_env.items()}

@@ -63,6 +63,7 @@ def make_plan(
             raise InvalidRequest(
                 f"model asks for the cost tier {named!r}, the URL for {tier_name!r}.",
                 param="model",
+                code="cost_tier_conflict",
             )
         tier_name = named
     if tier_name is None and tenant.pinned:
@@ -102,5 +103,6 @@ def _alpha(
         raise InvalidRequest(
             f"The cost tier {tier_name!r} fixes alpha at {tier.alpha:g}.",
             param="routing.alpha",
+            code="cost_tier_conflict",
         )
     return tier.alpha

@@ -13,6 +13,19 @@ from deployments.usage.record import UsageRecord
 
 _KNOWN_COSTS = ("upstream", "price_table")
 _NAN = float("nan")
+# Why a model did not answer that is no fault of it: the tenant's money, or what stands
+# in the request. A breaker opens for none of these either.
+_OF_THE_REQUEST = frozenset(
+    {
+        "over_budget",
+        "content_policy_violation",
+        "context_length_exceeded",
+        "invalid_value",
+        "model_not_suitable",
+        "unsupported_endpoint",
+        "upstream_refused",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -68,9 +81,11 @@ class Collected:
         return Tries(self._causes["routed"] + fallback, fallback)
 
     def _add_tries(self, record: UsageRecord) -> None:
-        failed = [failure.partition("=")[0] for failure in record.failures]
+        told = (failure.partition("=") for failure in record.failures)
+        failed = [model for model, _, why in told if why not in _OF_THE_REQUEST]
         # A client that leaves says nothing about the model.
-        if record.model is not None and record.status != "cancelled":
+        says = record.status != "cancelled" and record.error not in _OF_THE_REQUEST
+        if record.model is not None and says:
             self._tried[record.model] += 1
             self._failed[record.model] += record.status == "failed"
         self._tried.update(failed)

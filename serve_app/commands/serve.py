@@ -40,7 +40,7 @@ def serve(
 ) -> None:
     """Serve on this machine until Ctrl-C."""
     began = time.monotonic()
-    checked = read_app_config(config)
+    checked = read_app_config(config, os.environ)
     keys = ensure_keys(checked, os.environ)
     var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
     os.environ[VAR] = str(var)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from artifacts.errors import BadInput, RecordError
 from deployments.store.errors import Refused
+from deployments.store.state import undefined_tier
 from deployments.tenancy import CostTier, TenantConfig
 from serve_app.marked_yaml import MarkedYaml, read_marked_yaml
 
@@ -41,7 +42,7 @@ class TenantsFile:
         for i, tenant in enumerate(self.tenants):
             for steps, name in _named_tiers(tenant):
                 if name not in defined:
-                    what = f"the cost tier {name!r} is not defined"
+                    what = undefined_tier(name, configuration_known=False)
                     raise self.document.error(("tenants", i, *steps), what)
 
     def refused(self, error: Refused) -> BadInput:

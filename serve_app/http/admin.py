@@ -167,7 +167,9 @@ class Admin:
         for tenant in await self._ledger.tenants():
             if tenant.id == tenant_id:
                 return tenant
-        raise NotFound(f"There is no tenant {tenant_id!r}.", code="not_found")
+        raise NotFound(
+            f"There is no tenant {tenant_id!r} in the store.", code="not_found"
+        )
 
 
 def _limit(text: str | None) -> int:

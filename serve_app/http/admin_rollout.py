@@ -75,7 +75,9 @@ class RolloutAdmin:
         if scope != GATEWAY:
             pins = {tenant.id: tenant.artifact for tenant in snapshot.tenants}
             if scope not in pins:
-                raise NotFound(f"There is no tenant {scope!r}.", code="not_found")
+                raise NotFound(
+                    f"There is no tenant {scope!r} in the store.", code="not_found"
+                )
             pin = pins[scope]
         nothing = StoredRollout()
         active = pin or snapshot.rollouts.get(GATEWAY, nothing).active

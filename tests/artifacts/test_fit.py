@@ -98,7 +98,9 @@ def test_the_manifest_says_what_the_artifact_rests_on():
 
 
 def test_more_clusters_than_queries_are_bad_input():
-    with pytest.raises(BadInput, match="28 queries cannot make 29 clusters"):
+    with pytest.raises(
+        BadInput, match=r"28 queries cannot make 29 clusters \(--clusters"
+    ):
         fit(kmeans=KMeans(n_clusters=29))
 
 

@@ -77,3 +77,81 @@ def test_a_field_is_named_with_its_file(tmp_path):
 
     with pytest.raises(BadInput, match=r"s\.yaml: args\.catalog: Field required"):
         app_config(data, path)
+
+
+NEEDY = f"""\
+applications:
+- import_path: {IMPORT_PATH}
+  args:
+    cost_tiers:
+      economy: {{alpha: 0.2}}
+    default_model: a
+    backends:
+      upstreams:
+        near: {{base_url: "http://near.test/v1/", api_key_env: NEAR_KEY}}
+    catalog:
+      models:
+      - {{id: a, upstream_model: them/a}}
+      - {{id: b, upstream_model: them/b, backend: near}}
+    database:
+      url_env: WHERE
+      password_env: PASSWORD
+    telemetry:
+      endpoint: http://collector.test/v1/traces
+      headers_env: {{authorization: OTLP}}
+    tenants: []
+    usage: {{journal: /var/journal}}
+  deployments:
+  - name: Gateway
+    ray_actor_options: {{num_cpus: 1}}
+"""
+SET = {
+    "WHERE": "postgresql://me@db.test/mine",
+    "PASSWORD": "p",
+    "OPENROUTER_API_KEY": "k",
+    "NEAR_KEY": "k",
+    "OTLP": "o",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("WHERE", "15: args.database.url_env: WHERE is not set"),
+        ("PASSWORD", "16: args.database.password_env: PASSWORD is not set"),
+        (
+            "NEAR_KEY",
+            "9: args.backends.upstreams.near.api_key_env: NEAR_KEY is not set",
+        ),
+        (
+            "OPENROUTER_API_KEY",
+            "7: args.backends.openrouter.api_key_env: OPENROUTER_API_KEY is not set "
+            "(with backends.without_key: simulate, a simulator answers)",
+        ),
+        ("OTLP", "19: args.telemetry.headers_env.authorization: OTLP is not set"),
+    ],
+)
+def test_a_variable_that_is_not_set_is_told_before_anything_starts(
+    tmp_path, variable, said
+):
+    path = tmp_path / "s.yaml"
+    path.write_text(NEEDY)
+
+    assert read_app_config(path, SET)
+    for environment in (
+        {name: value for name, value in SET.items() if name != variable},
+        SET | {variable: " "},
+    ):
+        with pytest.raises(BadInput) as raised:
+            read_app_config(path, environment)
+        assert str(raised.value) == f"{path}:{said}"
+
+
+def test_what_a_runtime_env_sets_and_what_nobody_reads_need_not_be_set(tmp_path):
+    path = tmp_path / "s.yaml"
+    given = "runtime_env: {env_vars: {NEAR_KEY: k}}"
+    text = NEEDY.replace("num_cpus: 1", given).replace("endpoint:", "# ")
+    path.write_text(text)
+
+    here = {"WHERE": "sqlite:////var/mine.db", "OPENROUTER_API_KEY": "k"}
+    assert read_app_config(path, here)

@@ -17,7 +17,7 @@ async def replica(tmp_path):
 
 
 async def test_a_server_s_password_must_be_set():
-    with pytest.raises(KeyError, match="NOT_SET"):
+    with pytest.raises(ValueError, match="password_env: NOT_SET is not set"):
         LedgerReplica("postgresql://u@h/n", "NOT_SET", ())
 
 

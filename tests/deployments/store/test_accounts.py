@@ -182,6 +182,18 @@ async def test_what_contradicts_itself_is_refused_whole(accounts, tenants, tiers
     assert await accounts.snapshot() == before
 
 
+async def test_a_tier_that_is_configured_no_more_bars_no_other_change(accounts):
+    accounts.configure(["gone"])
+    await accounts.put_tenant(tenant(alpha=None, cost_tier="gone"))
+    issued = await accounts.issue_key("t")
+    accounts.configure([])
+
+    await accounts.revoke_key(issued.key.key_id)
+    await accounts.put_tenant(tenant("u"))
+    with pytest.raises(Refused, match=r"tenants\.u: cost tier 'gone' is not defined$"):
+        await accounts.put_tenant(tenant("u", alpha=None, cost_tier="gone"))
+
+
 async def test_a_tier_in_use_cannot_be_pruned(accounts):
     await accounts.apply([tenant(alpha=None, cost_tier="gold")], TIERS)
 

@@ -169,3 +169,13 @@ def test_what_is_not_to_be_had(asked, body, kind, param):
     assert type(raised.value) is kind
     assert raised.value.param == param
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "body", [{"model": "auto:narrow"}, {"routing": {"alpha": 0.3}}]
+)
+def test_two_wishes_that_exclude_each_other_have_a_code(body):
+    with pytest.raises(InvalidRequest) as raised:
+        plan(Asked("economy"), **body)
+
+    assert raised.value.code == "cost_tier_conflict"

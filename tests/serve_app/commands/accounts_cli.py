@@ -1,7 +1,7 @@
 """`avengers` in this process, on a database in a directory of the test's own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -54,14 +54,18 @@ class AccountsCli:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def accounts(self, look: Callable[[Accounts], Awaitable[T]]) -> T:
-        """Ask the store itself."""
+    def accounts(
+        self,
+        look: Callable[[Accounts], Awaitable[T]],
+        configured: Collection[str] | None = None,
+    ) -> T:
+        """Ask the store itself; with `configured` tiers, as a gateway does."""
 
         async def run() -> T:
             database = Database(self.url)
             await database.open()
             try:
-                return await look(Accounts(database))
+                return await look(Accounts(database, configured=configured))
             finally:
                 await database.close()
 

@@ -223,3 +223,19 @@ def test_costs_tries_and_causes_are_told_from_the_records():
     tries = {model: (each.n, each.failed) for model, each in collected.tries.items()}
     assert tries == {"a": (1, 1), name: (3, 1), "new": (1, 0)}
     assert (collected.routing.n, collected.routing.failed) == (4, 1)
+
+
+def test_what_the_request_is_to_blame_for_is_held_against_no_model():
+    collected = collect(
+        ARTIFACT,
+        [
+            record("1", status="failed", error="insufficient_quota", model=None,
+                   failures=("a=over_budget", "b=over_budget")),
+            record("2", model="b", failures=("a=context_length_exceeded",)),
+            record("3", status="failed", error="upstream_refused", model="a"),
+            record("4", model="b", failures=("a=breaker_open", "c=over_budget")),
+        ],
+    )  # fmt: skip
+
+    tries = {model: (each.n, each.failed) for model, each in collected.tries.items()}
+    assert tries == {"a": (1, 1), "b": (2, 0)}

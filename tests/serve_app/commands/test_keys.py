@@ -82,6 +82,21 @@ def test_a_bad_option_issues_nothing(cli, options, what):
     assert keys(cli) == {}
 
 
+def test_keys_of_a_tenant_in_a_tier_of_the_configuration_can_be_changed(cli):
+    tenant = TenantConfig(id="other", cost_tier="balanced")
+    cli.accounts(lambda a: a.put_tenant(tenant), configured=["balanced"])
+    issued = cli.run("keys", "issue", "other")
+    (key,) = cli.accounts(lambda a: a.tenant("other")).keys
+    rotated = cli.run("keys", "rotate", key.key_id, "--grace", "1h")
+    revoked = cli.run("keys", "revoke", key.key_id)
+    elsewhere = cli.run("keys", "issue", "acme")
+    pinned = cli.run("keys", "issue", "acme", "--cost-tier", "balanced")
+
+    codes = [run.code for run in (issued, rotated, revoked, elsewhere, pinned)]
+    assert codes == [0, 0, 0, 0, 2]
+    assert "'balanced' is not defined in the database" in pinned.err
+
+
 def test_rotate_gives_a_new_key_on_the_same_terms(cli):
     cli.run("keys", "issue", "acme", "--name", "ci")
     (old,) = keys(cli)

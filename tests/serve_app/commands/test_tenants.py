@@ -85,7 +85,7 @@ def test_prune_does_not_take_a_missing_list_for_an_empty_one(cli):
         ("alpha: 0.4", "alpha: 4", 12, "tenants.1.alpha: Input should be less"),
         ("alpha: 0.4", "bugdet: 4", 12, "tenants.1.bugdet: Extra inputs"),
         ("    alpha: 0.4", "", 11, "tenants.1: either cost_tier or alpha"),
-        ("alpha: 0.4", "cost_tier: gold", 12, "tenants.1.cost_tier: the cost tier"),
+        ("alpha: 0.4", "cost_tier: gold", 12, "tenants.1.cost_tier: cost tier"),
         ("id: other", "id: acme", 11, "tenants.1.id: the tenant 'acme' is listed"),
         ("alpha: 0.4", "alpha: 0.4\n    alpha: 0.5", 13, "alpha: said twice"),
         (DIGEST, "12", 10, "tenants.0.keys.0.sha256: Input should be a valid string"),
