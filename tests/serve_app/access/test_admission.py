@@ -259,6 +259,15 @@ def test_a_model_without_a_price_is_reckoned_with_for_each_answer():
     assert worst_usd == pytest.approx(0.3)
 
 
+def test_an_answer_that_nothing_bounds_is_reckoned_with_as_a_long_one():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {"input_usd_per_token": 0, "output_usd_per_token": 1e-6}
+    spec = ModelSpec(id="m", upstream_model="them/m", price=price)
+
+    worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(2, None))
+    assert worst_usd == pytest.approx(2 * 32_768e-6)
+
+
 async def test_the_tokens_of_all_answers_count_against_the_rate():
     assert (await World(tpm_limit=30).ask(max_tokens=5)).status_code == 200
     error = (await World(tpm_limit=30).ask(max_tokens=5, n=20)).json()["error"]
@@ -333,6 +342,14 @@ async def test_a_request_that_failed_gives_its_tokens_back():
     statuses = [(await world.ask(max_tokens=10)).status_code for _ in range(2)]
 
     assert statuses == [502, 502]
+
+
+async def test_a_request_that_failed_is_one_of_the_rate_all_the_same():
+    down = {name: UpstreamError("down") for name in PRICES}
+    world = World(ScriptedBackend(down), rpm_limit=2)
+    statuses = [(await world.ask()).status_code for _ in range(3)]
+
+    assert statuses == [502, 502, 429]
 
 
 async def test_a_model_is_probed_again_whose_probe_the_ledger_kept_from_being_sent():
