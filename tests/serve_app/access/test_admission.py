@@ -34,6 +34,12 @@ async def test_headers_tell_what_is_left_and_when_all_is_there_again():
     assert headers["x-ratelimit-limit-tokens"] == "800"
 
 
+async def test_headers_of_a_stream_tell_what_is_left_as_well():
+    headers = (await World(rpm_limit=8).ask(stream=True)).headers
+
+    assert headers["x-ratelimit-remaining-requests"] == "7"
+
+
 async def test_of_tenant_and_key_the_headers_tell_the_nearer_limit():
     world = World(rpm_limit=100, key={"rpm_limit": 3})
 
