@@ -293,6 +293,18 @@ async def test_the_ledger_is_told_a_configured_tenant_s_terms_with_all_that_is_a
     }
 
 
+async def test_the_ledger_is_told_of_a_tenant_that_is_configured_while_it_serves():
+    world = World()
+    keys = [{"env": "TEST_KEY"}]
+    new = {"id": "new", "alpha": 0.5, "rpm_limit": 5, "keys": keys}
+    world.gateway.apply({"tenants": [new]})
+    assert (await world.ask()).status_code == 200
+
+    (ask,) = world.ledger.asks
+    assert ask.terms is not None
+    assert (ask.terms.id, ask.terms.rpm_limit) == ("new", 5)
+
+
 async def test_without_limits_nobody_asks_the_ledger():
     world = World()
     world.ledger.away = True

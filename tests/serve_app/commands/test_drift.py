@@ -223,3 +223,11 @@ def test_costs_tries_and_causes_are_told_from_the_records():
     tries = {model: (each.n, each.failed) for model, each in collected.tries.items()}
     assert tries == {"a": (1, 1), name: (3, 1), "new": (1, 0)}
     assert (collected.routing.n, collected.routing.failed) == (4, 1)
+
+
+def test_a_model_that_the_client_named_is_no_decision_of_the_artifact():
+    """Though it was decided for, as for its costs there was a cap."""
+    named = [replace(each, cause="requested") for each in routed(3)]
+    collected = collect(ARTIFACT, [*named, *routed(2)])
+
+    assert (collected.records, len(collected.traffic)) == (5, 2)
