@@ -40,16 +40,15 @@ class Holding:
     busy: "asyncio.Task[Grant | None] | asyncio.Task[None] | None" = None
     busy_since: float = 0.0  # the loop's clock
     _refused: tuple[float, float] = (math.inf, 0.0)  # from which amount on, until when
-    _alone: RatePool | None = None  # kept here while the Ledger is away
+    _alone: RatePool | None = None  # used here while the Ledger was away
 
-    @property
-    def is_empty(self) -> bool:
+    def is_empty(self, now: float) -> bool:
         """Nothing of it would be missed."""
-        part = self.part
-        used = (
-            max(abs(part.free), part.reserved) > _ROUNDING or self.late or self.unsure
-        )
-        return not used and self._alone is None
+        part, alone = self.part, self._alone
+        used = max(abs(part.free), part.reserved) > _ROUNDING or bool(self.late)
+        # A slice of a rate ends by itself, whatever the Ledger thinks is held.
+        unsure = self.unsure and self.resource.kind not in RATES
+        return not (used or unsure or (alone and alone.whole_at(now) > now))
 
     def is_good(self, now: float) -> bool:
         """Whether the lease has not expired."""
@@ -97,7 +96,6 @@ class Holding:
         self, grant: Grant | None, need: float, now: float, asked_at: float
     ) -> None:
         """What the Ledger has answered; None: there is no limit."""
-        self._alone = None
         if grant is None:
             self.capacity = None
             return

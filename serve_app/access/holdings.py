@@ -118,7 +118,7 @@ class Holdings:
         for resource, holding in list(self._held.items()):
             if holding.busy is not None:
                 continue
-            if holding.is_empty and now - holding.part.touched > _UNUSED_S:
+            if holding.is_empty(now) and now - holding.part.touched > _UNUSED_S:
                 del self._held[resource]
             elif found := holding.surplus(now, _IDLE_S, reported_until):
                 returns += found

@@ -15,6 +15,7 @@ from deployments.protocol.backend import Settlement, Usage
 from deployments.store.database import Database
 from deployments.usage.journal import Journal
 from deployments.usage.journal_files import replicas
+from deployments.usage.record import UsageRecord
 from deployments.usage.recorder import Recorder
 from serve_app import background as module
 from serve_app.access.holdings import Holdings
@@ -35,7 +36,7 @@ class World:
         self.ledger = ledger
         self.journal = Journal(self.folder)
         self.holdings = Holdings(self.journal.replica, ledger)
-        recorder = Recorder(self.journal)
+        self.recorder = recorder = Recorder(self.journal)
         self.backend = ScriptedBackend()
         self.gateway = gateway(backend=self.backend, sink=recorder)
         self.background = Background(self.gateway, ledger, recorder, self.holdings)
@@ -46,7 +47,7 @@ class World:
         assert reservation is not None
         self.holdings.settle(reservation, usd)
         made = record(f"use-{usd}", cost_usd=usd, replica=self.journal.replica)
-        self.journal.append(replace(made, at=time.time()))
+        self.recorder.append(replace(made, at=time.time()))
 
 
 @pytest.fixture
@@ -82,6 +83,55 @@ async def test_what_is_known_only_after_the_end_of_a_request_is_waited_for(
         await started.frames.aclose()
 
     assert (await world.ledger.budget("t")).spend == 0.125
+
+
+@pytest.fixture
+def reported(world, monkeypatch) -> list[float]:
+    """Up to when all usage is said to be with the Ledger, at each look."""
+    told: list[float] = []
+
+    async def note(until: float) -> None:
+        told.append(until)
+
+    monkeypatch.setattr(world.holdings, "give_back_idle", note)
+    return told
+
+
+def refused(_: UsageRecord) -> None:
+    raise OSError(28, "No space left on device")
+
+
+async def test_what_is_not_shipped_does_not_count_as_reported(world, reported):
+    await world.background._give_back()
+    spent_at = time.time()
+    await world.spend(0.25)
+    for _ in range(3):
+        await world.background._give_back()
+
+    assert 0 < reported[-1] <= spent_at
+
+
+async def test_what_waits_in_memory_does_not_count_as_reported(
+    world, reported, monkeypatch
+):
+    monkeypatch.setattr(world.journal, "append", refused)
+    spent_at = time.time()
+    await world.spend(0.25)
+    for _ in range(3):
+        await world.background._give_back()
+
+    assert world.recorder.waiting == 1
+    assert reported[-1] <= spent_at
+
+
+async def test_what_waits_in_memory_is_written_at_the_end(world, monkeypatch):
+    async with world.background.running():
+        with monkeypatch.context() as patched:
+            patched.setattr(world.journal, "append", refused)
+            await world.spend(0.25)
+        assert world.recorder.waiting == 1
+
+    assert (await world.ledger.budget("t")).spend == 0.25
 
 
 async def test_tenants_of_the_store_are_known_soon_after_a_change(world):

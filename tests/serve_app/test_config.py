@@ -61,6 +61,7 @@ from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
         ({"hosts": {"eco.test:80": "economy"}}, r"eco\.test:80: a host name without"),
         ({"hosts": {"http://eco.test": "economy"}}, "a host name without a port"),
         ({"hosts": {"a.b": "economy", "A.b": "economy"}}, r"A\.b: listed twice"),
+        ({"database": {"url": "sqlite:///x"}}, "database: usage.journal is needed"),
         (
             {
                 "rollout": {"shadow": {"artifact": "default", "percent": 1}},

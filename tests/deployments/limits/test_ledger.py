@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.ledger import Ledger
-from deployments.limits.ledger_protocol import Ask, Resource
+from deployments.limits.ledger_protocol import Ask, Resource, Return
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
 from deployments.store.usage_store import UsageStore
@@ -70,6 +70,13 @@ async def test_a_new_ledger_knows_the_leases_and_the_spend_of_the_old_one(
     assert (state.spend, state.leased) == (1.0, 3.0)
     assert await leased(successor, 4.5, "b") == 0
     assert await leased(successor, 4.0, "b") == 4.0
+
+
+async def test_what_is_given_back_is_free_once(ledger):
+    (grant,) = await ledger.lease("a", [Ask(BUDGET, 6.0)])
+    await ledger.give_back("a", [Return(BUDGET, grant.period, 2.0)])
+
+    assert (await ledger.budget("t")).leased == 4.0
 
 
 async def test_the_same_records_again_change_nothing(ledger):

@@ -29,7 +29,10 @@ async def test_records_are_kept_for_so_many_days(tmp_path, caplog):
     database = Database(f"sqlite:///{tmp_path / 'db'}")
     await database.open()
     store = Flaky(database)
-    await store.ingest([record("old", JUNE), record("new", LATER)])
+    within = LATER - timedelta(days=29)
+    await store.ingest(
+        [record("old", JUNE), record("within", within), record("new", LATER)]
+    )
     keeping = asyncio.create_task(retain(store, 30, every_s=0.01, clock=lambda: LATER))
     async with asyncio.timeout(20):
         while store.asked < 3:  # noqa: ASYNC110
@@ -37,6 +40,6 @@ async def test_records_are_kept_for_so_many_days(tmp_path, caplog):
     keeping.cancel()
 
     query = UsageQuery(JUNE, LATER + timedelta(days=1))
-    assert [each.id async for each in store.export(query)] == ["new"]
+    assert [each.id async for each in store.export(query)] == ["within", "new"]
     assert "cannot be deleted now: down" in caplog.text
     await database.close()

@@ -6,6 +6,7 @@ import pytest
 
 from deployments.usage.backlog import Backlog
 from deployments.usage.journal import Journal
+from deployments.usage.record import UsageRecord
 from tests.deployments.store.made import record
 
 LINES = [record(f"use-{number}").to_json() for number in range(2)]
@@ -37,3 +38,19 @@ async def test_of_a_living_writer_only_the_last_file_grows(tmp_path):
 
     assert batch is not None
     assert list(batch.lines) == LINES[:1]
+
+
+async def test_each_file_is_read_from_its_beginning_and_what_is_left_is_known(tmp_path):
+    journal = Journal(tmp_path, rotate_bytes=1)  # a file for each record
+    for number in range(3):
+        journal.append(record(f"use-{number}"))
+    journal.close()
+    backlog = Backlog(tmp_path, journal.replica, live=False)
+    backlog.count()
+    ids, left = [], []
+    while batch := backlog.read(10):
+        backlog.taken(batch)
+        ids += [UsageRecord.from_json(line).id for line in batch.lines]
+        left.append(backlog.lines_left)
+
+    assert (ids, left) == (["use-0", "use-1", "use-2"], [2, 1, 0])

@@ -138,3 +138,26 @@ async def test_at_the_end_it_is_tried_once_more_at_once(small_disk):
     world.recorder.recover(at_once=True)
 
     assert world.recorder.waiting == 0
+
+
+async def test_it_is_tried_again_once_a_second_and_what_fails_again_is_not_lost(
+    tmp_path, monkeypatch
+):
+    world, tries = World(tmp_path), []
+
+    def refused(record: UsageRecord) -> None:
+        tries.append(record.id)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.recorder.journal, "append", refused)
+        world.record(times=2)
+        tries.clear()
+        world.now = 2.0
+        for _ in range(5):
+            world.recorder.recover()
+        assert tries == ["use-0"]
+    world.now = 4.0
+    world.recorder.recover()
+
+    assert [record.id for record in world.found()] == ["use-0", "use-1"]

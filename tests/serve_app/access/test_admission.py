@@ -33,6 +33,12 @@ async def test_headers_tell_what_is_left_and_when_all_is_there_again():
     assert headers["x-ratelimit-limit-tokens"] == "800"
 
 
+async def test_headers_of_a_stream_tell_what_is_left_as_well():
+    headers = (await World(rpm_limit=8).ask(stream=True)).headers
+
+    assert headers["x-ratelimit-remaining-requests"] == "7"
+
+
 async def test_of_tenant_and_key_the_headers_tell_the_nearer_limit():
     world = World(rpm_limit=100, key={"rpm_limit": 3})
 
@@ -258,6 +264,15 @@ def test_a_model_without_a_price_is_reckoned_with_for_each_answer():
     assert worst_usd == pytest.approx(0.3)
 
 
+def test_an_answer_that_nothing_bounds_is_reckoned_with_as_a_long_one():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {"input_usd_per_token": 0, "output_usd_per_token": 1e-6}
+    spec = ModelSpec(id="m", upstream_model="them/m", price=price)
+
+    worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(2, None))
+    assert worst_usd == pytest.approx(2 * 32_768e-6)
+
+
 async def test_the_tokens_of_all_answers_count_against_the_rate():
     assert (await World(tpm_limit=30).ask(max_tokens=5)).status_code == 200
     error = (await World(tpm_limit=30).ask(max_tokens=5, n=20)).json()["error"]
@@ -275,6 +290,18 @@ async def test_the_ledger_is_told_a_configured_tenant_s_terms_with_all_that_is_a
         "rpm": "t",
         "budget": "t",
     }
+
+
+async def test_the_ledger_is_told_of_a_tenant_that_is_configured_while_it_serves():
+    world = World()
+    keys = [{"env": "TEST_KEY"}]
+    new = {"id": "new", "alpha": 0.5, "rpm_limit": 5, "keys": keys}
+    world.gateway.apply({"tenants": [new]})
+    assert (await world.ask()).status_code == 200
+
+    (ask,) = world.ledger.asks
+    assert ask.terms is not None
+    assert (ask.terms.id, ask.terms.rpm_limit) == ("new", 5)
 
 
 async def test_without_limits_nobody_asks_the_ledger():
@@ -332,6 +359,14 @@ async def test_a_request_that_failed_gives_its_tokens_back():
     statuses = [(await world.ask(max_tokens=10)).status_code for _ in range(2)]
 
     assert statuses == [502, 502]
+
+
+async def test_a_request_that_failed_is_one_of_the_rate_all_the_same():
+    down = {name: UpstreamError("down") for name in PRICES}
+    world = World(ScriptedBackend(down), rpm_limit=2)
+    statuses = [(await world.ask()).status_code for _ in range(3)]
+
+    assert statuses == [502, 502, 429]
 
 
 async def test_a_model_is_probed_again_whose_probe_the_ledger_kept_from_being_sent():

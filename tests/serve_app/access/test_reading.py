@@ -68,3 +68,12 @@ async def test_an_embedder_that_fails_has_used_no_tokens_and_no_place():
 
     assert await world.holdings.reserve(Resource("tpm", "t"), 100) is not None
     assert world.reserved() == 0
+
+
+@pytest.mark.parametrize(("tier", "status"), [("economy", 200), ("gold", 404)])
+async def test_below_a_tier_s_path_embeddings_are_for_those_who_may_use_it(
+    tier, status
+):
+    response = await World().post(f"/tiers/{tier}/v1/embeddings", {"input": TEXT})
+
+    assert response.status_code == status

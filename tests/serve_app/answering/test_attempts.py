@@ -387,3 +387,18 @@ def test_what_no_other_model_can_mend_is_the_last_word(world):
 
     with pytest.raises(InvalidRequest):
         attempts.next()
+
+
+@pytest.mark.parametrize(("hurried", "state"), [(True, "closed"), (False, "open")])
+def test_who_is_left_no_time_to_end_in_is_not_blamed(world, hurried, state):
+    for _ in range(2):
+        attempts = world.request("slow", "b", deadline=world.now + 100)
+        attempts.next()
+        world.now += 60
+        attempts.failed(UpstreamForbids("no news"))
+        attempts.next()
+        attempts.began()
+        attempts.broke(UpstreamTimeout("t"), hurried=hurried)
+
+    breaker = world.breakers.of("b")
+    assert ("closed" if breaker.admit() else "open") == state

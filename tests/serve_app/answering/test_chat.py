@@ -25,6 +25,13 @@ def test_what_is_ours_is_taken_out_and_the_rest_passed_on():
     }
 
 
+def test_what_is_sent_by_default_gives_way_to_what_the_client_says():
+    defaults = {"temperature": 1, "seed": 7}
+    sent = json.loads(chat(temperature=0.5).upstream_body("m", defaults))
+
+    assert (sent["temperature"], sent["seed"]) == (0.5, 7)
+
+
 def test_a_stream_always_asks_the_upstream_for_usage():
     body = chat(stream=True, stream_options={"include_usage": False, "z": 1})
 

@@ -232,6 +232,12 @@ async def test_while_routing_fails_an_answer_is_as_long_as_its_model_writes_at_m
         await unrouted(600, **asked)
 
 
+async def test_while_routing_fails_an_answer_is_no_longer_than_the_client_allows():
+    asked = {"model": "small", "routing": {"max_cost_usd": 0.005}}
+
+    assert (await unrouted(600, max_tokens=100, **asked)).models == ("small",)
+
+
 async def test_conversations_that_need_not_stay_together_ask_for_no_home():
     of, router = made(CACHED), FixedRouter()
 

@@ -8,6 +8,7 @@ import pytest
 from deployments.errors import UpstreamError, mark_generation
 from deployments.protocol.backend import Settlement, Usage
 from serve_app.answering import correction
+from serve_app.answering.metering import Meter
 from tests.fakes import ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import Records, call_of, streamed
 
@@ -246,3 +247,24 @@ async def test_an_upstream_that_does_not_answer_is_asked_again():
     corrected = await correction.corrected(records[0], second_time, (), None)
 
     assert (corrected.cost_usd, corrected.prompt_tokens) == (0.125, 7)
+
+
+async def test_what_is_held_of_the_budget_changes_by_what_is_known_better():
+    async def charged() -> Settlement:
+        return CHARGED
+
+    records, told = Records(), []
+    call = call_of(gateway())
+    meter = Meter(
+        records,
+        call.plan,
+        call.chat,
+        "req-1",
+        corrections=correction.Corrections(),
+        on_correction=lambda _, by_usd: told.append(by_usd),
+    )
+    so_far = Settlement(Usage(1, 1, 2), 0.5, "estimated")
+    meter.broke_off((), so_far, error=None, ask=charged)
+    await settled(records, 2)
+
+    assert told == [-0.375]

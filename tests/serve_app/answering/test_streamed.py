@@ -8,7 +8,7 @@ import pytest
 from deployments.errors import UpstreamError
 from deployments.protocol.backend import BackendRequest, Settlement, Usage
 from serve_app.answering import correction
-from tests.fakes import CATALOG, SETTLEMENT, ScriptedBackend, gateway
+from tests.fakes import CATALOG, FIRST_EVENT, SETTLEMENT, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import Records, call_of, streamed
 
 CHARGED = Settlement(Usage(2, 300, 302), 0.5, "upstream", "P")
@@ -109,3 +109,17 @@ async def test_a_stream_that_ends_without_its_settlement_is_an_error():
         await streamed(backend, records)
 
     assert (records[0].status, records[0].completion_tokens) == ("failed", 1)
+
+
+async def test_of_a_stream_that_breaks_all_that_came_counts():
+    class Breaking(ScriptedBackend):
+        async def stream(self, request: BackendRequest) -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield FIRST_EVENT
+            raise UpstreamError("cut")
+
+    records = Records()
+    with pytest.raises(UpstreamError):
+        await streamed(Breaking(), records)
+
+    assert records[0].completion_tokens == 3

@@ -239,3 +239,11 @@ def test_what_the_request_is_to_blame_for_is_held_against_no_model():
 
     tries = {model: (each.n, each.failed) for model, each in collected.tries.items()}
     assert tries == {"a": (1, 1), "b": (2, 0)}
+
+
+def test_a_model_that_the_client_named_is_no_decision_of_the_artifact():
+    """Though it was decided for, as for its costs there was a cap."""
+    named = [replace(each, cause="requested") for each in routed(3)]
+    collected = collect(ARTIFACT, [*named, *routed(2)])
+
+    assert (collected.records, len(collected.traffic)) == (5, 2)

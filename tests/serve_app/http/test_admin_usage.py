@@ -79,3 +79,12 @@ async def test_the_last_30_days_are_whole_days_of_the_zone_that_is_asked_for(cli
 
     assert start.time() == time(0, 0)
     assert (unknown.status_code, unknown.json()["error"]["param"]) == (400, "timezone")
+
+
+async def test_of_one_tenant_all_rows_are_held_against_its_reference_model(client):
+    params = {"by": "model", "tenant": "a"}
+    report = (await client.get(USAGE, params=params)).json()
+
+    (row,) = report["data"]
+    savings = row["savings"]
+    assert savings["savings_usd"] == savings["reference_cost_usd"] - 1.0

@@ -92,6 +92,19 @@ async def test_a_text_that_is_too_long_is_named():
         await answered(input=["a", "x" * 9])
 
 
+async def test_a_text_that_is_too_long_is_named_wherever_it_stands():
+    class Long(Lengths):
+        async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
+            return [9 if text == "x" else 8 for text in texts], True
+
+    with pytest.raises(InvalidRequest, match=r"input\[2\] has 9 tokens"):
+        await answered(Long(), input=["a" * 60_000, "b" * 60_000, "x"])
+
+
+async def test_a_text_may_be_as_long_as_the_encoder_reads():
+    assert (await answered(input="x" * 8))["usage"]["prompt_tokens"] == 8
+
+
 async def test_an_estimate_of_tokens_refuses_nothing():
     answer = await answered(Lengths(exact=False), input="x" * 9)
 

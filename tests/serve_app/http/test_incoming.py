@@ -3,8 +3,8 @@
 import pytest
 from starlette.requests import Request
 
-from deployments.errors import InvalidRequest
-from serve_app.http.incoming import asked, request_id
+from deployments.errors import InvalidRequest, PayloadTooLarge
+from serve_app.http.incoming import asked, read_body, request_id
 
 HOSTS = {"gold.example.com": "gold"}
 
@@ -64,3 +64,21 @@ def test_a_request_without_an_id_gets_its_own(headers):
     made = [request_id(Request({"type": "http", "headers": headers})) for _ in "ab"]
 
     assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("stated", [True, False])
+async def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stated):
+    async def sent(body: bytes) -> bytes:
+        length = [(b"content-length", str(len(body)).encode())] if stated else []
+        parts = iter([body[:3], body[3:]])
+
+        async def receive():
+            part = next(parts)
+            more = part != body[3:]
+            return {"type": "http.request", "body": part, "more_body": more}
+
+        return await read_body(Request({"type": "http", "headers": length}, receive), 8)
+
+    assert await sent(b"12345678") == b"12345678"
+    with pytest.raises(PayloadTooLarge):
+        await sent(b"123456789")

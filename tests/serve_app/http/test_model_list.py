@@ -57,3 +57,24 @@ def test_below_the_path_of_a_tier_only_what_is_of_it():
 def test_what_a_key_may_not_use_does_not_exist_for_it(model):
     with pytest.raises(NotFound):
         model_entry(*opened(cost_tier="narrow"), model)
+
+
+@pytest.mark.parametrize(
+    ("usd_per_token", "said"),
+    [(1.25e-8, "0.0000000125"), (1.5e-5, "0.000015"), (0, "0"), (None, None)],
+)
+def test_prices_are_told_as_decimals_however_low_they_are(usd_per_token, said):
+    price = {"input_usd_per_token": usd_per_token}
+    spec = {"id": "small", "backend": "fake", "upstream_model": "m", "price": price}
+    tenant = {"id": "t", "alpha": 0.5, "keys": [{"env": "KEY"}]}
+    config = app_config(
+        catalog={"models": [spec]},
+        cost_tiers={},
+        tenants=[tenant],
+        default_model="small",
+    )
+    directory = Directory(config, {"KEY": "sk-av-t"})
+    opened_by = directory.authenticate("Bearer sk-av-t")
+
+    entry = model_entry(directory, opened_by, "small")
+    assert entry["pricing"] == {"prompt": said, "completion": None}

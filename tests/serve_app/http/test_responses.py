@@ -3,7 +3,8 @@
 import pytest
 
 from deployments.errors import Overloaded, ServingError
-from serve_app.http.responses import error_response
+from serve_app.answering.answered import Answered
+from serve_app.http.responses import error_response, routing_headers
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,14 @@ def test_the_model_that_failed_is_named(model):
     response = error_response(ServingError("no", model=model))
 
     assert response.headers.get("x-routed-model") == model
+
+
+@pytest.mark.parametrize(
+    ("cost_usd", "said"),
+    [(0.25, "0.25"), (1.25e-8, "0.0000000125"), (2.0, "2"), (0.0, "0")],
+)
+def test_what_an_answer_cost_is_told_however_little_it_is(cost_usd, said):
+    by = Answered("small", "simulator", "routed", 0.5, None, ())
+
+    assert routing_headers(by, cost_usd)["x-response-cost-usd"] == said
+    assert "x-response-cost-usd" not in routing_headers(by)

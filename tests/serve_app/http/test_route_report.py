@@ -40,6 +40,12 @@ def test_a_familiar_query_says_so_with_each_model_s_uncertainty():
     assert np.all(np.array(sds) > 0)
 
 
+def test_what_neither_embedder_nor_router_took_went_into_the_way_to_them():
+    times = report(ARTIFACT.choose(KNOWN, 0.5))["timings_ms"]
+
+    assert times == {"total": 4.0, "embedder": 1.0, "router": 2.0, "hop": 1.0}
+
+
 def test_a_strange_query_is_marked():
     answer = report(ARTIFACT.choose(STRANGE, 0.5))
 

@@ -147,3 +147,12 @@ def test_what_else_the_upstream_says_of_its_usage_is_told_as_in_a_whole_answer()
     settlement = Settlement(usage, 0.5, "upstream", said=said)
 
     assert usage_object(settlement) == {**said, "cost": 0.5}
+
+
+def test_tokens_that_an_upstream_counts_otherwise_are_told_as_they_are_charged():
+    said = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 9}
+    usage = Usage(2, 7, 9, reasoning_tokens=4)
+
+    told = usage_object(Settlement(usage, None, "unknown", said=said))
+    assert told is not None
+    assert told["completion_tokens"] == 7

@@ -9,12 +9,15 @@ from artifacts.policy import Shadow
 from deployments.backends.breaker import BreakerConfig, Breakers
 from deployments.errors import RoutingUnavailable, UpstreamError
 from deployments.protocol.routing import RouteQuery
+from serve_app.answering.attempts import Failure
 from serve_app.health import Health
 from serve_app.http.api import build_api
 from serve_app.observing.metrics import GatewayMetrics
 from serve_app.observing.observer import Observer
-from tests.fakes import FixedRouter, ScriptedBackend, decision, gateway
+from tests.deployments.store.made import record
+from tests.fakes import SETTLEMENT, FixedRouter, ScriptedBackend, decision, gateway
 from tests.kept_metrics import Kept, kept
+from tests.serve_app.answering.recorded import call_of
 
 CHAT = {"messages": [{"role": "user", "content": "tell me a secret"}]}
 BROKEN = UpstreamError("it broke")
@@ -28,11 +31,11 @@ PRICED = {
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch):
-    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+    monkeypatch.setenv("TEST_KEY", "k")
 
 
 async def told_of(
-    body: dict | None = None, *, router=None, backend=None, key="sk-av-t", **config
+    body: dict | None = None, *, router=None, backend=None, key="k", **config
 ) -> Kept:
     """The metrics that one request leaves."""
     tally, told = kept()
@@ -111,8 +114,8 @@ async def test_routing_that_fails_is_a_decision_by_the_default():
 @pytest.mark.parametrize(
     ("body", "key", "tenant", "status"),
     [
-        ({"messages": []}, "sk-av-t", "t", "400"),
-        ({"model": "no-such"}, "sk-av-t", "t", "404"),
+        ({"messages": []}, "k", "t", "400"),
+        ({"model": "no-such"}, "k", "t", "404"),
         ({}, "sk-av-wrong", "none", "401"),
     ],
 )
@@ -174,3 +177,48 @@ async def test_similarity_strange_queries_and_shadows():
     assert told.gauges["avengers_nearest_similarity_sum"] == {(): 0.4}
     assert told.counted["avengers_out_of_distribution_total"] == {(): 1.0}
     assert told.counted["avengers_shadow_decisions_total"] == {("false",): 1.0}
+
+
+async def test_of_several_models_that_fail_each_is_followed_by_the_next():
+    tally, told = kept()
+    failures = (Failure("a", "timeout"), Failure("b", "breaker_open"))
+    GatewayMetrics(tally).ended(record(model="c"), "t", 200, failures)
+    tally.flush()
+
+    assert told.counted["avengers_fallbacks_total"] == {
+        ("a", "b", "timeout"): 1.0,
+        ("b", "c", "breaker_open"): 1.0,
+    }
+
+
+async def test_tokens_are_told_by_their_kind_and_what_has_no_price_is_counted():
+    tally, told = kept()
+    used = record(cost_usd=None, cached_tokens=4, reasoning_tokens=2)
+    GatewayMetrics(tally).ended(used, "t", 200, ())
+    tally.flush()
+
+    assert told.counted["avengers_tokens_total"] == {
+        ("prompt",): 10.0,
+        ("completion",): 5.0,
+        ("cached",): 4.0,
+        ("reasoning",): 2.0,
+    }
+    assert told.counted["avengers_unpriced_answers_total"] == {("small",): 1.0}
+    assert "avengers_cost_usd_total" not in told.counted
+
+
+@pytest.mark.parametrize(("upstream_s", "ours_s"), [(0.4, 0.1), (0.6, 0.0)])
+async def test_what_is_ours_ends_with_the_first_byte_and_is_told_once(
+    upstream_s, ours_s
+):
+    tally, told = kept()
+    watch = Observer(GatewayMetrics(tally)).begin("req-1")
+    call, made = call_of(gateway()), record(first_byte_s=0.5, latency_s=9.0)
+    for _ in range(2):
+        settlement = replace(SETTLEMENT, upstream_s=upstream_s)
+        watch.ended(call, made, (), settlement=settlement)
+    tally.flush()
+
+    assert told.times("avengers_overhead_seconds") == 1
+    (sum_s,) = told.gauges["avengers_overhead_seconds_sum"].values()
+    assert sum_s == pytest.approx(ours_s)

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -47,6 +48,7 @@ async def test_a_line_tells_who_what_and_for_how_much(stream):
     assert (line["tenant"], line["key_id"]) == ("t", "env:TEST_KEY")
     assert (line["model"], line["cause"], line["status"]) == ("small", "routed", 200)
     assert (line["cost_usd"], line["completion_tokens"]) == (0.25, 3)
+    assert line["cost_source"] == "upstream"
     assert line["artifact"] == "0123456789abcdef"
     assert line["stream"] is stream
     assert line["at"].endswith("Z")
@@ -104,6 +106,16 @@ async def test_what_gathers_is_written_without_being_asked_for():
 
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["request_id"] for line in lines] == ["0", "1", "2"]
+
+
+async def test_what_is_refused_is_told_of_when_it_came():
+    stream = io.StringIO()
+    log = RequestLog(logging.StreamHandler(stream))
+    log.refused({"request_id": "1"}, "overloaded", 3600.0)
+    log.flush()
+
+    came = datetime.fromisoformat(json.loads(stream.getvalue())["at"])
+    assert timedelta(hours=1) <= datetime.now(UTC) - came < timedelta(hours=2)
 
 
 def test_each_replica_has_a_file_of_its_own(tmp_path):
