@@ -25,6 +25,12 @@ die() {
     exit 1
 }
 
+# Of options that cannot be used.
+refuse() {
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
+
 # The comment block at the top of a script is its help text.
 show_help() {
     case ${1:-} in
@@ -34,6 +40,10 @@ show_help() {
         ;;
     esac
 }
+
+# A module of ours, where its caller is: the files that options name are the caller's, and
+# what lies in his folder is not taken for a module.
+run_module() { exec "$venv/bin/python" -P -m "$@"; }
 
 checksum() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
