@@ -10,7 +10,8 @@
 #                a wheel or its address
 #
 # A second run compares one checksum and starts at once. Two runs at a time wait for
-# each other; an installation that was killed is begun again from nothing.
+# each other; an installation that was killed is begun again from nothing. One that
+# failed before it had written anything leaves what was there.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -24,6 +25,12 @@ die() {
     exit 1
 }
 
+# Of options that cannot be used.
+refuse() {
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
+
 # The comment block at the top of a script is its help text.
 show_help() {
     case ${1:-} in
@@ -33,6 +40,10 @@ show_help() {
         ;;
     esac
 }
+
+# A module of ours, where its caller is: the files that options name are the caller's, and
+# what lies in his folder is not taken for a module.
+run_module() { exec "$venv/bin/python" -P -m "$@"; }
 
 checksum() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
@@ -74,11 +85,26 @@ is_ready() {
         [ -f "$venv/.stamp-$1" ] && [ "$(cat "$venv/.stamp-$1")" = "$2" ]
 }
 
+# A name for what is installed, whole packages and half ones.
+installed() {
+    { find "$venv"/lib/python*/site-packages -mindepth 1 -maxdepth 1 2>/dev/null || true; } |
+        LC_ALL=C sort | checksum
+}
+
+# Said when nothing is half written: what there is by now can be trusted.
+is_whole() { whole=$(installed); }
+
+# At the end of a run that failed, say without a network.
+keep_whole() { [ "$whole" != "$(installed)" ] || rm -f "$venv/.installing"; }
+
 # An environment that cannot be trusted (half made, or of another Python) is emptied.
 make_venv() {
     local python=$1
+    whole=
+    trap keep_whole EXIT
     if [ -x "$venv/bin/python" ] && [ ! -e "$venv/.installing" ] &&
         [ "$(python_version "$venv/bin/python")" = "$(python_version "$python")" ]; then
+        is_whole
         touch "$venv/.installing"
         return
     fi
@@ -90,6 +116,12 @@ make_venv() {
     find "$venv" -mindepth 1 -maxdepth 1 ! -name .setup-lock ! -name .installing -exec rm -rf {} +
     "$python" -m venv "$venv" >&2 ||
         die "$python cannot make a virtual environment (Debian: apt-get install python3-venv)"
+}
+
+# Nothing of it is missing any more.
+venv_made() {
+    rm "$venv/.installing"
+    trap - EXIT
 }
 
 # uv does not read pip's settings: hand it the index and the certificates.
@@ -166,6 +198,7 @@ install_loadtest() { locked loadtest.txt; }
 
 install_test() {
     locked test.txt
+    is_whole
     install_torch
 }
 
@@ -186,11 +219,12 @@ ensure_env() {
         make_venv "$python"
         install_base
         stamp_of base >"$venv/.stamp-base"
+        is_whole
         if [ "$set" != base ]; then
             "install_$set"
             printf '%s\n' "$stamp" >"$venv/.stamp-$set"
         fi
-        rm "$venv/.installing"
+        venv_made
     fi
     exec 9>&-
 }

@@ -1,6 +1,8 @@
-"""Types of options: numbers within bounds, and files that are there."""
+"""Types of options: numbers within bounds, files that are there, and where results go,
+which is told before an hour is measured for them."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +35,27 @@ def text_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise argparse.ArgumentTypeError(f"{text}: not UTF-8") from None
+    return Path(text)
+
+
+def result_file(text: str) -> Path:
+    """One that can be written when there is something to write."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: a folder")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: no such folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text}: may not be written")
+    return path
+
+
+def result_folder(text: str) -> Path:
+    """One that is there, or is made now."""
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
     return Path(text)
 
 

@@ -28,7 +28,7 @@ install_python_peer() {
     locked "peers/$name.txt"
     # RouteLLM imports torch even for its random router.
     [ "$name" != routellm ] || install_torch
-    rm "$venv/.installing"
+    venv_made
 }
 
 install_portkey() {

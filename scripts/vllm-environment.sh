@@ -42,7 +42,7 @@ ensure_vllm_env() {
         make_venv "$python"
         install_vllm
         printf '%s\n' "$stamp" >"$venv/.stamp-vllm"
-        rm "$venv/.installing"
+        venv_made
     fi
     exec 9>&-
 }

@@ -23,6 +23,7 @@ from artifacts.clustering import KMeans, Vectors
 from artifacts.dataset import RoutingDataset
 from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
+from artifacts.errors import BadInput
 from artifacts.evaluation.curves import HeldOut, held_out, routed
 from artifacts.evaluation.judging import ALPHAS
 from artifacts.evaluation.measures import Yardstick, aiq
@@ -31,6 +32,7 @@ from artifacts.fit import FitConfig, Fitted, fit_artifact
 from artifacts.policy import rank
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
+from scripts.option_types import result_file, whole
 
 ROOT = Path(__file__).parents[2]
 SHARES = (1.0, 0.3, 0.1, 0.03)
@@ -94,9 +96,13 @@ def _aiq(artifact: RoutingArtifact, whole: Fitted, rows: HeldOut) -> float:
 
 def main() -> None:
     """Run all trials, print the table, write it where --json says."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
     template = load(ROOT / "artifacts/default")
-    dataset = RecordReader().read([options.records]).with_models(template.models)
+    try:
+        dataset = RecordReader().read([options.records]).with_models(template.models)
+    except BadInput as error:
+        parser.error(str(error))
     encoder = load_encoder(
         template.manifest.encoder, ROOT / "artifacts/default" / ENCODER
     )
@@ -119,9 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
     records = data / "zeroeval.jsonl.xz"
     parser.add_argument("--records", type=Path, default=records, help="other records")
-    parser.add_argument("--seeds", type=int, default=3, help="splits")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=3, help="splits")
     parser.add_argument("--embeddings", type=Path, help="folder that keeps the vectors")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures"
+    )
     return parser
 
 

@@ -5,7 +5,6 @@ import asyncio
 import json
 import random
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +20,7 @@ from scripts.bench.upstream_graph import (
     upstream_graph,
     upstream_model,
 )
+from scripts.option_types import number, result_file, whole
 from scripts.upstream.faults import KINDS
 from scripts.upstream.settings import Settings
 
@@ -116,13 +116,13 @@ def measure(options: argparse.Namespace) -> list[Bill]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cost recorded against cost charged.")
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--fault-rate", type=float, default=0.1)
-    parser.add_argument("--leave-rate", type=float, default=0.05)
+    parser.add_argument("--requests", type=whole(1, 1_000_000), default=1000)
+    parser.add_argument("--fault-rate", type=number(0, 1), default=0.1)
+    parser.add_argument("--leave-rate", type=number(0, 1), default=0.05)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--concurrency", type=int, default=16)
+    parser.add_argument("--concurrency", type=whole(1, 10_000), default=16)
     parser.add_argument("--http", choices=("1", "2"), default="1")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
     bills = measure(options)
     show(bills)

@@ -5,13 +5,13 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.budget_run import WORST_USD, Tally, spend, wrong
 from scripts.bench.limits_graph import limits_graph
+from scripts.option_types import number, result_file, whole
 from tests.postgresql import postgresql_server
 
 _PACE = {"first_token_s": 0.05, "tokens_per_s": 500, "completion_tokens": 100}
@@ -76,15 +76,19 @@ def show(options: argparse.Namespace, tallies: Mapping[int, Tally]) -> None:
 def main() -> None:
     """Run, print, exit with 1 if it does not hold."""
     parser = argparse.ArgumentParser(prog="scripts/bench/budget")
-    parser.add_argument("--replicas", type=int, default=4)
-    parser.add_argument("--clients", type=int, default=200)
-    parser.add_argument("--budget", type=float, default=1.0, help="USD")
+    parser.add_argument("--replicas", type=whole(1, 1000), default=4)
+    parser.add_argument("--clients", type=whole(1, 100_000), default=200)
+    parser.add_argument("--budget", type=number(0.001, 1e6), default=1.0, help="USD")
     parser.add_argument(
-        "--kills", type=int, nargs="+", default=[0, 2], help="of Gateway replicas"
+        "--kills",
+        type=whole(0, 1000),
+        nargs="+",
+        default=[0, 2],
+        help="of Gateway replicas",
     )
     parser.add_argument("--kill-ledger", action="store_true")
     parser.add_argument("--postgresql", action="store_true", help="and not SQLite")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=result_file)
     options = parser.parse_args()
     tallies = {kills: run(options, kills) for kills in options.kills}
     show(options, tallies)

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import count, cycle
-from pathlib import Path
 from statistics import median
 
 import aiohttp
 import psutil
 
+from scripts.option_types import number, result_file, whole
 from scripts.served import ROOT
 from serve_app.launching.launch import local_cluster
 from serve_app.launching.ports import PortBlock
@@ -109,10 +109,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Ways to share the call to the Router."
     )
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument("--seconds", type=number(0.1, 3600), default=3.0)
+    parser.add_argument(
+        "--concurrency", type=whole(1, 10_000), nargs="+", default=[1, 16, 64]
+    )
     parser.add_argument("--way", action="append", choices=WAYS)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
     os.environ["PYTHONPATH"] = str(ROOT)  # for Ray's workers
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -6,7 +6,6 @@ import platform
 import time
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -25,6 +24,7 @@ from scripts.bench.constants_graph import FAST, NODE, ConstantsGraph, constants_
 from scripts.bench.constants_load import CHAT, HEADERS, body, load
 from scripts.bench.encoder import DEFAULT as ENCODER
 from scripts.bench.encoder import text_of
+from scripts.option_types import number, result_file
 from scripts.scaling.constants import DEPLOYMENTS, FILE, WAYS, Constants
 
 _LENGTHS = (20, 60, 100, 180, 256)
@@ -89,8 +89,10 @@ def measure_idle(graph: ConstantsGraph, found: Found) -> None:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog=COMMAND)
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each load")
-    parser.add_argument("-o", "--output", type=Path, default=FILE)
+    parser.add_argument(
+        "--seconds", type=number(0.1, 3600), default=6.0, help="of each load"
+    )
+    parser.add_argument("-o", "--output", type=result_file, default=FILE)
     options = parser.parse_args()
     loaded = os.getloadavg()[0]
     found = Found()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -24,6 +23,7 @@ from artifacts.familiarity import Familiarity
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import ClusterProfiles
 from artifacts.smoother import Smoother
+from scripts.option_types import result_file, whole
 
 POLICIES = (PaperPolicy(), CalibratedPolicy())
 
@@ -177,11 +177,21 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, prog="scripts/bench/decision")
-    parser.add_argument("--models", type=int, nargs="+", default=[8, 10, 30, 200])
-    parser.add_argument("--clusters", type=int, nargs="+", default=[60, 1024, 10000])
-    parser.add_argument("--dimension", type=int, default=384, help="of the vectors")
-    parser.add_argument("--decisions", type=int, default=2000, help="for each line")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--models", type=whole(1, 100_000), nargs="+", default=[8, 10, 30, 200]
+    )
+    parser.add_argument(
+        "--clusters", type=whole(1, 1_000_000), nargs="+", default=[60, 1024, 10000]
+    )
+    parser.add_argument(
+        "--dimension", type=whole(1, 100_000), default=384, help="of the vectors"
+    )
+    parser.add_argument(
+        "--decisions", type=whole(1, 10**9), default=2000, help="for each line"
+    )
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures"
+    )
     return parser
 
 

@@ -24,6 +24,7 @@ from scripts.bench.chips import peak_flops
 from scripts.bench.embedder_engines import ENGINES, ONNX, Model, missing, started
 from scripts.bench.embedder_load import MIXED, Ruler, Speed, advice, measure
 from scripts.bench.embedder_table import show
+from scripts.option_types import number, result_file, whole
 from scripts.tiny_embedder import QWEN3_8B, TINY, make_embedder, parameters, spec_of
 
 ROOT = Path(__file__).parents[2]
@@ -38,12 +39,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tiny", action="store_true", help="two layers, on the CPU")
     parser.add_argument("--artifact", metavar="DIR", help="its encoder; default, too")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
-    parser.add_argument("--budgets", type=int, nargs="+", help="tokens of a batch")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[32, 256, 2048])
-    parser.add_argument("--repeats", type=int, default=20, help="for p50")
-    parser.add_argument("--wait-s", type=float, default=0.5, help="see the advice")
+    parser.add_argument(
+        "--budgets", type=whole(1, 10**7), nargs="+", help="tokens of a batch"
+    )
+    parser.add_argument(
+        "--lengths", type=whole(1, 10**6), nargs="+", default=[32, 256, 2048]
+    )
+    parser.add_argument("--repeats", type=whole(1, 10**6), default=20, help="for p50")
+    parser.add_argument(
+        "--wait-s", type=number(0.001, 3600), default=0.5, help="see the advice"
+    )
     parser.add_argument("--scratch", type=Path, help="for 15 GB of random weights")
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=result_file, metavar="FILE")
     return parser
 
 

@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 from artifacts.encoder import Encoder, OnnxEncoder
 from artifacts.errors import BadInput
 from artifacts.token_window import TokenWindow
+from scripts.option_types import result_file, whole
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "artifacts" / "default" / "encoder"
@@ -191,8 +192,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--encoder", type=Path, default=DEFAULT, metavar="DIR")
-    parser.add_argument("--repeats", type=int, default=25, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--repeats", type=whole(1, 10**6), default=25, metavar="N")
+    parser.add_argument("--json", type=result_file, metavar="FILE")
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error("--repeats must be at least 1")

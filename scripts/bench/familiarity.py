@@ -18,9 +18,11 @@ from artifacts.clustering import KMeans, Vectors, nearest, unit_rows
 from artifacts.dataset import RoutingDataset
 from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
+from artifacts.errors import BadInput
 from artifacts.familiarity import measure_familiarity
 from artifacts.onnx_encoder import read_spec
 from artifacts.records import RecordReader
+from scripts.option_types import result_file, whole
 
 ROOT = Path(__file__).parents[2]
 ENCODER = ROOT / "artifacts/default/encoder"
@@ -49,9 +51,14 @@ def shares_below(
 
 def main() -> None:
     """Print one table for each file; write the figures where --json says."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
     encoder = load_encoder(read_spec(ENCODER), ENCODER)
-    files = {path: RecordReader(allow_gaps=True).read([path]) for path in options.files}
+    reader = RecordReader(allow_gaps=True)
+    try:
+        files = {path: reader.read([path]) for path in options.files}
+    except BadInput as error:
+        parser.error(str(error))
     vectors = {
         path: embed(dataset.queries, encoder, folder=options.embeddings)
         for path, dataset in files.items()
@@ -90,9 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
     files = [data / f"{name}.jsonl.xz" for name in ("zeroeval", "mmlupro-sample")]
     parser.add_argument("files", type=Path, nargs="*", default=files, help="records")
-    parser.add_argument("--seeds", type=int, default=4, help="splits")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=4, help="splits")
     parser.add_argument("--embeddings", type=Path, help="folder that keeps the vectors")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures"
+    )
     return parser
 
 

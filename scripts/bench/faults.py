@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import time
-from pathlib import Path
 
 import httpx
 
@@ -20,6 +19,7 @@ from scripts.bench.upstream_graph import (
     upstream_graph,
     upstream_model,
 )
+from scripts.option_types import result_file
 from scripts.placing import PLACES
 
 _QUESTION = "What is 6 × 7? Explain each step."
@@ -109,8 +109,8 @@ def main() -> None:
         help="where Router and backend run",
     )
     parser.add_argument("--only", default="", help="rows whose name contains this")
-    parser.add_argument("--json", type=Path, help="also write the rows here")
-    parser.add_argument("--markdown", type=Path, help="the rows as a page")
+    parser.add_argument("--json", type=result_file, help="also write the rows here")
+    parser.add_argument("--markdown", type=result_file, help="the rows as a page")
     options = parser.parse_args()
     protocols = {"1": ["HTTP/1.1"], "2": ["HTTP/2"], "both": ["HTTP/1.1", "HTTP/2"]}
     found: dict[str, list[Result]] = {}

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.fit_methods import METHODS, Outcome, Task, make_rows, run
+from scripts.option_types import result_file, whole
 
 
 def outcomes(tasks: Sequence[Task], path: Path) -> Iterator[Outcome]:
@@ -80,15 +81,25 @@ def _numbers(text: str) -> list[int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, prog="scripts/bench/fit")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--dimension", type=int, default=384)
+    parser.add_argument("--rows", type=whole(1, 10**9), default=1_000_000)
+    parser.add_argument("--dimension", type=whole(1, 100_000), default=384)
     parser.add_argument("--clusters", type=_numbers, default=[60, 1024])
-    parser.add_argument("--topics", type=int, default=2000, help="of the mixture")
-    parser.add_argument("--n-init", type=int, default=1, help="starts; the best counts")
-    parser.add_argument("--iterations", type=int, default=25, help="at most")
-    parser.add_argument("--models", type=int, default=8, help="of the artifact")
+    parser.add_argument(
+        "--topics", type=whole(1, 10**7), default=2000, help="of the mixture"
+    )
+    parser.add_argument(
+        "--n-init", type=whole(1, 1000), default=1, help="starts; the best counts"
+    )
+    parser.add_argument(
+        "--iterations", type=whole(1, 10_000), default=25, help="at most"
+    )
+    parser.add_argument(
+        "--models", type=whole(1, 100_000), default=8, help="of the artifact"
+    )
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures"
+    )
     return parser
 
 

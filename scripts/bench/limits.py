@@ -8,11 +8,11 @@ import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
 from scripts.bench.limits_graph import KEY, WARM_UP_KEY, limits_graph
+from scripts.option_types import number, result_file, whole
 
 _WINDOW_S = 60.0
 _TOLERANCE = 0.02
@@ -122,11 +122,13 @@ def show(tally: Tally, windows: dict[int, int]) -> None:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="scripts/bench/limits")
-    parser.add_argument("--replicas", type=int, default=4)
-    parser.add_argument("--rpm", type=int, default=600)
-    parser.add_argument("--rate", type=float, default=30.0, help="offered each second")
-    parser.add_argument("--seconds", type=float, default=240.0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--replicas", type=whole(1, 1000), default=4)
+    parser.add_argument("--rpm", type=whole(1, 10**7), default=600)
+    parser.add_argument(
+        "--rate", type=number(0.01, 1e5), default=30.0, help="offered each second"
+    )
+    parser.add_argument("--seconds", type=number(60, 86_400), default=240.0)
+    parser.add_argument("--json", type=result_file)
     options = parser.parse_args()
     terms = {"rpm_limit": options.rpm}
     pace = {"first_token_s": 0.01, "tokens_per_s": 2000}

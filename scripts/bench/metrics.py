@@ -17,6 +17,7 @@ import psutil
 
 from deployments.telemetry.families import FIRST_TOKEN, OVERHEAD, REQUESTS
 from deployments.usage.record import UsageRecord
+from scripts.option_types import result_file, whole
 from serve_app.observing.metrics import GatewayMetrics
 from serve_app.observing.request_log import RequestLog, file_handler
 
@@ -134,8 +135,8 @@ def _agent_seconds(agent: psutil.Process, work: Callable[[], Any]) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="scripts/bench/metrics")
-    parser.add_argument("--events", type=int, default=50_000)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--events", type=whole(1, 10**8), default=50_000)
+    parser.add_argument("--json", type=result_file)
     options = parser.parse_args()
     with ray_alone() as (ray, agent):
         run = ray.remote(counted)

@@ -9,8 +9,10 @@ from statistics import median, quantiles
 
 import httpx
 
+from artifacts.errors import BadInput
 from artifacts.records import RecordReader
-from scripts.served import Served, served
+from scripts.option_types import result_file, whole
+from scripts.served import ROOT, Served, served
 
 PARTS = ("client", "http", "hop", "embedder", "router")
 
@@ -31,20 +33,28 @@ def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     return {
         part: {
             "p50_ms": (p50 := median(row[part] for row in rows)),
-            "p99_ms": quantiles((row[part] for row in rows), n=100)[98],
+            "p99_ms": p99([row[part] for row in rows]),
             "share": p50 / whole,
         }
         for part in PARTS
     }
 
 
+def p99(values: list[float]) -> float:
+    """Never beyond the greatest, however few there are."""
+    return quantiles(values, n=100, method="inclusive")[98]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="The cost of a decision, by part.")
-    parser.add_argument("--queries", type=int, default=300)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--queries", type=whole(2, 10**6), default=300)
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
-    data = Path(os.environ.get("AVENGERS_DATA", "../shared/data"))
-    queries = RecordReader().read([data / "zeroeval.jsonl.xz"]).queries
+    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
+    try:
+        queries = RecordReader().read([data / "zeroeval.jsonl.xz"]).queries
+    except BadInput as error:
+        parser.error(str(error))
     chosen = queries[:: max(1, len(queries) // options.queries)][: options.queries]
     with served() as graph, httpx.Client(headers=graph.headers, timeout=60) as client:
         for _ in range(20):

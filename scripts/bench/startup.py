@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from scripts.bench.startup_parts import imports, parts_of
+from scripts.option_types import result_file, whole
 from scripts.served import Served, served
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "What is 6 × 7?"}]}
@@ -67,8 +68,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Start-up and memory of the graph.")
     parser.add_argument("--cold", action="store_true", help="install from nothing too")
     parser.add_argument("--parts", action="store_true", help="where the time goes")
-    parser.add_argument("--runs", type=int, default=3, help="warm starts (median)")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument(
+        "--runs", type=whole(1, 1000), default=3, help="warm starts (median)"
+    )
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
     figures: dict[str, float] = {}
     scope: AbstractContextManager[str | None] = (

@@ -38,6 +38,7 @@ from scripts.bench.made_tenants import (
     secret,
 )
 from scripts.bench.tenants_graph import MOST_S, Reached, time_changes
+from scripts.option_types import result_file, whole
 from serve_app.access.tenants import Directory
 from serve_app.live_settings import LiveSettings
 from tests.postgresql import postgresql_server
@@ -168,12 +169,20 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, prog="scripts/bench/tenants")
-    parser.add_argument("--tenants", type=int, default=10_000)
-    parser.add_argument("--keys", type=int, default=2, help="of each tenant")
-    parser.add_argument("--records", type=int, default=1000, help="in a batch")
-    parser.add_argument("--replicas", type=int, default=4, help="of the Gateway")
-    parser.add_argument("--changes", type=int, default=20, help="keys issued, revoked")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--tenants", type=whole(1, 10**6), default=10_000)
+    parser.add_argument("--keys", type=whole(1, 1000), default=2, help="of each tenant")
+    parser.add_argument(
+        "--records", type=whole(1, 10**6), default=1000, help="in a batch"
+    )
+    parser.add_argument(
+        "--replicas", type=whole(1, 1000), default=4, help="of the Gateway"
+    )
+    parser.add_argument(
+        "--changes", type=whole(1, 10_000), default=20, help="keys issued, revoked"
+    )
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures"
+    )
     return parser
 
 

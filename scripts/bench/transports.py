@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 
 import httpx
@@ -21,7 +20,8 @@ from deployments.backends.httpx_transport import HttpxTransport
 from deployments.backends.patience import Patience
 from deployments.backends.upstream import UpstreamClient
 from deployments.catalog import Timeouts
-from scripts.bench.upstream import upstream
+from scripts.bench.upstream import shares, upstream
+from scripts.option_types import result_file, whole
 
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
 _TIMEOUTS = Timeouts()
@@ -67,10 +67,10 @@ async def _cpu_ms(
         for _ in range(number):
             await ask()
 
-    each = requests // concurrency
+    each, requests = shares(requests, concurrency)
     began = time.process_time()
     await asyncio.gather(*(some(each) for _ in range(concurrency)))
-    return (time.process_time() - began) / (each * concurrency) * 1e3
+    return (time.process_time() - began) / requests * 1e3
 
 
 async def measure(name: str, url: str, options: argparse.Namespace) -> Row:
@@ -96,9 +96,11 @@ async def measure(name: str, url: str, options: argparse.Namespace) -> Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Transports by their CPU.")
-    parser.add_argument("--requests", type=int, default=1600, help="of each round")
-    parser.add_argument("--concurrency", type=int, default=16)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument(
+        "--requests", type=whole(1, 10**7), default=1600, help="of each round"
+    )
+    parser.add_argument("--concurrency", type=whole(1, 1000), default=16)
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
     print(f"c = {options.concurrency}, load {os.getloadavg()[0]:.1f}")
     print(f"{'CPU-ms of the client':24}{'unary':>8}{'stream':>8}")

@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import orjson
 import psutil
 import uvloop
 
-from scripts.served import ROOT
+from scripts.option_types import result_file, whole
+from scripts.served import ROOT, end_when_told
 
 _TOKENS = 20
 _HEAD = (
@@ -29,21 +29,25 @@ def upstream(tokens: int = _TOKENS) -> Iterator[tuple[int, psutil.Process]]:
     """The upstream as fast as it can, in a process of its own; its port."""
     command = [sys.executable, "-m", "scripts.upstream", "--first-token-s", "0"]
     pace = ["--tokens-per-s", "1e9", "--completion-tokens", f"{tokens}"]
+    end_when_told()
     with subprocess.Popen([*command, *pace], cwd=ROOT, stdout=subprocess.PIPE) as run:
-        assert run.stdout is not None
-        address = run.stdout.readline().decode()
-        yield int(address.rsplit(":", 1)[1].partition("/")[0]), psutil.Process(run.pid)
-        run.terminate()
+        try:
+            assert run.stdout is not None
+            address = run.stdout.readline().decode()
+            port = int(address.rsplit(":", 1)[1].partition("/")[0])
+            yield port, psutil.Process(run.pid)
+        finally:  # else a mistake of the block would wait for it for ever
+            run.terminate()
 
 
-async def _ask(port: int, *, stream: bool, requests: int, concurrency: int) -> None:
+async def _ask(port: int, *, stream: bool, each: int, concurrency: int) -> None:
     """Bare sockets: a client library would cost more than the server."""
     body = orjson.dumps({"model": "m", "messages": [], "stream": stream})
     request = _HEAD % len(body) + body
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(requests // concurrency):
+        for _ in range(each):
             writer.write(request)
             if stream:
                 await reader.readuntil(b"\r\n0\r\n\r\n")
@@ -56,14 +60,19 @@ async def _ask(port: int, *, stream: bool, requests: int, concurrency: int) -> N
     await asyncio.gather(*(one() for _ in range(concurrency)))
 
 
+def shares(requests: int, concurrency: int) -> tuple[int, int]:
+    """How many each connection asks, and all of them: what shares out evenly."""
+    each = max(1, requests // concurrency)
+    return each, each * concurrency
+
+
 def measure(*, stream: bool, requests: int, concurrency: int) -> dict[str, float]:
     """Requests a second, and the server's CPU milliseconds for each."""
+    each, requests = shares(requests, concurrency)
     with upstream() as (port, process):
         used = sum(process.cpu_times()[:2])
         began = time.perf_counter()
-        uvloop.run(
-            _ask(port, stream=stream, requests=requests, concurrency=concurrency)
-        )
+        uvloop.run(_ask(port, stream=stream, each=each, concurrency=concurrency))
         seconds = time.perf_counter() - began
         used = sum(process.cpu_times()[:2]) - used
     return {"requests_per_s": requests / seconds, "cpu_ms": used / requests * 1e3}
@@ -71,9 +80,9 @@ def measure(*, stream: bool, requests: int, concurrency: int) -> dict[str, float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The fault upstream's own speed.")
-    parser.add_argument("--requests", type=int, default=4000)
-    parser.add_argument("--concurrency", type=int, default=20)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--requests", type=whole(1, 10**7), default=4000)
+    parser.add_argument("--concurrency", type=whole(1, 1000), default=20)
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
     figures = {
         name: measure(

@@ -28,6 +28,7 @@ from deployments.store.database import Database
 from deployments.store.usage_query import Spend, UsageQuery
 from deployments.store.usage_store import UsageStore
 from scripts.bench import usage_rig as rig
+from scripts.option_types import number, result_file, whole
 
 _END = rig.START + timedelta(days=365)
 
@@ -199,11 +200,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, prog="scripts/bench/usage-kills"
     )
-    parser.add_argument("--records", type=int, default=50_000)
-    parser.add_argument("--writers", type=int, default=4)
-    parser.add_argument("--kill-every", type=float, default=0.25, metavar="SECONDS")
+    parser.add_argument("--records", type=whole(1, 10**8), default=50_000)
+    parser.add_argument("--writers", type=whole(1, 1000), default=4)
+    parser.add_argument(
+        "--kill-every", type=number(0.001, 3600), default=0.25, metavar="SECONDS"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures"
+    )
     options = parser.parse_args()
     result = run(
         options.records,

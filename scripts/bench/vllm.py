@@ -16,6 +16,7 @@ import httpx
 from deployments.backends.vllm_deployment import deployment_name
 from deployments.protocol.backend import BackendRequest, Settlement
 from scripts.bench.vllm_server import START_S, own_server
+from scripts.option_types import result_file, whole
 from scripts.processes import free_port
 from scripts.tiny_model import make_tiny_model
 from scripts.tiny_served import (
@@ -128,7 +129,7 @@ async def compare(
             "way": way,
             "concurrency": concurrency,
             "ttft_p50_ms": median(firsts[way]) * 1e3,
-            "ttft_p95_ms": quantiles(firsts[way], n=20)[18] * 1e3,
+            "ttft_p95_ms": quantiles(firsts[way], n=20, method="inclusive")[18] * 1e3,
             "tokens_per_s": median(rates[way]),
         }
         for way in ways
@@ -163,10 +164,14 @@ def run(options: argparse.Namespace, directory: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="vLLM through our graph, and alone.")
-    parser.add_argument("--rounds", type=int, default=8, help="of all ways in turn")
-    parser.add_argument("--tokens", type=int, default=64, help="of each answer")
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument(
+        "--rounds", type=whole(1, 1000), default=8, help="of all ways in turn"
+    )
+    parser.add_argument(
+        "--tokens", type=whole(1, 10_000), default=64, help="of each answer"
+    )
+    parser.add_argument("--concurrency", type=whole(1, 1000), nargs="+", default=[1, 8])
+    parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
     with TemporaryDirectory() as directory:
         rows = run(options, Path(directory))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from scripts.option_types import result_file
+
 _HISTORY = "run_stats_history.csv"
 _ALL = "Aggregated"
 Rows = dict[str, list[dict[str, str]]]
@@ -89,7 +91,7 @@ def main() -> None:
     """Draw."""
     parser = argparse.ArgumentParser(prog="scripts/loadtest/picture")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("-o", "--output", type=Path, help="default: DIR/run.png")
+    parser.add_argument("-o", "--output", type=result_file, help="default: DIR/run.png")
     options = parser.parse_args()
     output = options.output or options.directory / "run.png"
     draw(read_history(options.directory), output)

@@ -16,7 +16,7 @@ from scripts.loadtest.keys import KeyFileError, callers
 from scripts.loadtest.profiles import DEFAULTS, PROFILES
 from scripts.loadtest.questions import questions
 from scripts.loadtest.settings import Settings, Thresholds
-from scripts.option_types import number, whole
+from scripts.option_types import number, result_folder, whole
 from scripts.served import ROOT, end_when_told
 
 _LOCUSTFILE = ROOT / "scripts/loadtest/locustfile.py"
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--processes", type=int, help="so many Locust workers on this machine")
     add("--web", action="store_true", help="Locust's web UI on 127.0.0.1")
     add("--web-port", type=int, default=8089)
-    add("--report", type=_path, default=ROOT / "var/loadtest", help="folder")
+    add("--report", type=_folder, default=ROOT / "var/loadtest", help="folder")
     of_ours = "of the local simulator"
     add("--first-token-s", type=number(0, 3600), default=0.15, help=of_ours)
     add("--tokens-per-s", type=number(0.01, 1e9), default=200.0, help=of_ours)
@@ -183,6 +183,11 @@ def _add_thresholds(parser: argparse.ArgumentParser) -> None:
 def _path(text: str) -> Path:
     """Of where the command is given: Locust is started elsewhere."""
     return Path(text).absolute()
+
+
+def _folder(text: str) -> Path:
+    """The same, and it is there."""
+    return result_folder(text).absolute()
 
 
 def _limit(text: str) -> float | None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from scripts.observability.findings import Finding, findings
@@ -17,6 +16,7 @@ from scripts.observability.otlp import ReceivedSpan
 from scripts.observability.prometheus import NotInstalled, Prometheus, scraping
 from scripts.observability.queries import rule_groups
 from scripts.observability.trace import problems, tree
+from scripts.option_types import result_file
 
 _WAVES = 2
 _PAUSE_S = 2.0 * REPORT_S  # a report to the agent and a scrape lie in between
@@ -112,7 +112,7 @@ def show(run: Run, found: list[Finding]) -> None:
 def main() -> None:
     """Run, print, and judge by the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/check-observability")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=result_file)
     options = parser.parse_args()
     try:
         with observed() as run:

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
+from scripts.option_types import number, result_file, result_folder, whole
 from scripts.overhead import scenarios
 from scripts.overhead.checks import checks
 from scripts.overhead.docs import write_docs
+from scripts.overhead.merging import change_file
 from scripts.overhead.own_figures import OwnFigures, own_figures
 from scripts.overhead.plan import DIRECT, QUICK, Plan
 from scripts.overhead.printing import print_report
@@ -27,10 +27,7 @@ SCENARIOS = ("base", "cold", "tenants", "models", "replicas", "frames")
 def main() -> None:
     end_when_told()
     options = _options()
-    if options.report:
-        report = Report.read(options.report)
-    else:
-        report = Report(_plan(options), this_machine())
+    report = options.report or Report(_plan(options), this_machine())
     run(report, options)
     found = checks(report)
     print_report(report, found)
@@ -86,7 +83,7 @@ def _scenarios(
     directory: Path, options: argparse.Namespace
 ) -> dict[str, Callable[[], Scenario]]:
     return {
-        "base": lambda: scenarios.base(_variants(options.variant)),
+        "base": lambda: scenarios.base(dict(options.variant)),
         "cold": scenarios.cold,
         "tenants": scenarios.tenants,
         "models": lambda: scenarios.models(directory),
@@ -102,14 +99,20 @@ def _plan(options: argparse.Namespace) -> Plan:
     return replace(plan, **{k: v for k, v in given.items() if v is not None})
 
 
-def _variants(given: list[str]) -> dict[str, Any]:
-    found = {}
-    for variant in given:
-        name, equals, file = variant.partition("=")
-        if not equals:
-            raise SystemExit(f"--variant {variant}: not NAME=FILE")
-        found[name] = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    return found
+def _report(text: str) -> Report:
+    try:
+        return Report.read(Path(text))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise argparse.ArgumentTypeError(f"{text}: not what --json wrote") from None
+
+
+def _variant(text: str) -> tuple[str, dict[str, Any]]:
+    name, equals, file = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text}: not NAME=FILE")
+    return name, change_file(file)
 
 
 def _options() -> argparse.Namespace:
@@ -117,18 +120,22 @@ def _options() -> argparse.Namespace:
     choices = (*SCENARIOS, "all")
     parser.add_argument("--scenario", nargs="+", default=[], choices=choices)
     parser.add_argument("--only", nargs="+", default=[], metavar="TARGET")
-    parser.add_argument("--variant", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument(
+        "--variant", type=_variant, action="append", default=[], metavar="NAME=FILE"
+    )
     parser.add_argument("--peers", action="store_true")  # the shell has installed them
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=float)
-    parser.add_argument("--most-foreign", type=float, metavar="SHARE")
-    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--rounds", type=whole(1, 1000))
+    parser.add_argument("--seconds", type=number(0.1, 3600))
+    parser.add_argument("--most-foreign", type=number(0, 1), metavar="SHARE")
+    parser.add_argument("--repeats", type=whole(0, 100))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--report", type=Path, metavar="FILE")
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--report", type=_report, metavar="FILE")
+    parser.add_argument("--json", type=result_file, metavar="FILE")
     docs = ROOT / "docs"
-    parser.add_argument("--docs", type=Path, nargs="?", const=docs, metavar="DIRECTORY")
+    parser.add_argument(
+        "--docs", type=result_folder, nargs="?", const=docs, metavar="DIRECTORY"
+    )
     return parser.parse_args()
 
 

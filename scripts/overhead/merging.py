@@ -1,6 +1,22 @@
 """Changes to a Serve configuration, stated as the part that differs."""
 
+import argparse
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+
+def change_file(text: str) -> dict[str, Any]:
+    """What a file changes: the type of an option."""
+    try:
+        change = yaml.safe_load(Path(text).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise argparse.ArgumentTypeError(f"{text}: {reason}") from None
+    if not isinstance(change, dict):
+        raise argparse.ArgumentTypeError(f"{text}: not a part of a configuration")
+    return change
 
 
 def merged(base: Any, change: Any) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from scripts.option_types import number, result_folder
 from scripts.overhead.accounts import group, tree
 from scripts.overhead.layers import layers
 from scripts.overhead.sampling import Case, Sample, take
@@ -117,9 +118,11 @@ def _table(found: Profile) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench/profile")
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=number(1, 3600), default=8.0)
     docs = ROOT / "docs"
-    parser.add_argument("--docs", type=Path, nargs="?", const=docs, metavar="DIRECTORY")
+    parser.add_argument(
+        "--docs", type=result_folder, nargs="?", const=docs, metavar="DIRECTORY"
+    )
     return parser.parse_args()
 
 

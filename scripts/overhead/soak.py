@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from scripts.option_types import number, result_file
+from scripts.overhead.merging import change_file
 from scripts.overhead.soaking import Soak, SoakPlan, soak
 from scripts.overhead.targets import gateway
 from scripts.served import end_when_told
@@ -36,10 +37,7 @@ def main() -> None:
         raise SystemExit(
             f"--minutes: memory is judged after {plan.settle_s / 60:g}: longer, please"
         )
-    change: dict[str, Any] = {}
-    if options.variant:
-        change = yaml.safe_load(options.variant.read_text(encoding="utf-8"))
-    found = soak(gateway(change), plan)
+    found = soak(gateway(options.variant), plan)
     show(found)
     if options.json:
         options.json.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
@@ -60,10 +58,10 @@ def show(found: Soak) -> None:
         f"plain requests/s, {min(streams):.0f} to {max(streams):.0f} streams/s"
     )
     print(f"{found.answers} answers, errors {found.errors or 'none'}")
-    for number, sample in enumerate(found.samples, 1):
+    for at, sample in enumerate(found.samples, 1):
         if sample.errors:
             print(
-                f"in sample {number} of {len(found.samples)}, {sample.rate:.0f} "
+                f"in sample {at} of {len(found.samples)}, {sample.rate:.0f} "
                 f"answers/s, p50 {sample.p50_ms:.0f} ms: {sample.errors}"
             )
     for why in found.lost:
@@ -104,13 +102,13 @@ def draw(found: Soak, path: Path) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench/soak")
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--share", type=float, default=0.7)
-    parser.add_argument("--variant", type=Path, metavar="FILE")
+    parser.add_argument("--minutes", type=number(0.01, 10_000))
+    parser.add_argument("--share", type=number(0.01, 10), default=0.7)
+    parser.add_argument("--variant", type=change_file, metavar="FILE")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--json", type=result_file, metavar="FILE")
+    parser.add_argument("--plot", type=result_file, metavar="FILE.png")
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from scripts.option_types import result_file, whole
 from scripts.reconfigure.edits import edits
 from scripts.reconfigure.graph import running
 from scripts.reconfigure.load import constant_load
@@ -30,10 +31,10 @@ console = Console(
 def main() -> int:
     """0 if each edit did what k8s/README.md says."""
     parser = argparse.ArgumentParser(prog="scripts/check-reconfigure")
-    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--clients", type=whole(1, 10_000), default=8)
     parser.add_argument("--live-only", action="store_true")
     parser.add_argument("--only", help="edits whose name has this in it")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=result_file)
     arguments = parser.parse_args()
     results = measured(
         clients=arguments.clients,

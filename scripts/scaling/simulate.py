@@ -10,7 +10,13 @@ from pathlib import Path
 
 from artifacts.errors import BadInput
 from scripts.marked import write_part
-from scripts.option_types import file, number, whole
+from scripts.option_types import (
+    file,
+    number,
+    result_file,
+    result_folder,
+    whole,
+)
 from scripts.scaling.assumed import add_assumptions, assumptions_of
 from scripts.scaling.comparisons import (
     check_table,
@@ -163,8 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--gpu", action="store_true", help="Qwen3-Embedding-8B on GPUs embeds")
     add("--queries", type=file, default=_bundled_queries(), help="records to decide on")
     add("--seed", type=whole(0, 2**31 - 1), default=0)
-    add("--json", type=Path)
-    add("--plots", type=Path, help="folder")
+    add("--json", type=result_file)
+    add("--plots", type=result_folder, help="folder")
     add("--check", action="store_true", help="flows beside requests; 1 if they differ")
     add("--policies", action="store_true", help="of the Embedder, compared")
     add("--docs", action="store_true", help="write docs/simulation.md and its plots")

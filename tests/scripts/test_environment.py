@@ -40,3 +40,73 @@ def test_the_command_starts_from_a_path_with_spaces(tmp_path: Path) -> None:
     )
 
     assert (done.returncode, done.stdout) == (3, "['one', 'two words']\n")
+
+
+# What takes the place of the installers: a package is a directory, as theirs are.
+INSTALLERS = r"""
+put() { mkdir -p "$(echo "$venv"/lib/python*/site-packages)/$1"; }
+install_base() { put base; }
+locked() { put half; false; }
+cpu_torch_only() { false; }
+"""
+
+
+def prepare(root: Path, wanted: str, changed: str = "") -> subprocess.CompletedProcess:
+    """`ensure_env wanted` in a checkout at `root`."""
+    (root / "scripts").mkdir(exist_ok=True)
+    shutil.copy(SCRIPT, root / "scripts")
+    (root / "requirements").mkdir(exist_ok=True)
+    for name in ("base", "uv", "test"):
+        (root / f"requirements/{name}.txt").touch()
+    script = f'. "$1"\n{INSTALLERS}\n{changed}\nensure_env {wanted}'
+    ours = ("AVENGERS_VENV", "AVENGERS_TORCH", "PYTHONPATH")
+    environment = {k: v for k, v in os.environ.items() if k not in ours}
+    return subprocess.run(
+        ["bash", "-c", script, "bash", str(root / "scripts/environment.sh")],
+        env=environment | {"PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_fails_before_it_writes_leaves_the_environment_for_serving(
+    tmp_path: Path,
+) -> None:
+    assert prepare(tmp_path, "base").returncode == 0
+    kept = tmp_path / ".venv/kept"
+    kept.touch()
+
+    offline = prepare(tmp_path, "test", "locked() { false; }")
+    serving = prepare(tmp_path, "base", "install_base() { die 'no network'; }")
+
+    assert offline.returncode == 1
+    assert serving.returncode == 0, serving.stderr
+    assert kept.exists()
+
+
+def test_no_build_of_torch_costs_nothing_of_what_was_installed(tmp_path: Path) -> None:
+    done = prepare(tmp_path, "test", "locked() { put tests; }")
+    kept = tmp_path / ".venv/kept"
+    kept.touch()
+
+    serving = prepare(tmp_path, "base", "install_base() { die 'no network'; }")
+    again = prepare(
+        tmp_path, "test", "locked() { put tests; }; install_torch() { put torch; }"
+    )
+
+    assert "no CPU build of torch" in done.stderr
+    assert (serving.returncode, again.returncode) == (0, 0)
+    assert kept.exists()
+
+
+def test_what_fails_while_it_writes_is_begun_again_from_nothing(tmp_path: Path) -> None:
+    prepare(tmp_path, "test")
+    kept = tmp_path / ".venv/kept"
+    kept.touch()
+
+    again = prepare(tmp_path, "base")
+
+    assert again.returncode == 0
+    assert "preparing" in again.stderr
+    assert not kept.exists()
