@@ -1,10 +1,7 @@
 """Who is let in, and what he is told of limits, if not."""
 
-import pytest
-
 from deployments.errors import UpstreamError
 from deployments.limits.ledger_protocol import Resource
-from serve_app.access.admission import duration
 from tests.fakes import ScriptedBackend
 from tests.serve_app.access.limited_tenant import PRICES, World
 
@@ -105,14 +102,6 @@ async def test_without_its_ledger_a_rate_is_kept_that_it_was_never_asked_for():
 
     statuses = [(await world.ask(max_tokens=1)).status_code for _ in range(3)]
     assert statuses == [200, 200, 503]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0, "0s"), (0.2, "1s"), (59.5, "1m0s"), (61, "1m1s"), (360, "6m0s")],
-)
-def test_durations_are_written_as_openai_does(seconds, said):
-    assert duration(seconds) == said
 
 
 async def test_a_request_that_failed_gives_its_tokens_back():
