@@ -21,7 +21,8 @@ from artifacts.dataset import RoutingDataset
 from artifacts.errors import BadInput
 from artifacts.manifest import Extension, ModelEntry
 from artifacts.prior_extend import borrow_priors
-from artifacts.profiles import ClusterProfiles, profile_clusters
+from artifacts.profiles import ClusterProfiles
+from artifacts.profiles_fit import profile_clusters
 from artifacts.smoother_extend import Records, extend_smoother
 from artifacts.token_price import TokenPrice
 

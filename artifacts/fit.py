@@ -23,7 +23,7 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
 from artifacts.familiarity import measure_familiarity
 from artifacts.policy import PaperPolicy
-from artifacts.profiles import profile_clusters
+from artifacts.profiles_fit import profile_clusters
 from artifacts.token_price import TokenPrice
 
 _LIBRARIES = ("numpy", "faiss-cpu", "faiss-gpu-cu12", "onnxruntime", "tokenizers")

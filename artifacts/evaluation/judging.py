@@ -32,7 +32,7 @@ from artifacts.evaluation.routers import (
 )
 from artifacts.evaluation.split_pool import each_seed
 from artifacts.policy import PaperPolicy, rank
-from artifacts.profiles import profile_clusters
+from artifacts.profiles_fit import profile_clusters
 
 Progress = Callable[[int, int], None]  # splits done, splits in all
 

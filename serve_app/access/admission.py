@@ -7,7 +7,6 @@ where a lease at hand is enough, nothing waits at all.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil
 
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited
@@ -18,10 +17,10 @@ from deployments.usage.record import UsageRecord
 from serve_app.access.holding import Holding
 from serve_app.access.holdings import Holdings, Reservation
 from serve_app.access.limit_errors import insufficient_quota, limit_reached
+from serve_app.access.limit_headers import NAMES, tell_left
 from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
 
-_HEADERS: dict[Kind, str] = {"rpm": "requests", "tpm": "tokens"}
 # Of an answer whose length neither request nor catalog bounds.
 _LONGEST_ANSWER = 32_768
 
@@ -153,9 +152,9 @@ class Admission:
             resource, amount, ticket.terms, limit=limit
         )
         holding = self._holdings.of(resource)
-        name = _HEADERS.get(resource.kind)
+        name = NAMES.get(resource.kind)
         if name is not None and holding.capacity is not None:
-            _tell(ticket.headers, name, holding, self._clock())
+            tell_left(ticket.headers, name, holding, self._clock())
         if reservation is None:
             wait_s = self._wait_s(holding)
             refused = limit_reached(resource, holding, amount, wait_s)
@@ -186,21 +185,3 @@ def _limits_of(tenant: Tenant) -> list[tuple[Resource, float]]:
             if size is not None:
                 found.append((Resource(kind, tenant.id, key_id), size))
     return found
-
-
-def _tell(headers: dict[str, str], name: str, holding: Holding, now: float) -> None:
-    """Of a key's and its tenant's limit the one of which less is left."""
-    remaining = max(0, int(holding.left + holding.part.free))
-    told = headers.get(f"x-ratelimit-remaining-{name}")
-    if told is not None and int(told) <= remaining:
-        return
-    whole_in_s = max(0.0, (holding.resets_at or now) - now)
-    headers[f"x-ratelimit-limit-{name}"] = f"{holding.capacity:.0f}"
-    headers[f"x-ratelimit-remaining-{name}"] = str(remaining)
-    headers[f"x-ratelimit-reset-{name}"] = duration(whole_in_s)
-
-
-def duration(seconds: float) -> str:
-    """As OpenAI writes it: `1s`, `1m1s`, `6m0s`; whole seconds, rounded up."""
-    minutes, left = divmod(ceil(seconds), 60)
-    return f"{minutes}m{left}s" if minutes else f"{left}s"

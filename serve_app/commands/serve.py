@@ -13,10 +13,10 @@ import serve_app
 from deployments.api_key import new_key
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
-from serve_app.launching.launch import serve_until_signal
 from serve_app.launching.local_cluster import LocalCluster
 from serve_app.launching.serve_config import MOST_PORT
 from serve_app.launching.state_directory import VAR, state_directory
+from serve_app.launching.until_signal import serve_until_signal
 
 LOCAL_CONFIG = Path(serve_app.__path__[0]) / "local.yaml"
 DEV_KEY = "AVENGERS_DEV_KEY"

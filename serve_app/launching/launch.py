@@ -9,15 +9,13 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from serve_app.launching.local_cluster import (
@@ -32,7 +30,6 @@ from serve_app.launching.ray_settings import applied, settings
 from serve_app.launching.ray_token import keep_token_private
 from serve_app.launching.serve_config import (
     ConfigError,
-    read_serve_yaml,
     with_address,
 )
 from serve_app.launching.watchdog import watched
@@ -176,45 +173,3 @@ def _stop() -> None:
                 time.sleep(_POLL_S)
         context._set_global_client(None)
     ray.shutdown()
-
-
-class _Stopped(BaseException):
-    """SIGTERM or SIGINT has come."""
-
-
-def serve_until_signal(
-    path: Path,
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    dashboard: bool = False,
-    on_ready: Callable[[LocalCluster], None],
-) -> None:
-    """Runs the config at `path` until SIGINT or SIGTERM, then shuts down and returns.
-
-    Raises LaunchError, ConfigError. Signals that come during the shutdown are ignored.
-    """
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        raise _Stopped
-
-    def listen() -> None:
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
-
-    document = read_serve_yaml(path)
-    config = with_address(document.data, host=host, port=port)
-    listen()
-    try:
-        with local_cluster(config, dashboard=dashboard) as cluster:
-            listen()  # ray.init has put its own handler for SIGTERM
-            cluster.wait_until_ready()
-            on_ready(cluster)
-            while True:
-                signal.pause()
-    except ConfigError as error:
-        raise document.error(error.steps, error.what) from error
-    except (_Stopped, SystemExit):
-        log.info("stopped")

@@ -4,11 +4,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
-from artifacts.encoder_spec import SPEC_FILE, files_digest
+from artifacts.encoder_spec import SPEC_FILE, EncoderSpec, files_digest
 from artifacts.onnx_encoder import MODEL_FILES
 from artifacts.store import load_manifest
 
 ROOT = Path(__file__).parents[2]
+# Of an encoder that nobody runs.
+SPEC = EncoderSpec(
+    kind="onnx",
+    id="hand-made",
+    revision=None,
+    dimension=2,
+    max_tokens=8,
+    pooling="mean",
+    prompt="",
+    dtype="float32",
+    digest="0" * 64,
+)
 
 
 def bundled() -> Path:

@@ -10,30 +10,19 @@ from artifacts.artifact import (
     profiles_of,
 )
 from artifacts.clustering import KMeans, unit_rows
-from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy, rank
 from tests.artifacts.evaluation.split_data import MODELS, two_topics
+from tests.artifacts.hand_made import SPEC
 
 CODE = np.array([1, 0], np.float32)
 
 
 @pytest.fixture(scope="module")
 def artifact() -> RoutingArtifact:
-    spec = EncoderSpec(
-        kind="onnx",
-        id="hand-made",
-        revision=None,
-        dimension=2,
-        max_tokens=8,
-        pooling="mean",
-        prompt="",
-        dtype="float32",
-        digest="0" * 64,
-    )
     config = FitConfig(KMeans(n_clusters=4), PaperPolicy(n_nearest_clusters=2), 1.0)
-    return fit_artifact(*two_topics(), spec, config).artifact
+    return fit_artifact(*two_topics(), SPEC, config).artifact
 
 
 def test_a_decision_ranks_every_model_and_explains_itself(artifact):

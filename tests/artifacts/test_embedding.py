@@ -14,21 +14,11 @@ from artifacts.encoder import OnnxEncoder
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import ArtifactError, BadInput, EncoderMismatch
 from artifacts.vector_store import opened
+from tests.artifacts.hand_made import SPEC
 
 ROOT = Path(__file__).parents[2]
 ENCODER = ROOT / "artifacts" / "default" / "encoder"
 TEXTS = tuple(f"text {i}" for i in range(1000))
-SPEC = EncoderSpec(
-    kind="onnx",
-    id="hand-made",
-    revision=None,
-    dimension=2,
-    max_tokens=8,
-    pooling="mean",
-    prompt="",
-    dtype="float32",
-    digest="0" * 64,
-)
 
 
 @dataclass

@@ -8,24 +8,12 @@ import pytest
 
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans
-from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
 from artifacts.fit import FitConfig, Fitted, fit_artifact
 from artifacts.policy import PaperPolicy
 from artifacts.token_price import TokenPrice
 from tests.artifacts.evaluation.split_data import two_topics
-
-SPEC = EncoderSpec(
-    kind="onnx",
-    id="hand-made",
-    revision=None,
-    dimension=2,
-    max_tokens=8,
-    pooling="mean",
-    prompt="",
-    dtype="float32",
-    digest="0" * 64,
-)
+from tests.artifacts.hand_made import SPEC
 
 
 def fit(seed: int = 0, **changes: object) -> Fitted:

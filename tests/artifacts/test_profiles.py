@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-import artifacts.profiles
+import artifacts.profiles_fit
 from artifacts.dataset import RoutingDataset
-from artifacts.profiles import ClusterProfiles, profile_clusters
+from artifacts.profiles import ClusterProfiles
+from artifacts.profiles_fit import profile_clusters
 
 NAN = np.nan
 LABELS = np.array([0, 0, 1, 1], dtype=np.intp)
@@ -106,7 +107,7 @@ def test_rows_are_summed_in_blocks(monkeypatch):
     values = rng.uniform(size=(2, 50, 2))
     at_once = profiles(*values, labels, 3)
 
-    monkeypatch.setattr(artifacts.profiles, "_BLOCK_CELLS", 3 * 8)
+    monkeypatch.setattr(artifacts.profiles_fit, "_BLOCK_CELLS", 3 * 8)
     in_blocks = profiles(*values, labels, 3)
 
     assert in_blocks.accuracy == pytest.approx(at_once.accuracy)

@@ -7,7 +7,8 @@ from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans, Vectors, nearest, unit_rows
 from artifacts.dataset import RoutingDataset
 from artifacts.policy import Neighbours, Scores
-from artifacts.profiles import ClusterProfiles, profile_clusters
+from artifacts.profiles import ClusterProfiles
+from artifacts.profiles_fit import profile_clusters
 
 CODER, MATHEMATICIAN, SMALL = 0, 1, 2
 EVERYONE = np.arange(3)

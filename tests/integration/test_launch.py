@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from serve_app.launching.launch import serve_until_signal
 from serve_app.launching.local_cluster import LaunchError
+from serve_app.launching.until_signal import serve_until_signal
 
 def on_ready(cluster):
     print(cluster.url, flush=True)

@@ -14,7 +14,7 @@ from artifacts.evaluation.baselines import (
     single_curves,
 )
 from artifacts.evaluation.curves import HeldOut, held_out
-from artifacts.profiles import profile_clusters
+from artifacts.profiles_fit import profile_clusters
 
 NAN = float("nan")
 

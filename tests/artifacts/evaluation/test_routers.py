@@ -15,7 +15,7 @@ from artifacts.evaluation.routers import (
     Training,
 )
 from artifacts.policy import PaperPolicy
-from artifacts.profiles import profile_clusters
+from artifacts.profiles_fit import profile_clusters
 from tests.artifacts.evaluation.split_data import N, two_topics
 
 CODER, MATHEMATICIAN, SMALL = 0, 1, 2

@@ -4,43 +4,11 @@ import asyncio
 
 import pytest
 
-from deployments.errors import Overloaded
 from deployments.limits.ledger_protocol import Ask, Resource
-from deployments.store.usage_query import Charge
-from serve_app.access.holdings import Holdings, Reservation
+from serve_app.access.holdings import Holdings
 from tests.deployments.store.made import tenant
+from tests.serve_app.access.held import BUDGET, PLACES, RPM, TPM, taken
 from tests.serve_app.fake_ledger import START, Clock, FakeLedger
-
-BUDGET, PLACES = Resource("budget", "t"), Resource("parallel", "t")
-RPM, TPM = Resource("rpm", "t"), Resource("tpm", "t")
-TERMS = {
-    "max_budget": 8.0,
-    "budget_duration": "1d",
-    "rpm_limit": 80,
-    "tpm_limit": 800,
-    "max_parallel_requests": 2,
-}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(clock) -> FakeLedger:
-    return FakeLedger(clock, tenant(**TERMS))
-
-
-@pytest.fixture
-def holdings(ledger, clock) -> Holdings:
-    return Holdings("a", ledger, clock)
-
-
-async def taken(holdings: Holdings, resource: Resource, amount: float) -> Reservation:
-    reservation = await holdings.reserve(resource, amount)
-    assert reservation is not None
-    return reservation
 
 
 async def test_one_slice_serves_many_requests(holdings, ledger):
@@ -162,107 +130,6 @@ async def test_tokens_that_an_answer_did_not_take_are_free_in_the_minute_they_we
     assert await holdings.reserve(TPM, 101) is None
 
 
-async def test_what_an_answer_took_beyond_its_reservation_is_paid_by_the_next_lease(
-    holdings, ledger
-):
-    holdings.settle(await taken(holdings, BUDGET, 1.0), used=1.5)
-
-    await taken(holdings, BUDGET, 1.0)
-    assert ledger.leased(BUDGET) >= 2.5
-
-
-async def test_what_was_overdrawn_is_not_leased_again_once_it_is_reported(
-    holdings, ledger, clock
-):
-    holdings.settle(await taken(holdings, BUDGET, 1.0), used=1.5)
-    clock.now += 3
-    await holdings.give_back_idle(reported_until=clock.now - 2)
-    assert ledger.leased(BUDGET) == 0
-
-    await taken(holdings, BUDGET, 1.0)
-
-    assert ledger.leased(BUDGET) == pytest.approx(1.0)
-
-
-async def test_a_lease_whose_answer_was_lost_is_found_when_all_is_quiet(
-    holdings, ledger, clock
-):
-    await ledger.book.lease("a", ledger_ask := (await lost(holdings, ledger)))
-    assert ledger.leased(BUDGET) >= ledger_ask.need
-
-    clock.now += 3
-    await holdings.give_back_idle(reported_until=clock.now - 2)
-
-    assert ledger.leased(BUDGET) == 0
-
-
-async def lost(holdings: Holdings, ledger: FakeLedger):
-    """An ask that failed on the way back."""
-    ledger.away = True
-    with pytest.raises(Overloaded):
-        await holdings.reserve(BUDGET, 1.0)
-    ledger.away = False
-    return ledger.asks[-1]
-
-
-async def test_a_lease_is_not_ended_while_usage_is_unreported(holdings, ledger, clock):
-    holdings.settle(await taken(holdings, BUDGET, 1.0), used=1.0)
-    settled_at = clock.now
-    clock.now += 3
-    await holdings.give_back_idle(reported_until=settled_at)
-
-    assert ledger.leased(BUDGET) == pytest.approx(1.0)
-
-
-async def test_a_ledger_that_is_away_is_not_noticed_while_a_lease_lasts(
-    holdings, ledger
-):
-    await taken(holdings, BUDGET, 0.1)
-    ledger.away = True
-
-    assert [await holdings.reserve(BUDGET, 0.1) for _ in range(9)]
-    with pytest.raises(Overloaded):
-        await holdings.reserve(BUDGET, 0.2)
-
-
-async def test_without_a_ledger_each_replica_keeps_a_known_rate_by_itself(
-    holdings, ledger, clock
-):
-    await taken(holdings, RPM, 1)
-    ledger.away = True
-    clock.now += 2
-
-    for _ in range(80):
-        assert await holdings.reserve(RPM, 1)
-    with pytest.raises(Overloaded):
-        await holdings.reserve(RPM, 1)
-
-
-async def test_without_a_ledger_a_limit_that_was_lowered_is_kept(
-    holdings, ledger, clock
-):
-    await taken(holdings, RPM, 1)
-    ledger.away = True
-    clock.now += 2
-
-    for _ in range(2):
-        assert await holdings.reserve(RPM, 1, limit=2)
-    with pytest.raises(Overloaded):
-        await holdings.reserve(RPM, 1, limit=2)
-
-
-async def test_without_a_ledger_a_limit_that_changes_counts_as_it_is_now(
-    holdings, ledger
-):
-    ledger.away = True
-    for _ in range(4):
-        assert await holdings.reserve(RPM, 1, limit=9)
-    with pytest.raises(Overloaded):
-        await holdings.reserve(RPM, 1, limit=4)
-
-    assert await holdings.reserve(RPM, 1, limit=5)
-
-
 async def test_what_was_refused_is_not_asked_for_again_at_once(holdings, ledger, clock):
     assert [await holdings.reserve(BUDGET, 9.0) for _ in range(50)] == [None] * 50
     assert len(ledger.asks) == 1
@@ -281,61 +148,12 @@ async def test_without_a_limit_nothing_is_held_back(holdings, ledger):
     assert ledger.returns == []
 
 
-async def test_corrections_change_what_is_free(holdings, clock):
-    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
-    assert await holdings.reserve(BUDGET, 1.0) is None
-
-    holdings.correct(BUDGET, clock.now, by=-2.0)
-
-    assert await holdings.reserve(BUDGET, 2.0) is not None
-
-
-async def test_what_a_correction_frees_is_not_leased_for_ever(holdings, ledger, clock):
-    """What is free is given back before the record is shipped that frees it."""
-    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
-    await ledger.book.charge([Charge("t", "a", clock.now, 8.0)])
-    clock.now += 3
-    at = clock.now
-    holdings.correct(BUDGET, at, by=-7.0)
-    await holdings.give_back_idle(reported_until=at)
-    await ledger.book.charge([Charge("t", "a", at, -7.0)])
-    clock.now += 1
-    await holdings.give_back_idle(reported_until=clock.now)
-
-    assert ledger.leased(BUDGET) == 0
-    assert await Holdings("b", ledger, clock).reserve(BUDGET, 7.0) is not None
-
-
-async def test_a_correction_long_after_the_last_lease_is_not_leased_for_ever(
-    holdings, ledger, clock
-):
-    await taken(Holdings("b", ledger, clock), BUDGET, 1.0)
-    holdings.correct(BUDGET, clock.now, by=-2.0)
-    await holdings.give_back_idle(reported_until=clock.now)
-    await ledger.book.charge([Charge("t", "a", clock.now, -2.0)])
-    clock.now += 1
-    await holdings.give_back_idle(reported_until=clock.now)
-
-    assert ledger.leased(BUDGET) == pytest.approx(1.0)
-
-
 async def test_what_was_refused_does_not_refuse_what_there_is(holdings, ledger):
     await ledger.book.lease("b", Ask(BUDGET, 6.0))
     holdings.settle(await taken(holdings, BUDGET, 1.0), used=0.0)  # 1.0 is at hand
     assert await holdings.reserve(BUDGET, 2.5) is None
 
     assert await holdings.reserve(BUDGET, 1.75) is not None
-
-
-async def test_a_correction_of_a_past_period_is_no_money_of_this_one(holdings, clock):
-    yesterday = clock.now
-    clock.now += 86400
-    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
-
-    holdings.correct(BUDGET, yesterday, by=-2.0)
-
-    assert await holdings.reserve(BUDGET, 1.0) is None
-    assert holdings.of(BUDGET).part.free == 0
 
 
 @pytest.mark.parametrize("rate", [12, 30, 120])

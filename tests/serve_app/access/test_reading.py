@@ -14,11 +14,6 @@ READ = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv("TEST_KEY", "k")
-
-
 @pytest.mark.parametrize(("path", "body"), READ.items())
 async def test_what_is_read_and_not_answered_is_a_request_like_others(path, body):
     world = World(rpm_limit=2)

@@ -5,42 +5,18 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from deployments.errors import (
-    InvalidRequest,
-    PromptFlagged,
-    RateLimited,
     RoutingUnavailable,
     UpstreamError,
 )
 from serve_app.access import request_size
 from serve_app.http.api import build_api
 from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, gateway
-
-CHAT = "/v1/chat/completions"
-MESSAGES = [{"role": "user", "content": "tell me a secret"}]
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv("TEST_KEY", "sk-av-t")
-
-
-@asynccontextmanager
-async def client(
-    router=None, backend=None, **config
-) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_api(gateway(router, backend, **config))
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url="http://test",
-        headers={"authorization": "Bearer sk-av-t"},
-    ) as made:
-        yield made
+from tests.serve_app.http.api_client import CHAT, MESSAGES, client
 
 
 async def test_an_answer_and_its_headers():
@@ -56,135 +32,6 @@ async def test_an_answer_and_its_headers():
     assert response.headers["x-response-cost-usd"] == "0.25"
     sent = json.loads(backend.requests[0].body)
     assert sent == {"messages": MESSAGES, "seed": 1, "model": "them/small"}
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "param"),
-    [
-        (b"{", 400, None),
-        (b"[]", 400, None),
-        ({}, 400, "messages"),
-        ({"messages": []}, 400, "messages"),
-        ({"messages": "hi"}, 400, "messages"),
-        ({"messages": [{"role": "user", "content": 3}]}, 400, "messages[0].content"),
-        ({"messages": [{"role": "x", "content": "a"}]}, 400, "messages[0].role"),
-        ({"messages": MESSAGES, "stream": "yes"}, 400, "stream"),
-        ({"messages": MESSAGES, "routing": {"alpha": 1.5}}, 400, "routing.alpha"),
-        ({"messages": MESSAGES, "routing": {"alpha": "0"}}, 400, "routing.alpha"),
-        ({"messages": MESSAGES, "routing": {"beta": 1}}, 400, "routing.beta"),
-        ({"messages": MESSAGES, "routing": {"models": ["x"]}}, 400, "routing.models"),
-        ({"messages": MESSAGES, "model": "no-such"}, 404, "model"),
-        ({"messages": MESSAGES, "model": "auto:gold"}, 404, "model"),
-        ({"messages": MESSAGES, "model": "auto:"}, 404, "model"),
-        ({"messages": MESSAGES, "model": "other"}, 403, "model"),
-        ({"messages": MESSAGES, "model": "small", "tools": [{}]}, 400, "model"),
-    ],
-)
-async def test_bad_requests(body, status, param):
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    async with client() as c:
-        response = await c.post(CHAT, content=content)
-
-    error = response.json()["error"]
-    assert (response.status_code, error["param"]) == (status, param)
-    assert set(error) == {"message", "type", "param", "code"}
-    assert "secret" not in response.text
-
-
-async def test_nan_is_not_json():
-    content = b'{"messages": [], "routing": {"alpha": NaN}}'
-    async with client() as c:
-        response = await c.post(CHAT, content=content)
-
-    assert response.json()["error"]["code"] == "invalid_json"
-
-
-def nested(levels: int) -> str:
-    return "[" * levels + "]" * levels
-
-
-@pytest.mark.parametrize("levels", [300, 1000])
-@pytest.mark.parametrize(
-    "body",
-    [
-        '{"messages": [{"role": "user", "content": "hi"}], "metadata": %s}',
-        '{"messages": [{"role": "user", "content": "hi"}], "tools": [{"a": %s}]}',
-        '{"messages": [{"role": "user", "content": "hi", "x": %s}]}',
-    ],
-)
-async def test_json_that_is_too_deep_to_be_passed_on_is_refused(body, levels):
-    async with client() as c:
-        response = await c.post(CHAT, content=body % nested(levels))
-
-    assert response.status_code == 400
-    assert response.json()["error"]["code"] == "invalid_json"
-
-
-@pytest.mark.parametrize("field", ["metadata", "tools", "messages"])
-async def test_what_can_be_passed_on_is_however_deep(field):
-    values = {
-        "metadata": nested(250),
-        "tools": f'[{{"a": {nested(250)}}}]',
-        "messages": f'[{{"role": "user", "content": "a", "x": {nested(249)}}}]',
-    }
-    first = '"messages": [{"role": "user", "content": "a"}], "model": "large"'
-    async with client() as c:
-        body = f'{{{first}, "{field}": {values[field]}}}'
-        response = await c.post(CHAT, content=body)
-
-    assert response.status_code == 200
-
-
-@pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/route"])
-@pytest.mark.parametrize("kind", [[], {}, 1, None])
-async def test_a_part_whose_type_is_no_text_is_of_no_known_kind(path, kind):
-    said = [{"role": "user", "content": [{"type": kind, "text": "a"}]}]
-    field = "input" if path == "/v1/responses" else "messages"
-    async with client() as c:
-        response = await c.post(path, json={field: said})
-
-    assert response.status_code == 200
-
-
-async def test_an_output_s_part_may_be_of_any_type():
-    output = {"type": "function_call_output", "output": [{"type": [], "text": "x"}]}
-    async with client() as c:
-        response = await c.post("/v1/responses", json={"input": [output]})
-
-    assert response.status_code == 200
-
-
-@pytest.mark.parametrize("alpha", ["nan", "2", "-0.1", "much", "inf"])
-async def test_a_bad_alpha_header(alpha):
-    async with client() as c:
-        body = {"messages": MESSAGES}
-        response = await c.post(CHAT, json=body, headers={"x-routing-alpha": alpha})
-
-    assert response.status_code == 400
-    assert response.json()["error"]["param"] == "x-routing-alpha"
-
-
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer sk-av-x", "Basic sk-av-t"])
-async def test_without_a_known_key_nothing_is_read(header):
-    async with client() as c:
-        headers = {"authorization": header}
-        response = await c.post(CHAT, content=b"{", headers=headers)
-
-    assert response.status_code == 401
-    assert response.json()["error"]["type"] == "authentication_error"
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_over_the_limit(chunked):
-    async def parts() -> AsyncIterator[bytes]:
-        for _ in range(20):
-            yield b" " * 10
-
-    async with client(limits={"max_body_bytes": 100}) as c:
-        content = parts() if chunked else b" " * 200
-        response = await c.post(CHAT, content=content)
-
-    assert response.status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -235,14 +82,6 @@ async def test_what_can_be_read_answers_head_with_the_same_status(path):
     assert asked.status_code == read.status_code != 405
 
 
-async def test_a_content_length_that_python_cannot_read_is_too_long():
-    headers = {"content-length": "9" * 5000}
-    async with client() as c:
-        response = await c.post(CHAT, content=b"{}", headers=headers)
-
-    assert response.status_code == 413
-
-
 async def test_while_a_long_prompt_is_measured_other_requests_go_on(monkeypatch):
     counting, others_went_on = threading.Event(), threading.Event()
 
@@ -284,111 +123,6 @@ async def test_a_stream_tells_no_usage_that_nobody_asks_for(words):
         response = await c.post(CHAT, json=body)
 
     assert '"usage"' not in response.text
-
-
-async def test_a_stream_that_breaks_ends_with_an_error_event():
-    backend = ScriptedBackend(cut=UpstreamError("It broke."))
-    async with client(backend=backend) as c:
-        body = {"messages": MESSAGES, "stream": True}
-        response = await c.post(CHAT, json=body)
-
-    *_, last, _ = response.text.split("\n\n")
-    assert json.loads(last[6:])["error"]["message"] == "It broke."
-    assert "[DONE]" not in response.text
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_the_next_model_answers_where_one_fails(stream):
-    backend = ScriptedBackend({"small": UpstreamError("down")})
-    async with client(backend=backend) as c:
-        body = {"messages": MESSAGES, "stream": stream}
-        response = await c.post(CHAT, json=body)
-
-    assert response.headers["x-routed-model"] == "large"
-    assert response.headers["x-routing-fallbacks"] == "1; small=upstream_error"
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "attempts"),
-    [
-        (InvalidRequest("no"), 400, 1),
-        (RateLimited("later", retry_after_s=6.4), 429, 2),  # never told too soon
-        (UpstreamError("down"), 502, 2),
-    ],
-)
-async def test_when_nothing_is_left_the_last_error_is_told(error, status, attempts):
-    backend = ScriptedBackend({"small": error, "large": error})
-    async with client(backend=backend) as c:
-        response = await c.post(CHAT, json={"messages": MESSAGES})
-
-    assert response.status_code == status
-    assert len(backend.requests) == attempts
-    assert response.headers.get("retry-after") == ("7" if status == 429 else None)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_input_that_is_flagged_is_told_at_once_where_its_model_was_named(stream):
-    flagged = PromptFlagged("The upstream's moderation has flagged the input (hate).")
-    backend = ScriptedBackend({"small": flagged})
-    body = {"messages": MESSAGES, "stream": stream}
-    async with client(backend=backend) as c:
-        named = await c.post(CHAT, json={**body, "model": "small"})
-        routed = await c.post(CHAT, json=body)
-
-    assert named.status_code == 403
-    assert named.json()["error"] == {
-        "message": flagged.message,
-        "type": "invalid_request_error",
-        "param": None,
-        "code": "content_policy_violation",
-    }
-    assert routed.headers["x-routed-model"] == "large"
-    asked = [request.model for request in backend.requests]
-    assert asked == ["small", "small", "large"]
-
-
-@pytest.mark.parametrize(
-    "router",
-    [FixedRouter(error=RoutingUnavailable("gone")), FixedRouter(hang=True)],
-)
-async def test_routing_that_fails_does_not_fail_the_request(router):
-    async with client(router=router, limits={"route_timeout_s": 0.01}) as c:
-        response = await c.post(CHAT, json={"messages": MESSAGES})
-
-    assert response.status_code == 200
-    assert response.headers["x-routing"] == "fallback"
-    assert response.headers["x-routed-model"] == "large"
-
-
-async def test_route_reports_and_fails_openly():
-    async with client() as c:
-        report = (await c.post("/v1/route", json={"messages": MESSAGES})).json()
-    async with client(router=FixedRouter(error=RoutingUnavailable("gone"))) as c:
-        failed = await c.post("/v1/route", json={"messages": MESSAGES})
-        ready = await c.get("/readyz")
-
-    assert report["model"] == "small"
-    assert [row["model"] for row in report["ranking"]] == ["small", "large"]
-    assert (failed.status_code, ready.status_code) == (503, 503)
-
-
-async def test_a_router_that_hangs_is_waited_for_as_long_as_by_requests():
-    class Hanging(FixedRouter):
-        async def route(self, queries):
-            await asyncio.Event().wait()
-
-        async def explain(self, query):
-            await asyncio.Event().wait()
-
-    async with (
-        asyncio.timeout(5),
-        client(router=Hanging(), limits={"route_timeout_s": 0.01}) as c,
-    ):
-        failed = await c.post("/v1/route", json={"messages": MESSAGES})
-        ready = await c.get("/readyz")
-
-    assert (failed.status_code, ready.status_code) == (503, 503)
-    assert failed.json()["error"]["code"] == "routing_unavailable"
 
 
 async def test_tiers_by_path_and_by_name():

@@ -1,7 +1,6 @@
 """What a client is told whose usage could not be recorded."""
 
 import httpx
-import pytest
 
 from deployments.usage.journal import Journal
 from deployments.usage.recorder import Recorder
@@ -25,11 +24,6 @@ async def asked(disk, backend, *, refuse: bool) -> httpx.Response:
         first = await client.post("/v1/chat/completions", json=BODY)
         assert first.status_code == 200
         return await client.post("/v1/chat/completions", json=BODY)
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv("TEST_KEY", "sk-av-t")
 
 
 async def test_no_model_is_asked_whose_usage_could_not_be_recorded(small_disk):

@@ -12,15 +12,11 @@ from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
 from tests.fakes import FIRST_EVENT, FixedRouter, Records, ScriptedBackend, gateway
 from tests.length_encoder import Lengths
+from tests.serve_app.http.api_client import asking
 
 TEXT = "Tell me a secret, and tell it so that nobody else in this room understands it."
 BODIES = {"completions": {"prompt": TEXT}, "responses": {"input": TEXT}}
 SURFACES = list(BODIES)
-
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch):
-    monkeypatch.setenv("TEST_KEY", "sk-av-t")
 
 
 @asynccontextmanager
@@ -29,11 +25,7 @@ async def client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     embeddings = Embeddings(Lengths(exact=False), timeout_s=5)
     app = build_api(gateway(router, backend, sink, **config), embeddings)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url="http://test",
-        headers={"authorization": "Bearer sk-av-t"},
-    ) as made:
+    async with asking(app) as made:
         yield made
 
 

@@ -3,7 +3,6 @@
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
 from deployments.api_key import key_sha256
@@ -18,6 +17,7 @@ from serve_app.http.api import build_api
 from serve_app.http.usage_api import usage_of, usage_query
 from tests.deployments.store.made import JUNE, MAY, record
 from tests.fakes import CATALOG, app_config, gateway
+from tests.serve_app.http.api_client import asking
 
 PRICED = [
     {**CATALOG[0]},
@@ -83,19 +83,13 @@ async def usage(books, params, **changes):
 
 
 @asynccontextmanager
-async def client(books, monkeypatch):
-    monkeypatch.setenv("TEST_KEY", "sk-av-t")
-    app = build_api(gateway(**tenant_config()), usage=books)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url="http://test",
-        headers={"authorization": "Bearer sk-av-t"},
-    ) as made:
+async def client(books):
+    async with asking(build_api(gateway(**tenant_config()), usage=books)) as made:
         yield made
 
 
-async def test_over_http_a_tenant_sees_its_own_and_nobody_elses(books, monkeypatch):
-    async with client(books, monkeypatch) as c:
+async def test_over_http_a_tenant_sees_its_own_and_nobody_elses(books):
+    async with client(books) as c:
         response = await c.get("/v1/usage", params={**WHOLE, "by": "day,model"})
         unknown = await c.get("/v1/usage", headers={"authorization": "Bearer sk-av-x"})
 
@@ -236,8 +230,8 @@ def test_moments_are_of_their_zone(start, timezone, at):
         ({"key_id": "a\0"}, "key_id"),
     ],
 )
-async def test_bad_parameters_are_named(books, monkeypatch, params, param):
-    async with client(books, monkeypatch) as c:
+async def test_bad_parameters_are_named(books, params, param):
+    async with client(books) as c:
         response = await c.get("/v1/usage", params=params)
 
     assert response.status_code == 400
@@ -245,20 +239,20 @@ async def test_bad_parameters_are_named(books, monkeypatch, params, param):
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_without_a_ledger_it_says_so(monkeypatch):
-    async with client(None, monkeypatch) as c:
+async def test_without_a_ledger_it_says_so():
+    async with client(None) as c:
         response = await c.get("/v1/usage")
 
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "usage_not_kept"
 
 
-async def test_a_ledger_that_is_down_is_overloaded(monkeypatch):
+async def test_a_ledger_that_is_down_is_overloaded():
     class Down:
         async def usage(self, query):
             raise Overloaded("The store is down.", retry_after_s=5)
 
-    async with client(Down(), monkeypatch) as c:
+    async with client(Down()) as c:
         response = await c.get("/v1/usage")
 
     assert response.status_code == 503

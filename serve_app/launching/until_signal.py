@@ -1,0 +1,59 @@
+"""Runs a local cluster until it is told to end."""
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from serve_app.launching.launch import local_cluster
+from serve_app.launching.local_cluster import LocalCluster
+from serve_app.launching.serve_config import (
+    ConfigError,
+    read_serve_yaml,
+    with_address,
+)
+
+log = logging.getLogger(__name__)
+
+
+class _Stopped(BaseException):
+    """SIGTERM or SIGINT has come."""
+
+
+def serve_until_signal(
+    path: Path,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    dashboard: bool = False,
+    on_ready: Callable[[LocalCluster], None],
+) -> None:
+    """Runs the config at `path` until SIGINT or SIGTERM, then shuts down and returns.
+
+    Raises LaunchError, ConfigError. Signals that come during the shutdown are ignored.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise _Stopped
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+
+    document = read_serve_yaml(path)
+    config = with_address(document.data, host=host, port=port)
+    listen()
+    try:
+        with local_cluster(config, dashboard=dashboard) as cluster:
+            listen()  # ray.init has put its own handler for SIGTERM
+            cluster.wait_until_ready()
+            on_ready(cluster)
+            while True:
+                signal.pause()
+    except ConfigError as error:
+        raise document.error(error.steps, error.what) from error
+    except (_Stopped, SystemExit):
+        log.info("stopped")

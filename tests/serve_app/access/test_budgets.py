@@ -1,0 +1,150 @@
+"""What is reserved of a budget for each model that is asked, and what comes of it."""
+
+import asyncio
+
+import pytest
+
+from deployments.catalog import ModelSpec
+from deployments.errors import UpstreamError
+from deployments.protocol.backend import Settlement, Usage
+from serve_app.access.admission import Admission, Ticket
+from serve_app.access.request_size import AnswerSize, PromptSize
+from serve_app.answering.call import BackendPort
+from serve_app.answering.config import RetryPolicy
+from tests.fakes import ScriptedBackend
+from tests.serve_app.access.limited_tenant import BUDGET, World
+from tests.serve_app.answering.recorded import Records
+from tests.serve_app.fake_ledger import START, Clock
+
+
+async def test_a_model_that_the_budget_does_not_cover_is_passed_over_for_a_cheaper():
+    response = await World(max_budget=2.0).ask()
+
+    assert response.headers["x-routed-model"] == "other"
+    assert response.headers["x-routing-fallbacks"] == "1; small=over_budget"
+
+
+async def test_a_budget_that_covers_no_model_tells_what_is_left_and_until_when():
+    world = World(max_budget=0.05, budget_duration="1d")
+    response = await world.ask()
+
+    error = response.json()["error"]
+    assert response.status_code == 429
+    assert error["code"] == error["type"] == "insufficient_quota"
+    said = "Of the budget of 0.05 USD 0.050000 are left until 2026-09-22 00:00 UTC"
+    assert error["message"].startswith(said)
+    assert int(response.headers["retry-after"]) == 86400 - START % 86400
+
+
+async def test_what_an_answer_cost_is_gone_and_the_rest_of_its_reservation_is_not():
+    world = World(max_budget=10.0)  # an answer is reserved 10 and costs 0.25
+    assert (await world.ask()).headers["x-routed-model"] == "small"
+
+    assert world.holdings.of(BUDGET).part.free == pytest.approx(9.75)
+
+
+@pytest.mark.parametrize(
+    ("body", "reserved"),
+    [
+        ({"max_tokens": 5}, 0.05),
+        ({"max_tokens": 5, "n": 4}, 0.2),
+        ({"max_tokens": 5, "n": 2, "best_of": 3}, 0.15),
+        ({"max_tokens": 1, "max_completion_tokens": 5}, 0.05),
+        ({"n": 4}, 0.4),  # at most 10 tokens each
+    ],
+)
+async def test_all_answers_that_are_asked_for_are_reserved(body, reserved):
+    enough = await World(max_budget=reserved).ask(model="other", **body)
+    too_little = await World(max_budget=0.99 * reserved).ask(model="other", **body)
+
+    assert enough.status_code == 200
+    assert too_little.json()["error"]["code"] == "insufficient_quota"
+
+
+async def test_what_is_sent_by_default_is_reserved_as_well():
+    world = World(max_budget=0.19)
+    asked = {"model": "other", "max_tokens": 5}
+    assert (await world.ask(**asked)).status_code == 200
+
+    world = World(max_budget=0.19)
+    port = BackendPort("fake", world.backend, {"n": 4})
+    world.gateway._backends = {"fake": port}
+    assert (await world.ask(**asked)).status_code == 429
+
+
+def test_a_model_without_a_price_is_reckoned_with_for_each_answer():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    spec = ModelSpec(id="m", upstream_model="them/m")
+
+    worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(3, 5))
+    assert worst_usd == pytest.approx(0.3)
+
+
+async def test_a_budget_without_its_ledger_is_no_error_of_the_budget():
+    world = World(max_budget=10.0)
+    world.ledger.away = True
+
+    assert (await world.ask()).status_code == 503
+
+
+async def test_what_is_unknown_counts_as_the_worst():
+    world = World(max_budget=10.0)
+    admission: Admission = world.gateway._admission
+    ticket = Ticket(budget=BUDGET)
+    assert await admission.afford(ticket, 4.0)
+    admission.leave(ticket, Settlement(Usage(1, 1, 2), None, "unknown"))
+
+    assert not await admission.afford(ticket, 6.5)
+    assert await admission.afford(ticket, 6.0)
+
+
+async def test_what_is_free_is_never_over_the_budget():
+    world = World(max_budget=0.0)
+
+    assert await world.gateway._admission.afford(Ticket(budget=BUDGET), 0.0)
+
+
+async def test_a_model_is_probed_again_whose_probe_the_ledger_kept_from_being_sent():
+    world = World(max_budget=100)
+    breaker = world.gateway.breakers.of("small")
+    breaker.failed(retry_after_s=1e-9)
+    assert breaker.state == "half-open"
+    world.ledger.away = True
+
+    assert (await world.ask(model="small")).status_code == 503
+    assert world.backend.requests == []
+    assert breaker.admit()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream, caplog):
+    """The only model has failed, and is asked again after a pause."""
+    down = ScriptedBackend({"small": UpstreamError("down")})
+    world = World(down, max_budget=10.0)
+    records = Records()
+    world.gateway.completions._sink = records
+    world.gateway.completions._retries = RetryPolicy(backoff_s=3.0)
+    call = await world.call(model="small")
+    completions = world.gateway.completions
+    answer = completions.start_stream if stream else completions.complete
+    asking = asyncio.create_task(answer(call))
+    while "model small failed" not in caplog.text:
+        await asyncio.sleep(0.001)
+    asking.cancel()
+    await asyncio.wait({asking})
+
+    (left,) = records
+    assert (left.status, left.cost_usd, left.reserved_usd) == ("cancelled", None, 0.0)
+    assert world.reserved(BUDGET) == 0
+    assert world.holdings.of(BUDGET).part.free == pytest.approx(10.0)
+
+
+def test_an_answer_that_nothing_bounds_is_reckoned_with_as_a_long_one():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {"input_usd_per_token": 0, "output_usd_per_token": 1e-6}
+    spec = ModelSpec(id="m", upstream_model="them/m", price=price)
+
+    worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(2, None))
+    assert worst_usd == pytest.approx(2 * 32_768e-6)
+
+

@@ -1,0 +1,78 @@
+"""A replica's leases while the Ledger is away."""
+
+import pytest
+
+from deployments.errors import Overloaded
+from serve_app.access.holdings import Holdings
+from tests.serve_app.access.held import BUDGET, RPM, taken
+from tests.serve_app.fake_ledger import FakeLedger
+
+
+async def test_a_lease_whose_answer_was_lost_is_found_when_all_is_quiet(
+    holdings, ledger, clock
+):
+    await ledger.book.lease("a", ledger_ask := (await lost(holdings, ledger)))
+    assert ledger.leased(BUDGET) >= ledger_ask.need
+
+    clock.now += 3
+    await holdings.give_back_idle(reported_until=clock.now - 2)
+
+    assert ledger.leased(BUDGET) == 0
+
+
+async def lost(holdings: Holdings, ledger: FakeLedger):
+    """An ask that failed on the way back."""
+    ledger.away = True
+    with pytest.raises(Overloaded):
+        await holdings.reserve(BUDGET, 1.0)
+    ledger.away = False
+    return ledger.asks[-1]
+
+
+async def test_a_ledger_that_is_away_is_not_noticed_while_a_lease_lasts(
+    holdings, ledger
+):
+    await taken(holdings, BUDGET, 0.1)
+    ledger.away = True
+
+    assert [await holdings.reserve(BUDGET, 0.1) for _ in range(9)]
+    with pytest.raises(Overloaded):
+        await holdings.reserve(BUDGET, 0.2)
+
+
+async def test_without_a_ledger_each_replica_keeps_a_known_rate_by_itself(
+    holdings, ledger, clock
+):
+    await taken(holdings, RPM, 1)
+    ledger.away = True
+    clock.now += 2
+
+    for _ in range(80):
+        assert await holdings.reserve(RPM, 1)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1)
+
+
+async def test_without_a_ledger_a_limit_that_was_lowered_is_kept(
+    holdings, ledger, clock
+):
+    await taken(holdings, RPM, 1)
+    ledger.away = True
+    clock.now += 2
+
+    for _ in range(2):
+        assert await holdings.reserve(RPM, 1, limit=2)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1, limit=2)
+
+
+async def test_without_a_ledger_a_limit_that_changes_counts_as_it_is_now(
+    holdings, ledger
+):
+    ledger.away = True
+    for _ in range(4):
+        assert await holdings.reserve(RPM, 1, limit=9)
+    with pytest.raises(Overloaded):
+        await holdings.reserve(RPM, 1, limit=4)
+
+    assert await holdings.reserve(RPM, 1, limit=5)
