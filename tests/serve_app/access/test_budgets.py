@@ -128,7 +128,7 @@ async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream, cap
     completions = world.gateway.completions
     answer = completions.start_stream if stream else completions.complete
     asking = asyncio.create_task(answer(call))
-    while "model small failed" not in caplog.text:
+    while "model small failed" not in caplog.text:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     asking.cancel()
     await asyncio.wait({asking})
@@ -146,5 +146,3 @@ def test_an_answer_that_nothing_bounds_is_reckoned_with_as_a_long_one():
 
     worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(2, None))
     assert worst_usd == pytest.approx(2 * 32_768e-6)
-
-

@@ -184,52 +184,6 @@ async def test_a_replica_that_is_killed_has_used_its_slice_for_a_minute(clock, l
     assert (await ledger.book.lease("a", Ask(RPM, 80))).amount == 80
 
 
-async def test_a_ledger_that_comes_and_goes_lets_no_more_through_alone(
-    holdings, ledger, clock
-):
-    ledger.away = True
-    for _ in range(80):
-        assert await holdings.reserve(RPM, 1, limit=80)
-    ledger.away = False
-    await taken(holdings, RPM, 1)
-    ledger.away = True
-    clock.now += 2
-
-    with pytest.raises(Overloaded):
-        await holdings.reserve(RPM, 1, limit=80)
-    clock.now += 60
-    assert await holdings.reserve(RPM, 1, limit=80)
-
-
-async def test_what_nobody_draws_on_is_forgotten_though_the_ledger_was_away(
-    holdings, ledger, clock
-):
-    ledger.away = True
-    assert await holdings.reserve(RPM, 1, limit=80)
-    held = holdings.of(RPM)
-    ledger.away = False
-    await holdings.give_back_idle()
-    assert holdings.of(RPM) is held  # what was used counts for a minute
-    clock.now += 200
-    await holdings.give_back_idle()
-
-    assert holdings.of(RPM) is not held
-
-
-async def test_what_could_not_be_given_back_is_given_back_later(
-    holdings, ledger, clock
-):
-    holdings.settle(await taken(holdings, BUDGET, 7.5), used=0.0)
-    clock.now += 3
-    ledger.away = True
-    with pytest.raises(Overloaded):
-        await holdings.give_back_idle(reported_until=clock.now - 2)
-    ledger.away = False
-    await holdings.give_back_idle(reported_until=clock.now - 2)
-
-    assert ledger.leased(BUDGET) == 0
-
-
 async def test_what_was_overdrawn_is_owed_though_nobody_draws_for_a_while(
     holdings, ledger, clock
 ):
