@@ -201,6 +201,14 @@ def test_before_an_application_runs_a_client_is_told_to_come_again(starting):
     assert response.headers["retry-after"] == "1"
 
 
+def test_while_an_application_is_taken_away_a_client_is_told_to_come_again(proxied):
+    proxied.a.answer = proxied.b.answer = text(404, "text/plain")
+    response = proxied.client.post(CHAT, json={})
+
+    assert told(response) == (503, Overloaded.error_type, Overloaded.code)
+    assert response.headers["retry-after"] == "1"
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(503, "overloaded"), (500, "internal_error")]
 )
