@@ -102,6 +102,18 @@ def _haproxy(first: int, directory: Path) -> tuple[Setting, ...]:
             "0",
             "replicas count their requests then, and no log line of each is parsed",
         ),
+        Setting(
+            "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S",
+            "960",
+            "when replicas come or go a new HAProxy takes over, and the old one keeps"
+            " its streams: longer than an answer (900 s by default); Ray: 120",
+        ),
+        Setting(
+            "RAY_SERVE_PORT_QUARANTINE_S",
+            "150",
+            "as Ray has it with its own 120 s: a Gateway that fails again and again"
+            " would use up its ports",
+        ),
         Setting("RAY_SERVE_HAPROXY_STATS_PORT", str(first + 3), _OWN),
         Setting("RAY_SERVE_HAPROXY_METRICS_PORT", str(first + 4), _OWN),
         Setting("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", str(first + 5), _OWN),

@@ -3,6 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -31,7 +32,8 @@ def serve_until_signal(
 ) -> None:
     """Runs the config at `path` until SIGINT or SIGTERM, then shuts down and returns.
 
-    Raises LaunchError, ConfigError. Signals that come during the shutdown are ignored.
+    Raises LaunchError, ConfigError. Answers that are under way end first; a second
+    signal cuts them, further ones are ignored.
     """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -51,9 +53,13 @@ def serve_until_signal(
             listen()  # ray.init has put its own handler for SIGTERM
             cluster.wait_until_ready()
             on_ready(cluster)
-            while True:
-                signal.pause()
+            with suppress(_Stopped):
+                while True:
+                    signal.pause()
+            listen()
+            cluster.drain()
     except ConfigError as error:
         raise document.error(error.steps, error.what) from error
     except (_Stopped, SystemExit):
-        log.info("stopped")
+        pass
+    log.info("stopped")

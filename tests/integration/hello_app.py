@@ -1,9 +1,12 @@
 """A two-part Serve application: the smallest that makes one deployment call another."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from ray import serve
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
 
 @serve.deployment(ray_actor_options={"num_cpus": 0.1})
@@ -20,8 +23,15 @@ class Hello:
         self._doubler = doubler
         self._word = word
 
-    async def __call__(self, _request: Request) -> dict[str, object]:
+    async def __call__(self, request: Request) -> dict[str, object] | StreamingResponse:
+        if seconds := request.query_params.get("seconds"):
+            return StreamingResponse(self._slowly(float(seconds)))
         return {"word": self._word, "number": await self._doubler.remote(21)}
+
+    async def _slowly(self, seconds: float) -> AsyncIterator[str]:
+        yield self._word
+        await asyncio.sleep(seconds)
+        yield "the end"
 
 
 def build_app(args: dict[str, str]) -> serve.Application:

@@ -91,6 +91,40 @@ def test_it_answers_on_loopback_only_and_leaves_nothing(
 
 
 @pytest.mark.integration
+def test_an_answer_under_way_ends_before_the_cluster_does(
+    cluster: tuple[psutil.Process, str],
+) -> None:
+    launcher, url = cluster
+
+    with httpx.stream("GET", url, params={"seconds": 4}, timeout=30) as response:
+        words = response.iter_text()
+        assert next(words) == "hi"
+        launcher.send_signal(signal.SIGTERM)
+        assert next(words) == "the end"
+
+    assert launcher.wait(30) == 0
+
+
+@pytest.mark.integration
+def test_a_second_signal_cuts_what_is_under_way(
+    cluster: tuple[psutil.Process, str],
+) -> None:
+    launcher, url = cluster
+
+    with httpx.stream("GET", url, params={"seconds": 600}, timeout=60) as response:
+        words = response.iter_text()
+        assert next(words) == "hi"
+        launcher.send_signal(signal.SIGTERM)
+        with pytest.raises(psutil.TimeoutExpired):
+            launcher.wait(3)
+        launcher.send_signal(signal.SIGTERM)
+        with pytest.raises(httpx.RemoteProtocolError):
+            next(words)
+
+    assert launcher.wait(30) == 0
+
+
+@pytest.mark.integration
 def test_a_launcher_that_is_killed_leaves_nothing_either(
     cluster: tuple[psutil.Process, str],
 ) -> None:

@@ -39,7 +39,7 @@ defaults
 frontend http_frontend
     bind 127.0.0.1:{port}
     acl is_app path_beg /
-    use_backend {backend} if is_app !{{ path /nowhere }}
+    {use}
     default_backend default_backend
 backend default_backend
     http-request return status 404 content-type text/plain lf-string "Path '%[path]'"
@@ -98,7 +98,12 @@ def deserted(tmp_path: Path) -> Iterator[Proxied]:
     yield from running(tmp_path, "empty")
 
 
-def running(folder: Path, backend: str) -> Iterator[Proxied]:
+@pytest.fixture
+def starting(tmp_path: Path) -> Iterator[Proxied]:
+    yield from running(tmp_path, None)
+
+
+def running(folder: Path, backend: str | None) -> Iterator[Proxied]:
     replicas = [Replica(), Replica()]
     servers = [serving(replica) for replica in replicas]
     ports = dict(zip("ab", (s.server_address[1] for s in servers), strict=True))
@@ -106,7 +111,8 @@ def running(folder: Path, backend: str) -> Iterator[Proxied]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     config = folder / "haproxy.cfg"
-    config.write_text(CONFIG.format(folder=folder, port=port, backend=backend, **ports))
+    use = f"use_backend {backend} if is_app !{{ path /nowhere }}" if backend else ""
+    config.write_text(CONFIG.format(folder=folder, port=port, use=use, **ports))
     process = subprocess.Popen(
         [WRAPPER, "-f", str(config)],
         env=os.environ | {"AVENGERS_HAPROXY": haproxy.get_haproxy_binary()},
@@ -185,6 +191,21 @@ def test_without_a_replica_it_is_overloaded(deserted):
 
     expected = 503, Overloaded.error_type, Overloaded.code
     assert told(response) == expected
+    assert response.headers["retry-after"] == "1"
+
+
+def test_before_an_application_runs_a_client_is_told_to_come_again(starting):
+    response = starting.client.post(CHAT, json={})
+
+    assert told(response) == (503, Overloaded.error_type, Overloaded.code)
+    assert response.headers["retry-after"] == "1"
+
+
+def test_while_an_application_is_taken_away_a_client_is_told_to_come_again(proxied):
+    proxied.a.answer = proxied.b.answer = text(404, "text/plain")
+    response = proxied.client.post(CHAT, json={})
+
+    assert told(response) == (503, Overloaded.error_type, Overloaded.code)
     assert response.headers["retry-after"] == "1"
 
 

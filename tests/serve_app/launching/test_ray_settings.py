@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.config import GatewayLimits
 from serve_app.launching.ports import PortBlock, is_free
 from serve_app.launching.ray_settings import Setting, applied, settings
 
@@ -12,10 +13,24 @@ def test_two_clusters_share_no_port_and_no_socket() -> None:
         first = {s.name: s.value for s in settings(one, Path("/a"), platform="linux")}
         second = {s.name: s.value for s in settings(two, Path("/b"), platform="linux")}
 
-    shared = "RAY_SERVE_HAPROXY_METRICS_ENABLED"
-    own = {name for name in first if "PORT" in name or "HAPROXY" in name} - {shared}
+    shared = {
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S",
+        "RAY_SERVE_PORT_QUARANTINE_S",
+    }
+    own = {name for name in first if "PORT" in name or "HAPROXY" in name} - shared
     assert len(own) == 15
     assert all(first[name] != second[name] for name in own)
+
+
+def test_an_answer_outlives_the_haproxy_that_was_replaced_under_it() -> None:
+    with PortBlock.take() as ports:
+        values = {
+            s.name: s.value for s in settings(ports, Path("/a"), platform="linux")
+        }
+
+    stop_s = int(values["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"])
+    assert stop_s > GatewayLimits().request_timeout_s
 
 
 def test_a_block_is_claimed_until_it_is_left() -> None:
