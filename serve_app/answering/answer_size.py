@@ -6,21 +6,29 @@ from types import MappingProxyType
 from typing import Any
 
 from serve_app.answering.chat import Chat
-from serve_app.answering.prompt_size import PromptSize
+from serve_app.answering.prompt_size import PromptSize, texts_in
 
+_NOTHING = PromptSize(())
 _NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSize:
-    """`n` answers of at most `longest` tokens each; None = nothing bounds them."""
+    """`n` answers of at most `longest` tokens each; None = nothing bounds them.
+
+    `predicted`: what the client expects to be written. What is not is paid for beside
+    what is: OpenAI counts it as written, too. `extras`: the upstream may do more than
+    write (search, read files, run tools), which no price by the token covers.
+    """
 
     n: int
     longest: int | None
+    predicted: PromptSize = _NOTHING
+    extras: bool = False
 
     def tokens(self, unbounded: int) -> int:
         """All that may be written; `unbounded` is the length of what has no bound."""
-        return self.n * (self.longest or unbounded)
+        return self.n * ((self.longest or unbounded) + self.predicted.tokens)
 
 
 def answer_size(
@@ -38,7 +46,26 @@ def answer_size(
         n = max(n, _count(raw.get(name, defaults.get(name))))
     for name in _LIMITS[chat.surface]:
         longest = max(longest, _count(raw.get(name, defaults.get(name))))
-    return AnswerSize(n * prompt.n_prompts, longest or None)
+    predicted = _NOTHING
+    if chat.surface == "chat/completions":
+        predicted = _predicted(raw.get("prediction", defaults.get("prediction")))
+    extras = _asks_for_extras(raw, defaults)
+    return AnswerSize(n * prompt.n_prompts, longest or None, predicted, extras)
+
+
+def _asks_for_extras(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
+    """How many there will be, and at what price each, no request says."""
+    said = (raw.get(name, defaults.get(name)) for name in _EXTRAS)
+    if any(each not in (None, []) for each in said):  # {} asks for a search, too
+        return True
+    tools = raw.get("tools", defaults.get("tools"))
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and tool.get("type") not in _CLIENT_S for tool in tools
+    )
+
+
+def _predicted(value: object) -> PromptSize:
+    return PromptSize(tuple(texts_in(value))) if value else _NOTHING
 
 
 def _count(value: object) -> int:
@@ -47,6 +74,10 @@ def _count(value: object) -> int:
 
 
 _CANDIDATES = ("n", "best_of")
+# OpenRouter's and OpenAI's searches, and what else OpenRouter does with a prompt.
+_EXTRAS = ("plugins", "web_search_options")
+# Tools that the client runs; all others are the upstream's.
+_CLIENT_S = ("function", "custom", None)
 # Where a request has both, it is the upstream's affair which one counts.
 _LIMITS = {
     "chat/completions": ("max_tokens", "max_completion_tokens"),

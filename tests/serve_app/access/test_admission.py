@@ -259,6 +259,25 @@ def test_a_model_without_a_price_is_reckoned_with_for_each_answer():
     assert worst_usd == pytest.approx(0.3)
 
 
+def test_what_an_upstream_does_beside_answering_is_reckoned_with_as_unpriced():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {"input_usd_per_token": 0, "output_usd_per_token": 0}
+    spec = ModelSpec.model_validate({"id": "m", "upstream_model": "m", "price": price})
+    prompt = PromptSize(("hi",))
+
+    assert admission.worst_usd(spec, prompt, AnswerSize(1, 5)) == 0
+    assert admission.worst_usd(spec, prompt, AnswerSize(1, 5, extras=True)) == 0.1
+
+
+async def test_a_search_needs_more_of_the_budget_than_the_answer_alone():
+    asked = {"model": "other", "max_tokens": 5}
+    searching = {**asked, "plugins": [{"id": "web"}]}
+
+    assert (await World(max_budget=0.14).ask(**asked)).status_code == 200
+    assert (await World(max_budget=0.14).ask(**searching)).status_code == 429
+    assert (await World(max_budget=0.16).ask(**searching)).status_code == 200
+
+
 async def test_the_tokens_of_all_answers_count_against_the_rate():
     assert (await World(tpm_limit=30).ask(max_tokens=5)).status_code == 200
     error = (await World(tpm_limit=30).ask(max_tokens=5, n=20)).json()["error"]
