@@ -51,6 +51,7 @@ class Shipper:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.failing = False  # the last try to ship did not succeed
+        self.failures = 0  # tries that did not; the Ledger may have taken all the same
         self.rejected = 0  # lines that were set aside
 
     @property
@@ -106,6 +107,7 @@ class Shipper:
             trace = None if expected else error
             logger.warning(what, self.pending, _said(error), exc_info=trace)
         self.failing = True
+        self.failures += 1
 
     async def _round(self) -> None:
         while await self._ship_batch(self._own) == _BATCH:
