@@ -1,6 +1,6 @@
 """The models that may answer: where they live, what they cost, what they can do."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,19 +14,17 @@ class _Frozen(BaseModel):
 
 
 _PER_TOKEN = "not stated = not known, which is not 0"
+# What has no end is no price: a cost by it is none that a record can hold.
+_Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Price(_Frozen):
     """USD per token; None = unknown."""
 
-    input_usd_per_token: float | None = Field(
-        default=None, ge=0, description=_PER_TOKEN
-    )
-    output_usd_per_token: float | None = Field(
-        default=None, ge=0, description=_PER_TOKEN
-    )
-    cached_usd_per_token: float | None = Field(
-        default=None, ge=0, description="input read from the provider's prompt cache"
+    input_usd_per_token: _Usd | None = Field(default=None, description=_PER_TOKEN)
+    output_usd_per_token: _Usd | None = Field(default=None, description=_PER_TOKEN)
+    cached_usd_per_token: _Usd | None = Field(
+        default=None, description="input read from the provider's prompt cache"
     )
 
     def cost_usd(

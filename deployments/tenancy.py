@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -24,6 +25,20 @@ Names = Annotated[
 ]
 
 
+def _not_boolean(value: object) -> object:
+    """YAML's `no` is false, which as a number would be a budget of 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number was expected, not true or false")
+    return value
+
+
+_Number = BeforeValidator(_not_boolean)
+_Alpha = Annotated[float, Field(ge=0, le=1), _Number]
+_Price = Annotated[float, Field(ge=0), _Number]
+_Usd = Annotated[float, Field(ge=0, le=1e9), _Number]
+_Limit = Annotated[int, Field(ge=1, le=_MOST), _Number]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -31,14 +46,12 @@ class _Frozen(BaseModel):
 class PriceCeiling(_Frozen):
     """The dearest a model may be, in USD per token; a price unknown is above it."""
 
-    input_usd_per_token: float | None = Field(
+    input_usd_per_token: _Price | None = Field(
         default=None,
-        ge=0,
         description="at most; a model whose price is not known is above it",
     )
-    output_usd_per_token: float | None = Field(
+    output_usd_per_token: _Price | None = Field(
         default=None,
-        ge=0,
         description="at most; a model whose price is not known is above it",
     )
 
@@ -46,7 +59,7 @@ class PriceCeiling(_Frozen):
 class CostTier(_Frozen):
     """A named trade-off that tenants can buy."""
 
-    alpha: float = Field(ge=0, le=1, description="0 = cheapest, 1 = best answers")
+    alpha: _Alpha = Field(description="0 = cheapest, 1 = best answers")
     models: Names | None = Field(
         default=None, description="only these may answer; none stated = all"
     )
@@ -58,14 +71,10 @@ class CostTier(_Frozen):
 class Limits(_Frozen):
     """Rates that hold across all replicas; none stated = no limit."""
 
-    rpm_limit: int | None = Field(
-        default=None, ge=1, le=_MOST, description="requests a minute"
-    )
-    tpm_limit: int | None = Field(
-        default=None, ge=1, le=_MOST, description="tokens a minute"
-    )
-    max_parallel_requests: int | None = Field(
-        default=None, ge=1, le=_MOST, description="in flight at a time"
+    rpm_limit: _Limit | None = Field(default=None, description="requests a minute")
+    tpm_limit: _Limit | None = Field(default=None, description="tokens a minute")
+    max_parallel_requests: _Limit | None = Field(
+        default=None, description="in flight at a time"
     )
 
 
@@ -76,9 +85,7 @@ class KeyTerms(Limits):
     expires_at: datetime | None = Field(
         default=None, description="UTC where it names no time zone"
     )
-    alpha: float | None = Field(
-        default=None, ge=0, le=1, description="in place of the tenant's"
-    )
+    alpha: _Alpha | None = Field(default=None, description="in place of the tenant's")
     cost_tier: str | None = Field(default=None, description="pins the key to a tier")
     models: Names | None = Field(
         default=None, description="only these of the tenant's; none stated = all"
@@ -156,10 +163,8 @@ class TenantConfig(Limits):
     cost_tier: str | None = Field(
         default=None, description="what `auto` stands for; or state alpha"
     )
-    alpha: float | None = Field(
+    alpha: _Alpha | None = Field(
         default=None,
-        ge=0,
-        le=1,
         description="0 = cheapest, 1 = best answers, in place of a cost tier",
     )
     allowed_cost_tiers: Names | None = Field(
@@ -179,11 +184,11 @@ class TenantConfig(Limits):
         description="backend → environment variable with the tenant's own key for it",
     )
     metadata: dict[str, str] = Field(default={}, description="yours; never looked at")
-    max_budget: float | None = Field(
-        default=None, ge=0, le=1e9, description="USD a period; none = no limit"
+    max_budget: _Usd | None = Field(
+        default=None, description="USD a period; none = no limit"
     )
-    soft_budget: float | None = Field(
-        default=None, ge=0, le=1e9, description="USD a period, from which it is warned"
+    soft_budget: _Usd | None = Field(
+        default=None, description="USD a period, from which it is warned"
     )
     budget_duration: BudgetDuration = Field(
         default="1mo", description="a day, a week, 30 days, or a calendar month"

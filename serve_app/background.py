@@ -40,6 +40,7 @@ class Background:
         self._shipper = Shipper(journal.directory, journal, ledger)
         self._reported_until = 0.0
         self._mark = (0.0, 0)  # a time, and how many records there were by then
+        self._failures = 0  # of the shipper, when last looked at
         self._failing: set[str] = set()
         self._heard_at = time.monotonic()  # of the Ledger
 
@@ -80,6 +81,9 @@ class Background:
 
     async def _give_back(self) -> None:
         self._recorder.recover()
+        if self._failures != self._shipper.failures:
+            self._failures = self._shipper.failures
+            self._holdings.doubt(self._reported_until)
         at, appended = self._mark
         shipped = self._journal.appended - self._shipper.pending
         if shipped >= appended and not self._recorder.waiting:

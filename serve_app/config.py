@@ -53,7 +53,8 @@ class GatewayLimits(_Frozen):
     unpriced_usd: float = Field(
         default=0.1,
         gt=0,
-        description="reserved of a budget for an answer of a model without a price",
+        description="reserved of a budget for an answer of a model without a price, "
+        "and for what an upstream does beside answering (searches, plugins, its tools)",
     )
     request_timeout_s: float = Field(
         default=900.0, gt=0, description="no further model is tried after this"

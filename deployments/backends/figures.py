@@ -10,6 +10,8 @@ from deployments.protocol.backend import Usage
 
 # More than any answer has; a column of SQL and the sum of many such still hold it.
 _MOST_TOKENS = 2**31 - 1
+# Likewise; the store keeps nothing that is beyond, so it would count as nothing.
+_MOST_USD = 1e6
 
 
 def stated_tokens(value: object) -> int | None:
@@ -23,7 +25,7 @@ def stated_usd(value: object) -> float | None:
     """What was charged."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < inf else None
+    return float(value) if 0 <= value <= _MOST_USD else None
 
 
 def stated_cost(charged: object, own_key: object, by_provider: object) -> float | None:

@@ -85,9 +85,11 @@ class RatePool:
 
     def available(self, now: float) -> float:
         """What can be handed out at `now`; never below 0."""
-        last = (now - WINDOW_S) * TICKS_A_SECOND
-        for tick in [tick for tick in self.used if tick <= last]:
-            del self.used[tick]
+        last, latest = (now - WINDOW_S) * TICKS_A_SECOND, tick_of(now + SLICE_S)
+        for tick in [tick for tick in self.used if not last < tick <= latest]:
+            amount = self.used.pop(tick)
+            if tick > latest:  # the clock was set back: it counts from now on
+                self.used[latest] = self.used.get(latest, 0.0) + amount
         return max(0.0, self.capacity - sum(self.used.values()))
 
     def lease(self, need: float, now: float, n_replicas: int) -> float:

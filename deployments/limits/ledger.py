@@ -1,6 +1,7 @@
 """The Ledger: budgets, limits, usage and accounts, one for all Gateway replicas."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,6 +14,7 @@ from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.store.lease_store import LeaseStore
+from deployments.store.errors import StoreUnavailable
 from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
@@ -22,6 +24,8 @@ from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
 _VERSIONS_KEPT = 16
+
+logger = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -213,9 +217,15 @@ class Ledger:
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[None]:
+        """What was changed is known here at once, or by the next reading if this one
+        fails. It is done all the same: who is told that it is not loses a new key,
+        whose secret stands in the answer and nowhere else."""
         async with told_to_clients():
             yield
+        try:
             await self._read()
+        except StoreUnavailable as error:
+            logger.warning("a change was made, but cannot be read now: %s", error)
 
     async def _read(self) -> Snapshot:
         async with self._reading:

@@ -103,6 +103,17 @@ class Accounts:
         """Create or replace one tenant; keys as `apply` treats them."""
         return await self.apply([tenant])
 
+    async def create_tenant(self, tenant: TenantConfig) -> list[Change]:
+        """As `put_tenant`; Refused if there is one of its id, whoever made it when."""
+        now = self._clock()
+
+        def edit(state: State) -> State:
+            if tenant.id in state.tenants:
+                raise Refused(f"there is a tenant {tenant.id!r} already")
+            return applied(state, [tenant], None, prune=False, now=now)
+
+        return await self.change(edit)
+
     async def edit_tenant(
         self, tenant_id: str, edit: Callable[[TenantConfig], TenantConfig]
     ) -> list[Change]:

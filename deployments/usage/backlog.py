@@ -22,11 +22,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Lines of one file; `number` and `offset` are where the next ones begin."""
+    """Lines of one file from the byte `start` on; `number` and `offset` are where the
+    next ones begin."""
 
     lines: tuple[bytes, ...]
     number: int
     offset: int
+    path: Path
+    start: int
+
+    def line_number(self, place: int) -> int:
+        """Which of its file a line is, from 1 on; it reads what is before."""
+        with self.path.open("rb") as file:
+            return file.read(self.start).count(b"\n") + place + 1
 
 
 class Backlog:
@@ -60,7 +68,7 @@ class Backlog:
             grows = self._live and place == len(files) - 1
             lines, size = _read_lines(path, offset, limit, grows=grows)
             if size:
-                return Batch(lines, number, offset + size)
+                return Batch(lines, number, offset + size, path, offset)
         return None
 
     def taken(self, batch: Batch) -> None:
@@ -81,12 +89,13 @@ class Backlog:
             what = "%s: how far it was shipped is not written down: %s"
             logger.warning(what, self.replica, error)
 
-    def set_aside(self, lines: list[bytes]) -> None:
-        """Keep lines that could not be taken."""
+    def set_aside(self, lines: list[bytes]) -> Path:
+        """Keep lines that could not be taken; where."""
         path = rejected_path(self._directory, self.replica)
         with path.open("ab") as file:
             path.chmod(0o600)
             file.write(b"".join(line + b"\n" for line in lines))
+        return path
 
     def count(self) -> None:
         """Count the lines that are left; it reads them all."""

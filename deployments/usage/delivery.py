@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from deployments.errors import ServingError
@@ -10,6 +9,11 @@ from deployments.usage.record import UsageRecord
 
 PATIENCE_S = 30.0  # with one call of the Ledger
 _TRY_AGAIN = (408, 429)
+
+# Each with its place among the lines.
+_Placed = tuple[int, UsageRecord]
+# Why a line is refused, by its place.
+Refusals = dict[int, str]
 
 
 class Receiver(Protocol):
@@ -22,55 +26,44 @@ class Receiver(Protocol):
         """All records of a replica that is gone have been taken."""
 
 
-@dataclass(slots=True)
-class Refusals:
-    """Lines that are broken, and what was said of the first."""
-
-    why: str = ""
-    lines: list[bytes] = field(default_factory=list)
-
-    def add(self, line: bytes, why: str) -> None:
-        """One more."""
-        self.why = self.why or why
-        self.lines.append(line)
-
-
 async def deliver(receiver: Receiver, lines: Sequence[bytes]) -> Refusals:
     """Returns once each line was taken or refused for good.
 
     ServingError or TimeoutError: the Ledger is not there, and all is to be given again.
     """
-    refusals = Refusals()
+    refusals: Refusals = {}
     records = await asyncio.to_thread(_parse, lines, refusals)
     await _give(receiver, records, refusals)
     return refusals
 
 
-def _parse(lines: Sequence[bytes], refusals: Refusals) -> list[UsageRecord]:
+def _parse(lines: Sequence[bytes], refusals: Refusals) -> list[_Placed]:
     records = []
-    for line in filter(None, lines):
+    for place, line in enumerate(lines):
+        if not line:
+            continue
         try:
-            records.append(UsageRecord.from_json(line))
+            records.append((place, UsageRecord.from_json(line)))
         except ValueError as error:
-            # Of a newer release, perhaps: it is kept.
-            refusals.add(line, str(error))
+            refusals[place] = str(error)
     return records
 
 
 async def _give(
-    receiver: Receiver, records: Sequence[UsageRecord], refusals: Refusals
+    receiver: Receiver, records: Sequence[_Placed], refusals: Refusals
 ) -> None:
     """Halves what is refused until each broken record stands alone."""
     if not records:
         return
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await receiver.ingest(records)
+            await receiver.ingest([record for _, record in records])
     except (ServingError, ValueError) as error:
         if not _is_final(error):
             raise
         if len(records) == 1:
-            refusals.add(records[0].to_json(), f"{records[0].id}: {error}")
+            [(place, record)] = records
+            refusals[place] = f"{record.id}: {error}"
             return
         middle = len(records) // 2
         await _give(receiver, records[:middle], refusals)

@@ -1,7 +1,9 @@
 """Usage records: what each request used and cost. They hold no prompt and no answer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -63,13 +65,50 @@ class UsageRecord:
 
     @classmethod
     def from_json(cls, line: bytes) -> "UsageRecord":
-        """The inverse; ValueError for anything else."""
+        """The inverse; ValueError for anything else.
+
+        Fields that are not known, a newer release's, are left out: what was used counts
+        all the same.
+        """
+        stated = orjson.loads(line)
+        if not isinstance(stated, dict):
+            raise ValueError("not a usage record: no JSON object")
+        fields = {name: stated[name] for name in stated if name in _WRITTEN}
+        for name, value in fields.items():
+            if not _is_written(name, value):
+                raise ValueError(f"not a usage record: {name} is of another type")
         try:
-            data: dict[str, Any] = orjson.loads(line)
-            tuples = {name: tuple(data[name]) for name in ("failures", "clusters")}
-            return cls(**{**data, **tuples})
-        except (KeyError, TypeError) as error:
+            lists = {name: tuple(fields[name]) for name in fields.keys() & _ITEMS}
+            return cls(**{**fields, **lists})
+        except TypeError as error:  # one is missing
             raise ValueError(f"not a usage record: {error}") from None
+
+
+def _json_types(kind: Any) -> Iterator[type]:
+    """As what a field of this type may stand in JSON."""
+    if isinstance(kind, UnionType):
+        for each in get_args(kind):
+            yield from _json_types(each)
+    elif get_origin(kind) is Literal:
+        yield str  # a newer release may know another word
+    elif get_origin(kind) is tuple:
+        yield list
+    elif kind is float:
+        yield from (int, float)
+    else:
+        yield kind
+
+
+_TYPES = get_type_hints(UsageRecord)
+_WRITTEN = {name: frozenset(_json_types(kind)) for name, kind in _TYPES.items()}
+_ITEMS = {"failures": str, "clusters": int}
+
+
+def _is_written(name: str, value: Any) -> bool:
+    """Whether it is what `to_json` writes of a field; true is no number."""
+    if type(value) not in _WRITTEN[name]:
+        return False
+    return name not in _ITEMS or all(type(each) is _ITEMS[name] for each in value)
 
 
 def settled_fields(settlement: Settlement) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployments.errors import ServingError
-from deployments.usage.backlog import Backlog
-from deployments.usage.delivery import PATIENCE_S, Receiver, deliver
+from deployments.usage.backlog import Backlog, Batch
+from deployments.usage.delivery import PATIENCE_S, Receiver, Refusals, deliver
 from deployments.usage.journal import Journal
 from deployments.usage.journal_files import (
     drop_unfinished,
@@ -51,6 +51,7 @@ class Shipper:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.failing = False  # the last try to ship did not succeed
+        self.failures = 0  # tries that did not; the Ledger may have taken all the same
         self.rejected = 0  # lines that were set aside
 
     @property
@@ -106,6 +107,7 @@ class Shipper:
             trace = None if expected else error
             logger.warning(what, self.pending, _said(error), exc_info=trace)
         self.failing = True
+        self.failures += 1
 
     async def _round(self) -> None:
         while await self._ship_batch(self._own) == _BATCH:
@@ -150,15 +152,9 @@ class Shipper:
         batch = await asyncio.to_thread(backlog.read, _BATCH)
         if batch is None:
             return 0
-        refusals = await deliver(self._ledger, batch.lines)
-        try:
-            if refusals.lines:
-                self.rejected += len(refusals.lines)
-                what = "%d usage records were refused and are set aside: %s"
-                logger.error(what, len(refusals.lines), refusals.why)
-                await asyncio.to_thread(backlog.set_aside, refusals.lines)
-        except OSError as error:
-            logger.critical("refused usage records could not be kept: %s", error)
+        if refusals := await deliver(self._ledger, batch.lines):
+            self.rejected += len(refusals)
+            await asyncio.to_thread(_set_aside, backlog, batch, refusals)
         await asyncio.to_thread(backlog.taken, batch)
         return len(batch.lines)
 
@@ -177,6 +173,18 @@ class _Orphan:
     def release(self) -> None:
         """Let others have it."""
         os.close(self._lock)
+
+
+def _set_aside(backlog: Backlog, batch: Batch, refusals: Refusals) -> None:
+    lines = [batch.lines[place] for place in sorted(refusals)]
+    try:
+        kept, first = backlog.set_aside(lines), min(refusals)
+        line, why = batch.line_number(first), refusals[first]
+    except OSError as error:
+        logger.critical("refused usage records could not be kept: %s", error)
+    else:
+        what = "%s, line %d: %s; %d usage records are set aside in %s"
+        logger.error(what, batch.path, line, why, len(lines), kept)
 
 
 def _said(error: Exception) -> str:

@@ -132,10 +132,14 @@ class Admission:
     def worst_usd(
         self, spec: ModelSpec, prompt: PromptSize, answer: AnswerSize
     ) -> float:
-        """What the answers of a model may cost at worst."""
+        """What the answers of a model may cost at worst; what nobody has a price for
+        is reckoned with as the configuration says."""
         written = answer.tokens(spec.max_output_tokens or _LONGEST_ANSWER)
         cost_usd = spec.price.cost_usd(prompt.tokens, written)
-        return answer.n * self._unpriced_usd if cost_usd is None else cost_usd
+        unpriced_usd = answer.n * self._unpriced_usd
+        if cost_usd is None:
+            return unpriced_usd
+        return cost_usd + unpriced_usd if answer.extras else cost_usd
 
     def _settle_money(self, ticket: Ticket, used_usd: float | None) -> None:
         """What is unknown (None) counts as the worst, as it does with the Ledger."""

@@ -107,6 +107,13 @@ class Holdings:
         # all that is free here has been given back.
         holding.unsure = True
 
+    def doubt(self, reported_until: float) -> None:
+        """The Ledger may have taken in what was settled since then, and not have said
+        so: of that it may think that it is held yet."""
+        for resource, holding in self._held.items():
+            if resource.kind == "budget" and holding.settled_at >= reported_until:
+                holding.unsure = True
+
     async def give_back_idle(self, reported_until: float = 0.0) -> None:
         """What nobody drew on lately, or is no longer good; called every second.
 

@@ -72,13 +72,23 @@ def n_bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+NO_PROMPT = PromptSize(())
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerSize:
-    """`n` answers of at most `longest` tokens each; None = nothing bounds them."""
+    """`n` answers of at most `longest` tokens each; None = nothing bounds them.
+
+    `predicted`: what the client expects to be written. What is not is paid for beside
+    what is: OpenAI counts it as written, too. `extras`: the upstream may do more than
+    write (search, read files, run tools), which no price by the token covers.
+    """
 
     n: int
     longest: int | None
+    predicted: PromptSize = NO_PROMPT
+    extras: bool = False
 
     def tokens(self, unbounded: int) -> int:
         """All that may be written; `unbounded` is the length of what has no bound."""
-        return self.n * (self.longest or unbounded)
+        return self.n * ((self.longest or unbounded) + self.predicted.tokens)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from serve_app.access.request_size import AnswerSize, PromptSize
+from serve_app.access.request_size import NO_PROMPT, AnswerSize, PromptSize
 from serve_app.answering.chat import Chat
+from serve_app.answering.prompt_size import texts_in
 
 _NO_DEFAULTS: Mapping[str, Any] = MappingProxyType({})
 
@@ -25,7 +26,26 @@ def answer_size(
         n = max(n, _count(raw.get(name, defaults.get(name))))
     for name in _LIMITS[chat.surface]:
         longest = max(longest, _count(raw.get(name, defaults.get(name))))
-    return AnswerSize(n * prompt.n_prompts, longest or None)
+    predicted = NO_PROMPT
+    if chat.surface == "chat/completions":
+        predicted = _predicted(raw.get("prediction", defaults.get("prediction")))
+    extras = _asks_for_extras(raw, defaults)
+    return AnswerSize(n * prompt.n_prompts, longest or None, predicted, extras)
+
+
+def _asks_for_extras(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
+    """How many there will be, and at what price each, no request says."""
+    said = (raw.get(name, defaults.get(name)) for name in _EXTRAS)
+    if any(each not in (None, []) for each in said):  # {} asks for a search, too
+        return True
+    tools = raw.get("tools", defaults.get("tools"))
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and tool.get("type") not in _CLIENT_S for tool in tools
+    )
+
+
+def _predicted(value: object) -> PromptSize:
+    return PromptSize(tuple(texts_in(value))) if value else NO_PROMPT
 
 
 def _count(value: object) -> int:
@@ -34,6 +54,10 @@ def _count(value: object) -> int:
 
 
 _CANDIDATES = ("n", "best_of")
+# OpenRouter's and OpenAI's searches, and what else OpenRouter does with a prompt.
+_EXTRAS = ("plugins", "web_search_options")
+# Tools that the client runs; all others are the upstream's.
+_CLIENT_S = ("function", "custom", None)
 # Where a request has both, it is the upstream's affair which one counts.
 _LIMITS = {
     "chat/completions": ("max_tokens", "max_completion_tokens"),

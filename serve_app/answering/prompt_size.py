@@ -40,7 +40,7 @@ def prompt_size(
         return _prompts(spoken, shared)
     messages = spoken if isinstance(spoken, list) else [spoken]
     return PromptSize(
-        tuple(_texts(messages)),
+        tuple(texts_in(messages)),
         shared=shared,
         n_messages=len(messages),
         n_images=sum(map(_images, messages)),
@@ -86,7 +86,7 @@ def _length(prompt: str | list[int]) -> int:
     return n_bytes(prompt) if isinstance(prompt, str) else len(prompt)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
     """All strings in messages but the payloads of images, audio, video and files.
 
     Of sealed thoughts a quarter stands for the tokens: as base64, four letters hold
@@ -96,13 +96,13 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from texts_in(item)
     elif isinstance(value, dict):
         for name, item in value.items():
             if name in _SEALED and isinstance(item, str):
                 yield item[: len(item) // 4]
             elif name not in _PAYLOADS:
-                yield from _texts(item)
+                yield from texts_in(item)
 
 
 _PAYLOADS = {

@@ -44,7 +44,7 @@ def create(
         try:
             await accounts.tenant(tenant)
         except Missing:
-            return await accounts.put_tenant(_checked({**stated, "id": tenant}))
+            return await accounts.create_tenant(_checked({**stated, "id": tenant}))
         raise BadInput(
             f"there is a tenant {tenant!r} already: `tenants set` changes it"
         )

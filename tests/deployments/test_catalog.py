@@ -29,6 +29,10 @@ def test_a_price_that_is_unknown_is_no_zero(price, cost_usd):
         ([{"id": "通义"}], "printable ASCII is needed"),
         ([{"id": "a\nb"}], "printable ASCII is needed"),
         ([{"id": "a", "price": {"input_usd_per_token": -1}}], "greater than or equal"),
+        (
+            [{"id": "a", "price": {"output_usd_per_token": float("inf")}}],
+            "finite number",
+        ),
         ([{"id": "a", "speed": 1}], "Extra inputs"),
         ([], "at least 1 item"),
     ],

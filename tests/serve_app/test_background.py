@@ -13,11 +13,13 @@ from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol.backend import Settlement, Usage
 from deployments.store.database import Database
+from deployments.store.errors import StoreUnavailable
 from deployments.usage.journal import Journal
 from deployments.usage.journal_files import replicas
 from deployments.usage.record import UsageRecord
 from deployments.usage.recorder import Recorder
 from serve_app import background as module
+from serve_app.access import holdings
 from serve_app.access.holdings import Holdings
 from serve_app.answering import correction
 from serve_app.background import Background
@@ -157,6 +159,27 @@ async def test_what_a_dead_replica_held_is_free_when_its_records_are_found(
             await asyncio.sleep(0.01)
 
     assert (await world.ledger.budget("t")).spend == 0.5
+
+
+async def test_what_was_taken_in_though_nobody_said_so_is_held_no_longer(
+    world, monkeypatch
+):
+    """The Ledger may die, or its database go away, when usage is in SQL already."""
+    monkeypatch.setattr(holdings, "_IDLE_S", 0.05)
+    take = world.ledger._usage.take
+
+    async def lost(records):
+        monkeypatch.setattr(world.ledger._usage, "take", take)
+        await take(records)
+        raise StoreUnavailable("the connection is gone")
+
+    monkeypatch.setattr(world.ledger._usage, "take", lost)
+    async with world.background.running(), asyncio.timeout(20):
+        await world.spend(0.25)
+        while world.background.health().usage_records_pending:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        while (await world.ledger.budget("t")).leased:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_soft_budget_that_is_spent_is_told_with_each_answer(world):

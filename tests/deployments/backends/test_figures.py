@@ -11,6 +11,7 @@ from deployments.backends.figures import (
 from deployments.protocol.backend import Usage
 
 NO_NUMBERS = [None, True, "5", [5], {}, float("nan"), float("inf"), -5, -0.5]
+TOO_DEAR = [1_000_000.5, 1e300]
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, 5.0, 2**63])
@@ -18,7 +19,7 @@ def test_what_is_no_number_of_tokens(value):
     assert stated_tokens(value) is None
 
 
-@pytest.mark.parametrize("value", NO_NUMBERS)
+@pytest.mark.parametrize("value", [*NO_NUMBERS, *TOO_DEAR])
 def test_what_is_no_amount_of_money(value):
     assert stated_usd(value) is None
 

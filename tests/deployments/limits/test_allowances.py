@@ -160,3 +160,12 @@ def test_what_is_given_back_can_be_had_again():
     assert pool.lease(4, 101.0, 1) == 4
     assert pool.lease(6, 160.9, 1) == 0
     assert pool.lease(6, 161.0, 1) == 6
+
+
+def test_after_the_clock_was_set_back_a_minute_is_a_minute():
+    pool = RatePool(capacity=10)
+    pool.lease(10, 4000.0, 1)
+
+    assert pool.lease(1, 1000.0, 1) == 0
+    assert pool.more_at(1, 1000.0) == 1061.0
+    assert pool.lease(10, 1061.0, 1) == 10

@@ -318,3 +318,33 @@ async def test_a_slow_read_does_not_bring_back_what_was_changed_meanwhile(tmp_pa
 
     assert (await ledger.budget("t")).max_budget == 3.0
     await database.close()
+
+
+class Unread(Database):
+    """Takes changes, and may show nothing any more."""
+
+    shown = True
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        if not self.shown:
+            raise StoreUnavailable("the connection is gone")
+        async with super().reading() as connection:
+            yield connection
+
+
+async def test_a_new_key_is_told_though_the_store_cannot_be_read_after_it(tmp_path):
+    database = Unread(f"sqlite:///{tmp_path / 'db'}")
+    ledger = Ledger(database)
+    await ledger.open()
+    await ledger.put_tenant(tenant())
+    database.shown = False
+    issued = await ledger.issue_key("t", KeyTerms())
+    rotated = await ledger.rotate_key(issued.id, grace_s=60)
+    await ledger.put_tenant(tenant(max_budget=3.0))
+    database.shown = True
+
+    (found,) = await ledger.tenants()
+    assert {key.key_id for key in found.keys} == {issued.id, rotated.id}
+    assert (await ledger.budget("t")).max_budget == 3.0
+    await database.close()

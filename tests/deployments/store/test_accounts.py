@@ -226,3 +226,13 @@ async def test_a_deleted_tenant_takes_its_keys_along(accounts, database):
     async with database.reading() as connection:
         count = await connection.execute(text("SELECT count(*) FROM api_keys"))
     assert count.scalar_one() == 0
+
+
+async def test_of_two_who_create_the_same_tenant_one_is_refused(database):
+    first, second = Accounts(database), Accounts(database)
+    await second.snapshot()
+    await first.create_tenant(tenant(max_budget=1.0))
+
+    with pytest.raises(Refused, match="there is a tenant 't' already"):
+        await second.create_tenant(tenant(max_budget=9.0))
+    assert (await second.tenant("t")).max_budget == 1.0

@@ -35,8 +35,7 @@ async def test_a_record_that_is_wrong_is_found_among_the_others():
 
     refusals = await deliver(ledger, LINES)
 
-    assert refusals.lines == [LINES[2]]
-    assert refusals.why == "use-2: it is wrong"
+    assert refusals == {2: "use-2: it is wrong"}
     assert ledger.taken == ["use-0", "use-1", "use-3"]
 
 
@@ -48,3 +47,12 @@ async def test_a_moment_that_is_wrong_rejects_nothing(error):
         await deliver(ledger, LINES)
 
     assert ledger.taken == []
+
+
+async def test_of_lines_that_are_no_records_the_places_are_told():
+    ledger = Refusing(InvalidRequest("it is wrong"))
+
+    refusals = await deliver(ledger, [b"", b"{", LINES[0], b"[]", LINES[2]])
+
+    assert list(refusals) == [1, 3, 4]
+    assert ledger.taken == ["use-0"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from deployments.errors import InvalidRequest, Overloaded
@@ -210,6 +211,36 @@ async def test_a_broken_record_is_set_aside_and_the_others_are_taken(folder, boo
     assert kept.name == f"usage-{journal.replica}.rejected"
     assert kept.read_bytes().count(b"\n") == 3
     assert kept.stat().st_mode & 0o077 == 0
+
+
+async def test_a_line_with_a_value_of_another_type_holds_up_no_other(
+    folder, books, caplog
+):
+    fields = orjson.loads(record("by-hand").to_json())
+    wrong = orjson.dumps({**fields, "cost_usd": "0.25"})
+    dead = dead_journal(folder, record("use-1"), tail=wrong + b"\n")
+    path = folder / f"usage-{dead.replica}.000000.jsonl"
+    with path.open("ab") as file:
+        file.write(record("use-2").to_json() + b"\n")
+    async with shipping(folder, books):
+        await until(lambda: dead.replica in books.closed)
+
+    assert await books.ids() == ["use-1", "use-2"]
+    [kept] = folder.iterdir()
+    assert kept.read_bytes() == wrong + b"\n"
+    [said] = [each.getMessage() for each in caplog.records if "set aside" in each.msg]
+    assert f"{path}, line 2: not a usage record: cost_usd" in said
+    assert str(kept) in said
+
+
+async def test_a_line_that_was_mended_is_shipped_as_a_journal_of_its_own(folder, books):
+    folder.mkdir()
+    (folder / "usage-mended.jsonl").write_bytes(record("use-1").to_json() + b"\n")
+    async with shipping(folder, books):
+        await until(lambda: "mended" in books.closed)
+
+    assert await books.ids() == ["use-1"]
+    assert list(folder.iterdir()) == []
 
 
 async def test_whoever_goes_on_begins_where_the_dead_one_stood(folder, books):

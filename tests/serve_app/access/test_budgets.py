@@ -146,3 +146,22 @@ def test_an_answer_that_nothing_bounds_is_reckoned_with_as_a_long_one():
 
     worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(2, None))
     assert worst_usd == pytest.approx(2 * 32_768e-6)
+
+
+def test_what_an_upstream_does_beside_answering_is_reckoned_with_as_unpriced():
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {"input_usd_per_token": 0, "output_usd_per_token": 0}
+    spec = ModelSpec.model_validate({"id": "m", "upstream_model": "m", "price": price})
+    prompt = PromptSize(("hi",))
+
+    assert admission.worst_usd(spec, prompt, AnswerSize(1, 5)) == 0
+    assert admission.worst_usd(spec, prompt, AnswerSize(1, 5, extras=True)) == 0.1
+
+async def test_a_search_needs_more_of_the_budget_than_the_answer_alone():
+    asked = {"model": "other", "max_tokens": 5}
+    searching = {**asked, "plugins": [{"id": "web"}]}
+
+    assert (await World(max_budget=0.14).ask(**asked)).status_code == 200
+    assert (await World(max_budget=0.14).ask(**searching)).status_code == 429
+    assert (await World(max_budget=0.16).ask(**searching)).status_code == 200
+

@@ -73,3 +73,47 @@ def test_what_an_upstream_is_sent_by_default_counts_unless_the_client_says_it():
 def test_what_has_no_bound_is_as_long_as_the_model_writes():
     assert AnswerSize(3, None).tokens(100) == 300
     assert AnswerSize(3, 7).tokens(100) == 21
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["one two three four", [{"type": "text", "text": "one two three four"}]],
+)
+def test_what_is_predicted_may_be_paid_for_beside_the_answer(content):
+    asked = chat(max_tokens=10, prediction={"type": "content", "content": content})
+
+    assert 10 + 4 <= size(asked).tokens(0) <= 10 + 10
+
+
+@pytest.mark.parametrize("nonsense", [None, {}, [], 7, {"content": None}])
+def test_a_prediction_of_nothing_costs_nothing(nonsense):
+    assert size(chat(max_tokens=10, prediction=nonsense)).tokens(0) == 10
+
+
+def test_only_chats_have_predictions():
+    asked = completion(prompt="a", max_tokens=7, prediction={"content": "one two"})
+
+    assert size(asked) == AnswerSize(1, 7)
+
+
+@pytest.mark.parametrize(
+    ("body", "extras"),
+    [
+        ({"plugins": [{"id": "web"}]}, True),
+        ({"web_search_options": {}}, True),
+        ({"tools": [{"type": "openrouter:web_search"}]}, True),
+        ({"tools": [{"type": ["?"]}]}, True),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, False),
+        ({"tools": [{"type": "custom"}, {"name": "f"}]}, False),
+        ({"plugins": [], "web_search_options": None, "tools": []}, False),
+    ],
+)
+def test_what_an_upstream_is_to_do_beside_answering(body, extras):
+    assert size(chat(**body)).extras is extras
+
+
+def test_tools_that_the_upstream_of_a_response_runs():
+    asked = parse_responses(b'{"input": "a", "tools": [{"type": "web_search"}]}')
+
+    assert size(asked).extras
+    assert size(chat(), plugins=[{"id": "web"}]).extras
