@@ -13,8 +13,8 @@ from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.store.lease_store import LeaseStore
 from deployments.store.errors import StoreUnavailable
+from deployments.store.lease_store import LeaseStore
 from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow

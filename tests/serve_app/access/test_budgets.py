@@ -157,6 +157,7 @@ def test_what_an_upstream_does_beside_answering_is_reckoned_with_as_unpriced():
     assert admission.worst_usd(spec, prompt, AnswerSize(1, 5)) == 0
     assert admission.worst_usd(spec, prompt, AnswerSize(1, 5, extras=True)) == 0.1
 
+
 async def test_a_search_needs_more_of_the_budget_than_the_answer_alone():
     asked = {"model": "other", "max_tokens": 5}
     searching = {**asked, "plugins": [{"id": "web"}]}
@@ -164,4 +165,3 @@ async def test_a_search_needs_more_of_the_budget_than_the_answer_alone():
     assert (await World(max_budget=0.14).ask(**asked)).status_code == 200
     assert (await World(max_budget=0.14).ask(**searching)).status_code == 429
     assert (await World(max_budget=0.16).ask(**searching)).status_code == 200
-
