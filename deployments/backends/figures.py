@@ -4,8 +4,6 @@ Budgets are charged by them, so one that cannot be true is no figure at all (Non
 price table or what was reserved counts instead. A negative one would credit a budget.
 """
 
-from math import inf
-
 from deployments.protocol.backend import Usage
 
 # More than any answer has; a column of SQL and the sum of many such still hold it.
