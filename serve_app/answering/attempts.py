@@ -213,7 +213,10 @@ class Attempts:
         if breaker.wait_s > wait_s:
             wait_s += breaker.wait_s  # not all who wait at the same moment
         patient = wait_s <= min(self._policy.max_wait_s, self.time_left_s)
-        if not error.passes or not patient or self._tries > self._policy.max_retries:
+        # The budget did not cover it just now; whom else to ask there is not.
+        too_dear = self.failures[-1].reason == "over_budget"
+        again = error.passes and patient and not too_dear
+        if not again or self._tries > self._policy.max_retries:
             raise error
         if breaker.state != "closed" and breaker.wait_s == 0 and not breaker.admit():
             raise error

@@ -248,6 +248,19 @@ def test_a_model_that_turns_out_over_the_budget_uses_no_fallback(world):
     )
 
 
+def test_the_only_model_is_not_asked_again_if_the_budget_does_not_cover_it(world):
+    attempts = world.request("a")
+    attempts.next()
+    attempts.failed(DOWN)
+    assert attempts.next().model == "a"
+    attempts.over_budget()
+
+    with pytest.raises(UpstreamError) as raised:
+        attempts.next()
+    assert raised.value is DOWN
+    assert attempts.failures[-1].reason == "over_budget"
+
+
 def test_a_probe_that_the_budget_does_not_cover_is_left_to_the_next_request(world):
     world.tried(world.request("a", "z"), DOWN)
     world.tried(world.request("a", "y"), DOWN)
