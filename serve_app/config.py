@@ -59,7 +59,9 @@ class GatewayLimits(_Frozen):
         description="reserved of a budget for an answer of a model without a price",
     )
     request_timeout_s: float = Field(
-        default=900.0, gt=0, description="no further model is tried after this"
+        default=900.0,
+        gt=0,
+        description="a request with all its attempts; then an answer is cut off",
     )
 
 
