@@ -1,9 +1,11 @@
 """`/admin/v1/artifacts` and `…/rollout` over HTTP: real Ledger, real Router."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from artifacts.manifest import Manifest
@@ -354,6 +356,23 @@ async def test_a_tenant_is_not_given_what_knows_none_of_its_models(graph):
 
     assert response.status_code == 400
     assert "none of the models" in response.json()["error"]["message"]
+
+
+async def test_one_that_hangs_does_not_hide_the_others(graph):
+    describe = graph.router.describe
+
+    async def hangs(ref: ArtifactRef, **options: bool) -> Manifest:
+        if ref.name == "declared":
+            await asyncio.Event().wait()
+        return await describe(ref, **options)
+
+    graph.router.describe = hangs
+    admin = ArtifactAdmin(graph.ledger, graph.gateway, waits_s=0.5)
+    listed = orjson.loads((await admin.artifacts()).body)["data"]
+    found = {entry["name"]: entry for entry in listed}
+
+    assert found["b"]["models"] == ["mathematician", "small"]
+    assert "not read yet" in found["declared"]["error"]
 
 
 async def test_what_is_in_use_is_not_removed(graph):
