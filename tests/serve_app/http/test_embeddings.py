@@ -149,6 +149,48 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
         await Embeddings(Hanging(), timeout_s=0.01).answer(ANY)
 
 
+class Silent(Lengths):
+    """Never answers where a text says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_up = asyncio.Event()
+
+    async def embed(self, texts: Sequence[str], *args: Any) -> np.ndarray:
+        if texts == ["hang"]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.given_up.set()
+        return await super().embed(texts, *args)
+
+
+HANGS = parse_embeddings(b'{"input": "hang"}')
+
+
+async def test_what_the_embedder_is_silent_on_holds_up_nobody_else():
+    embeddings = Embeddings(Silent(), timeout_s=60, silence_s=0.01)
+    hanging = asyncio.create_task(embeddings.answer(HANGS))
+    await asyncio.sleep(0)
+    content, _ = await embeddings.answer(ANY)
+
+    assert json.loads(content)["data"][0]["embedding"] == [1.0, 0.1]
+    assert not hanging.done(), "it is waited for by its own client only"
+    hanging.cancel()
+
+
+@pytest.mark.parametrize("silence_s", [0.01, 60])
+async def test_a_client_that_leaves_gives_up_its_turn_and_what_it_asked_for(silence_s):
+    encoder = Silent()
+    embeddings = Embeddings(encoder, timeout_s=60, silence_s=silence_s)
+    leaving = asyncio.create_task(embeddings.answer(HANGS))
+    await asyncio.sleep(0.05)
+    leaving.cancel()
+
+    await embeddings.answer(ANY)
+    await encoder.given_up.wait()
+
+
 async def test_another_encoder_in_its_place_is_known_after_one_refusal():
     """Serve replaces Embedders one after the other, beside a Gateway that is new."""
 
