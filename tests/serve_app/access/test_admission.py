@@ -1,6 +1,7 @@
 """Who is let in, what he is told if not, and that all he held is free afterwards."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -9,6 +10,7 @@ from deployments.errors import RateLimited, UpstreamError
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol import Settlement, Usage
 from serve_app.access.admission import Admission, Ticket, duration
+from serve_app.answering import prompt_size
 from serve_app.answering.answer_size import AnswerSize
 from serve_app.answering.attempts import RetryPolicy
 from serve_app.answering.call import BackendPort
@@ -310,6 +312,24 @@ async def test_what_is_unknown_counts_as_the_worst():
 
     assert not await admission.afford(ticket, 6.5)
     assert await admission.afford(ticket, 6.0)
+
+
+@pytest.mark.parametrize("terms", [{"tpm_limit": 10**6}, {"max_budget": 100.0}])
+async def test_a_long_prompt_is_counted_where_no_other_request_waits(
+    monkeypatch, terms
+):
+    on_the_loop: list[bool] = []
+
+    def count_tokens(_: str) -> int:
+        on_the_loop.append(threading.current_thread() is threading.main_thread())
+        return 9
+
+    monkeypatch.setattr(prompt_size, "count_tokens", count_tokens)
+    messages = [{"role": "user", "content": "a" * 300_000}]
+    response = await World(**terms).ask(messages=messages)
+
+    assert response.status_code == 200
+    assert set(on_the_loop) == {False}
 
 
 async def test_what_is_free_is_never_over_the_budget():
