@@ -4,7 +4,7 @@ Only the fields that routing reads are typed. Everything else belongs to the ups
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import (
@@ -17,16 +17,19 @@ from pydantic import (
 
 from deployments.errors import InvalidRequest
 from deployments.protocol import Surface
+from serve_app.answering.request_fields import AUTO as AUTO
 from serve_app.answering.request_fields import (
     MAX_MESSAGES,
     BestOf,
+    Flag,
+    ModelName,
     NAnswers,
     Objects,
     Texts,
     few_fields,
+    null_is,
 )
 
-AUTO = "auto"
 _WRITTEN_DEPTH = 254  # orjson's, which reads up to 1,024 levels
 
 # OpenRouter's: models to fall back to, and stored settings with a model in them.
@@ -41,10 +44,10 @@ class RoutingOptions(BaseModel):
 
     alpha: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     models: Texts | None = Field(default=None, min_length=1)
-    exclude: Texts = Field(default_factory=list)
+    exclude: Annotated[Texts, null_is([])] = Field(default_factory=list)
     max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     session_id: str | None = Field(default=None, min_length=1, max_length=256)
-    explain: bool = False
+    explain: Flag = False
 
     @model_validator(mode="before")
     @classmethod
@@ -53,6 +56,7 @@ class RoutingOptions(BaseModel):
 
 
 _NO_OPTIONS = RoutingOptions()
+Routing = Annotated[RoutingOptions, null_is(_NO_OPTIONS)]
 
 
 class Message(BaseModel):
@@ -69,7 +73,7 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    include_usage: bool = False
+    include_usage: Flag = False
 
 
 class ChatRequest(BaseModel):
@@ -77,7 +81,7 @@ class ChatRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     messages: list[Message] = Field(
         min_length=1, max_length=MAX_MESSAGES, fail_fast=True
     )
@@ -91,7 +95,7 @@ class ChatRequest(BaseModel):
     n: NAnswers = None
     best_of: BestOf = None
     # From a function: pydantic would copy a default for each request.
-    routing: RoutingOptions = Field(default_factory=lambda: _NO_OPTIONS)
+    routing: Routing = Field(default_factory=lambda: _NO_OPTIONS)
 
     @property
     def output_tokens(self) -> int | None:

@@ -10,12 +10,13 @@ from serve_app.answering.chat import (
     Chat,
     ChatRequest,
     Message,
+    Routing,
     RoutingOptions,
     StreamOptions,
     invalid_field,
     parse_json,
 )
-from serve_app.answering.request_fields import BestOf, NAnswers
+from serve_app.answering.request_fields import BestOf, ModelName, NAnswers
 
 
 class CompletionRequest(BaseModel):
@@ -26,7 +27,7 @@ class CompletionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     prompt: Any
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -34,7 +35,7 @@ class CompletionRequest(BaseModel):
     max_tokens: int | None = Field(default=None, ge=0)
     n: NAnswers = None
     best_of: BestOf = None
-    routing: RoutingOptions = RoutingOptions()
+    routing: Routing = RoutingOptions()
 
     @field_validator("prompt")
     @classmethod

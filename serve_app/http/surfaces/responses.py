@@ -14,11 +14,12 @@ from serve_app.answering.chat import (
     Chat,
     ChatRequest,
     Message,
+    Routing,
     RoutingOptions,
     invalid_field,
     parse_json,
 )
-from serve_app.answering.request_fields import MAX_MESSAGES, Objects
+from serve_app.answering.request_fields import MAX_MESSAGES, ModelName, Objects
 
 # Fields that ask for something to be kept, or refer to what was.
 _STORING = ("store", "background", "previous_response_id", "conversation")
@@ -29,14 +30,14 @@ class ResponsesRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     input: Any
     instructions: str | None = None
     stream: bool | None = None
     tools: Objects | None = None
     text: dict[str, Any] | None = None
     max_output_tokens: int | None = Field(default=None, ge=1)
-    routing: RoutingOptions = RoutingOptions()
+    routing: Routing = RoutingOptions()
 
     @field_validator("input")
     @classmethod

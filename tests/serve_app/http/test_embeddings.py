@@ -50,7 +50,7 @@ async def test_base64_holds_little_endian_float32():
     assert np.frombuffer(data, "<f4").tolist() == [3.0, np.float32(0.1)]
 
 
-@pytest.mark.parametrize("field", ["encoding_format", "dimensions", "user"])
+@pytest.mark.parametrize("field", ["model", "encoding_format", "dimensions", "user"])
 async def test_a_field_may_be_null_which_is_the_same_as_none(field):
     assert await answered(input="abc", **{field: None}) == await answered(input="abc")
 
