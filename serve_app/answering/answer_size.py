@@ -32,17 +32,17 @@ def answer_size(
     best of them is (`best_of`); each prompt has its own.
     """
 
-    raw = chat.raw
     n, longest = 1, 0
     for name in _CANDIDATES:
-        n = max(n, _count(raw.get(name, defaults.get(name))))
+        n = max(n, _count(chat.raw.get(name), defaults.get(name)))
     for name in _LIMITS[chat.surface]:
-        longest = max(longest, _count(raw.get(name, defaults.get(name))))
+        longest = max(longest, _count(chat.raw.get(name), defaults.get(name)))
     return AnswerSize(n * prompt.n_prompts, longest or None)
 
 
-def _count(value: object) -> int:
-    """0 for what is none: `null`, or of a field that the path does not know."""
+def _count(said: object, default: object) -> int:
+    """0 for what is none: of a field that the path does not know."""
+    value = default if said is None else said
     return value if isinstance(value, int) and value > 0 else 0
 
 

@@ -134,12 +134,15 @@ class Chat:
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.
 
-        `defaults` are added where the client said nothing. Streams always ask for
-        usage, because the answer is billed by it.
+        `defaults` are added where the client said nothing, or null. Streams always ask
+        for usage, because the answer is billed by it.
         """
         body = {**defaults, **self.raw, "model": upstream_model}
+        for name, value in defaults.items():
+            if body[name] is None:
+                body[name] = value
         body.pop("routing", None)
-        if self.surface == "responses" and "usage" not in self.raw:
+        if self.surface == "responses" and self.raw.get("usage") is None:
             body.pop("usage", None)  # always said there; not a field of that API
         if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}

@@ -104,6 +104,19 @@ def test_every_field_but_the_messages_may_be_null_which_is_the_same_as_none():
     assert chat(**dict.fromkeys(names)).request == chat().request
 
 
+def test_null_lets_the_upstream_s_defaults_stand():
+    defaults = {"usage": {"include": True}, "max_tokens": 9, "seed": 1}
+    sent = chat(usage=None, max_tokens=None, seed=2).upstream_body("m", defaults)
+
+    assert json.loads(sent) == {
+        "messages": [{"role": "user"}],
+        "model": "m",
+        "usage": {"include": True},
+        "max_tokens": 9,
+        "seed": 2,
+    }
+
+
 @pytest.mark.parametrize("field", ["models", "preset"])
 def test_no_other_model_is_chosen_behind_the_limits_of_the_tenant(field):
     with pytest.raises(InvalidRequest, match=r"routing\.models") as raised:

@@ -44,8 +44,10 @@ def test_a_stream_needs_not_ask_for_its_usage():
 def test_every_field_but_the_input_may_be_null_which_is_the_same_as_none():
     names = ResponsesRequest.model_fields.keys() - {"input"}
 
-    nothing = parsed(input="a", **dict.fromkeys(names))
+    nothing = parsed(input="a", **dict.fromkeys(names), usage=None)
     assert nothing.request == parsed(input="a").request
+    defaults = {"usage": {"include": True}}
+    assert "usage" not in json.loads(nothing.upstream_body("them", defaults))
 
 
 def test_what_routing_reads():
