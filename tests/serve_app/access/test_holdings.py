@@ -327,6 +327,17 @@ async def test_what_was_refused_does_not_refuse_what_there_is(holdings, ledger):
     assert await holdings.reserve(BUDGET, 1.75) is not None
 
 
+async def test_more_than_what_was_left_is_not_asked_for_after_a_refusal(
+    holdings, ledger
+):
+    await ledger.book.lease("b", Ask(BUDGET, 6.0))
+    for amount in (9.0, 5.0, 2.5):
+        assert await holdings.reserve(BUDGET, amount) is None
+
+    assert len(ledger.asks) == 1
+    assert await holdings.reserve(BUDGET, 2.0) is not None, "that is what was left"
+
+
 async def test_a_correction_of_a_past_period_is_no_money_of_this_one(holdings, clock):
     yesterday = clock.now
     clock.now += 86400
