@@ -9,6 +9,7 @@ report/         tables and figures of the held-out evaluation
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,11 @@ ARRAYS = "arrays.npz"
 ENCODER = "encoder"
 REPORT = "report"
 OTHERS = (ARRAYS, ENCODER, REPORT)  # beside the manifest, and nothing else
+
+# An artifact is mostly vectors, which hardly compress: what unpacks to so much, and to
+# so many times its size, is none, and may be more than there is memory.
+_UNPACKED_BYTES = 64 * 2**20
+_UNPACKED_TIMES = 100
 
 
 def save(
@@ -110,6 +116,7 @@ def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
             loaded = np.load(file, allow_pickle=False)
             if not isinstance(loaded, np.ndarray):
                 with loaded as archive:
+                    _check_unpacked(archive.zip, path.stat().st_size)
                     return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise ArtifactError(path, error.strerror or str(error)) from None
@@ -119,3 +126,10 @@ def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
         what = " ".join(str(error).split()) or type(error).__name__
         raise ArtifactError(path, f"not a readable archive: {what}") from None
     raise ArtifactError(path, "a single array, not an archive of them")
+
+
+def _check_unpacked(archive: ZipFile, size: int) -> None:
+    """By what the archive says of its members: none is read further than that."""
+    unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * size):
+        raise ValueError(f"{size} bytes that unpack to {unpacked}")

@@ -57,7 +57,9 @@ class GatewayLimits(_Frozen):
         "and for what an upstream does beside answering (searches, plugins, its tools)",
     )
     request_timeout_s: float = Field(
-        default=900.0, gt=0, description="no further model is tried after this"
+        default=900.0,
+        gt=0,
+        description="a request with all its attempts; then an answer is cut off",
     )
 
 

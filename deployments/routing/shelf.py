@@ -5,7 +5,6 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from artifacts.artifact import RoutingArtifact
@@ -16,12 +15,12 @@ from artifacts.remote import shown
 from artifacts.store import load
 from deployments.protocol.routing import ArtifactRef
 from deployments.rollout import MOST_ARTIFACTS
+from deployments.routing.loading import Loading
 
 logger = logging.getLogger(__name__)
 
 # A name may have been registered anew while queries still name what it was before.
 _CAPACITY = 2 * MOST_ARTIFACTS
-_LOADING = 2  # at a time
 _AGAIN_AFTER_S = 30.0  # one that could not be loaded
 
 Load = Callable[[str], RoutingArtifact]
@@ -44,14 +43,12 @@ class Shelf:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._encoder = encoder
-        self._load = load
+        self._load = Loading(load)
         self._capacity = capacity
         self._clock = clock
         self._held: OrderedDict[ArtifactRef, RoutingArtifact] = OrderedDict()
         self._loading: dict[ArtifactRef, asyncio.Task[RoutingArtifact]] = {}
         self._failed: dict[ArtifactRef, float] = {}  # until when it is left alone
-        # Threads of its own: a slow store must not hold up what else runs in threads.
-        self._threads = ThreadPoolExecutor(_LOADING, thread_name_prefix="artifact")
 
     def get(self, ref: ArtifactRef) -> RoutingArtifact | None:
         """The artifact if it is here; else None, and it is being loaded."""
@@ -93,8 +90,7 @@ class Shelf:
         return self._loading[ref]
 
     async def _fetch(self, ref: ArtifactRef) -> RoutingArtifact:
-        loop = asyncio.get_running_loop()
-        artifact = await loop.run_in_executor(self._threads, self._load, ref.location)
+        artifact = await self._load(ref.location)
         self.check_encoder(artifact)
         if ref.artifact_id is not None and ref.artifact_id != artifact.artifact_id:
             what = f"it holds {artifact.artifact_id[:12]}, not {ref.artifact_id[:12]}"

@@ -103,8 +103,11 @@ class Holding:
         self.resets_at = grant.resets_at
         if grant.amount <= 0:
             good_for_s = _REFUSED_S if grant.good_for_s is None else grant.good_for_s
-            # What is at hand was not asked for: with it less is enough.
-            self._refused = need + self.part.free, now + min(_REFUSED_S, good_for_s)
+            # What is at hand was not asked for: with it less is enough. A request may
+            # try hundreds of models, each a little cheaper, and the Ledger has said
+            # how much there is.
+            more = min(need, grant.left + 2 * _ROUNDING)
+            self._refused = more + self.part.free, now + min(_REFUSED_S, good_for_s)
             return
         self.asked_at = asked_at
         if grant.period != self.period:

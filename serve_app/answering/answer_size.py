@@ -20,25 +20,30 @@ def answer_size(
     best of them is (`best_of`); each prompt has its own.
     """
 
-    raw = chat.raw
     n, longest = 1, 0
     for name in _CANDIDATES:
-        n = max(n, _count(raw.get(name, defaults.get(name))))
+        n = max(n, _count(_said(chat, name, defaults)))
     for name in _LIMITS[chat.surface]:
-        longest = max(longest, _count(raw.get(name, defaults.get(name))))
+        longest = max(longest, _count(_said(chat, name, defaults)))
     predicted = NO_PROMPT
     if chat.surface == "chat/completions":
-        predicted = _predicted(raw.get("prediction", defaults.get("prediction")))
-    extras = _asks_for_extras(raw, defaults)
+        predicted = _predicted(_said(chat, "prediction", defaults))
+    extras = _asks_for_extras(chat, defaults)
     return AnswerSize(n * prompt.n_prompts, longest or None, predicted, extras)
 
 
-def _asks_for_extras(raw: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
+def _said(chat: Chat, name: str, defaults: Mapping[str, Any]) -> object:
+    """null is nothing: the default stands."""
+    said = chat.raw.get(name)
+    return defaults.get(name) if said is None else said
+
+
+def _asks_for_extras(chat: Chat, defaults: Mapping[str, Any]) -> bool:
     """How many there will be, and at what price each, no request says."""
-    said = (raw.get(name, defaults.get(name)) for name in _EXTRAS)
+    said = (_said(chat, name, defaults) for name in _EXTRAS)
     if any(each not in (None, []) for each in said):  # {} asks for a search, too
         return True
-    tools = raw.get("tools", defaults.get("tools"))
+    tools = _said(chat, "tools", defaults)
     return isinstance(tools, list) and any(
         isinstance(tool, dict) and tool.get("type") not in _CLIENT_S for tool in tools
     )
@@ -49,7 +54,7 @@ def _predicted(value: object) -> PromptSize:
 
 
 def _count(value: object) -> int:
-    """0 for what is none: `null`, or of a field that the path does not know."""
+    """0 for what is none: of a field that the path does not know."""
     return value if isinstance(value, int) and value > 0 else 0
 
 

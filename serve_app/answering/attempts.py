@@ -36,12 +36,17 @@ class Attempt:
     wait_s: float = 0.0
 
 
+# Why a model was passed over.
+_BREAKER_OPEN = "breaker_open"
+_OVER_BUDGET = "over_budget"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A model that was tried, or passed over, and why."""
 
     model: str
-    reason: str  # an error's code, or "breaker_open", "over_budget"
+    reason: str  # an error's code, or one of those above
 
 
 class Attempts:
@@ -92,11 +97,11 @@ class Attempts:
         if self._error is not None and not self._error.retryable:
             raise self._error
         if self.time_left_s <= 0:
-            raise self._told or UpstreamTimeout("The request's time is over.")
+            raise self._last_word or UpstreamTimeout("The request's time is over.")
         if self._error is not None and len(self._models) == 1:
             return self._retry(self._error)
         if self._told is not None and self._tries > self._policy.max_fallbacks:
-            raise self._told
+            raise self._last_word or self._told
         return self._fallback()
 
     def over_budget(self) -> None:
@@ -104,7 +109,7 @@ class Attempts:
         model = self._current
         assert model is not None, "nothing is being tried"
         self._breakers.of(self._key_of(model)).abandoned()
-        self.failures.append(Failure(model, "over_budget"))
+        self.failures.append(Failure(model, _OVER_BUDGET))
         self._tries -= 1
         self._current = None
 
@@ -119,8 +124,6 @@ class Attempts:
         self.failures.append(Failure(model, error.code or error.error_type))
         self._judge(model, error, hurried=hurried)
         self._error = error
-        # That one model cannot hold the prompt is not the last word where another that
-        # can was only busy: who is told so would not ask again.
         if self._told is None or error.passes or not self._told.passes:
             self._told = error
         self._current = None
@@ -150,21 +153,31 @@ class Attempts:
         self._over, self._current = True, None
 
     def _fallback(self) -> Attempt:
-        waits: list[float] = []
         while self._left:
             model = self._left.pop(0)
-            breaker = self._breakers.of(self._key_of(model))
-            if not breaker.admit():
-                self.failures.append(Failure(model, "breaker_open"))
-                waits.append(breaker.wait_s)
+            if not self._breakers.of(self._key_of(model)).admit():
+                self.failures.append(Failure(model, _BREAKER_OPEN))
             else:
                 return self._try(model)
-        if self._told is not None:
-            raise self._told
-        if waits:
-            what = "All models that may answer have failed too often lately."
-            raise Overloaded(what, code="breaker_open", retry_after_s=min(waits))
-        raise _over_budget()
+        raise self._last_word or _over_budget()
+
+    @property
+    def _last_word(self) -> ServingError | None:
+        """What the client is told if nothing more is tried; None: the budget is why.
+
+        That one model cannot hold the prompt is not the last word where another that
+        can was only busy, or is left alone for a while: who is told so would not ask
+        again.
+        """
+        told = self._told
+        shut = [each.model for each in self.failures if each.reason == _BREAKER_OPEN]
+        if not shut or (told is not None and told.passes):
+            return told
+        wait_s = min(self._breakers.of(self._key_of(model)).wait_s for model in shut)
+        what = "All models that may answer have failed too often lately."
+        if told is not None:
+            what = "The models that may take this request have failed too often lately."
+        return Overloaded(what, code=_BREAKER_OPEN, retry_after_s=wait_s)
 
     def _retry(self, error: ServingError) -> Attempt:
         model = self._models[0]
@@ -174,7 +187,10 @@ class Attempts:
         if breaker.wait_s > wait_s:
             wait_s += breaker.wait_s  # not all who wait at the same moment
         patient = wait_s <= min(self._policy.max_wait_s, self.time_left_s)
-        if not error.passes or not patient or self._tries > self._policy.max_retries:
+        # The budget did not cover it just now; whom else to ask there is not.
+        too_dear = self.failures[-1].reason == _OVER_BUDGET
+        again = error.passes and patient and not too_dear
+        if not again or self._tries > self._policy.max_retries:
             raise error
         if breaker.state != "closed" and breaker.wait_s == 0 and not breaker.admit():
             raise error

@@ -4,7 +4,7 @@ Only the fields that routing reads are typed. Everything else belongs to the ups
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import (
@@ -19,15 +19,17 @@ from deployments.errors import InvalidRequest
 from deployments.protocol.backend import Surface
 from serve_app.answering.json_body import invalid_field, parse_json
 from serve_app.answering.request_fields import (
+    AUTO,
     MAX_MESSAGES,
     BestOf,
+    Flag,
+    ModelName,
     NAnswers,
     Objects,
     Texts,
     few_fields,
+    null_is,
 )
-
-AUTO = "auto"
 
 # OpenRouter's: models to fall back to, and stored settings with a model in them.
 _OTHER_MODELS = ("models", "preset")
@@ -41,10 +43,10 @@ class RoutingOptions(BaseModel):
 
     alpha: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     models: Texts | None = Field(default=None, min_length=1)
-    exclude: Texts = Field(default_factory=list)
+    exclude: Annotated[Texts, null_is([])] = Field(default_factory=list)
     max_cost_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     session_id: str | None = Field(default=None, min_length=1, max_length=256)
-    explain: bool = False
+    explain: Flag = False
 
     @model_validator(mode="before")
     @classmethod
@@ -53,6 +55,7 @@ class RoutingOptions(BaseModel):
 
 
 _NO_OPTIONS = RoutingOptions()
+Routing = Annotated[RoutingOptions, null_is(_NO_OPTIONS)]
 
 
 class Message(BaseModel):
@@ -69,7 +72,7 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    include_usage: bool = False
+    include_usage: Flag = False
 
 
 class ChatRequest(BaseModel):
@@ -77,7 +80,7 @@ class ChatRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     messages: list[Message] = Field(
         min_length=1, max_length=MAX_MESSAGES, fail_fast=True
     )
@@ -91,7 +94,7 @@ class ChatRequest(BaseModel):
     n: NAnswers = None
     best_of: BestOf = None
     # From a function: pydantic would copy a default for each request.
-    routing: RoutingOptions = Field(default_factory=lambda: _NO_OPTIONS)
+    routing: Routing = Field(default_factory=lambda: _NO_OPTIONS)
 
     @property
     def output_tokens(self) -> int | None:
@@ -130,12 +133,15 @@ class Chat:
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.
 
-        `defaults` are added where the client said nothing. Streams always ask for
-        usage, because the answer is billed by it.
+        `defaults` are added where the client said nothing, or null. Streams always ask
+        for usage, because the answer is billed by it.
         """
         body = {**defaults, **self.raw, "model": upstream_model}
+        for name, value in defaults.items():
+            if body[name] is None:
+                body[name] = value
         body.pop("routing", None)
-        if self.surface == "responses" and "usage" not in self.raw:
+        if self.surface == "responses" and self.raw.get("usage") is None:
             body.pop("usage", None)  # always said there; not a field of that API
         if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}

@@ -12,8 +12,9 @@ from serve_app.answering.candidates import (
     find_candidates,
     nothing_left,
 )
-from serve_app.answering.chat import AUTO, Chat, ChatRequest
+from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.prompt_size import prompt_size
+from serve_app.answering.request_fields import AUTO
 
 
 @dataclass(frozen=True, slots=True)

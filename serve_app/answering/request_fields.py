@@ -6,9 +6,20 @@ megabytes in which each item is wrong it would make gigabytes of errors.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+AUTO = "auto"
+
+
+def null_is(value: Any) -> BeforeValidator:
+    """`null` is what the field is where it is not there, as OpenAI takes it: clients
+    send it for what is not set."""
+    return BeforeValidator(lambda given: value if given is None else given)
+
+
+ModelName = Annotated[str, null_is(AUTO)]
+Flag = Annotated[bool, null_is(False)]
 # OpenAI's bounds: what a request may cost at worst is reckoned with these.
 NAnswers = Annotated[int | None, Field(ge=1, le=128)]
 BestOf = Annotated[int | None, Field(ge=0, le=20)]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
-from deployments.errors import ServingError, generation_of
+from deployments.errors import Overloaded, ServingError, generation_of
 from deployments.protocol.backend import BackendRequest, Settlement
 from serve_app.access.admission import Admission
 from serve_app.answering.answer_size import answer_size
@@ -154,8 +154,10 @@ class Run:
         while True:
             try:
                 attempt = self.attempts.next()
-            except ServingError:
-                if refused and not self.attempts.tried:
+            except ServingError as error:
+                # One that is left alone for a while may be within the budget.
+                busy = isinstance(error, Overloaded)
+                if refused and not busy and not self.attempts.tried:
                     raise self.admission.over_budget(call.ticket) from None
                 raise
             spec = call.directory.specs[attempt.model]

@@ -29,6 +29,9 @@ from serve_app.http.artifact_json import shown_artifact, shown_shadow
 from serve_app.http.responses import json_response
 from serve_app.http.usage_span import last_days, moment
 
+# Of several that are shown, one that hangs must not hide the others.
+_WAITS_S = 10.0
+
 
 class Registration(BaseModel):
     """The body that registers an artifact."""
@@ -41,9 +44,12 @@ class Registration(BaseModel):
 class ArtifactAdmin:
     """One method for each path."""
 
-    def __init__(self, ledger: LedgerLike, gateway: Gateway) -> None:
+    def __init__(
+        self, ledger: LedgerLike, gateway: Gateway, *, waits_s: float = _WAITS_S
+    ) -> None:
         self._ledger = ledger
         self._gateway = gateway
+        self._waits_s = waits_s
         self._rollout = RolloutAdmin(ledger, gateway)
 
     def paths(self) -> Paths:
@@ -114,7 +120,10 @@ class ArtifactAdmin:
     async def _shown(self, name: str, snapshot: Snapshot) -> dict[str, Any]:
         found: Manifest | str
         try:
-            found = await self._gateway.describe(_ref(name, snapshot))
+            async with asyncio.timeout(self._waits_s):
+                found = await self._gateway.describe(_ref(name, snapshot))
+        except TimeoutError:
+            found = "It is not read yet: where it lies is slow, or hangs."
         except ServingError as error:
             found = error.message
         configured = self._gateway.directory.settings.tenants

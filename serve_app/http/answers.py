@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -72,10 +73,10 @@ class Answers:
             watch.identified(tenant, directory)
         body = await read_body(request, self._gateway.limits.max_body_bytes)
         chat, wanted = parse(body), asked(request, directory.settings.hosts)
-        plan = self._gateway.plan
+        planned = partial(self._gateway.plan, directory, tenant, chat, wanted)
         if len(body) > _LONG_BYTES:
-            return await asyncio.to_thread(plan, directory, tenant, chat, wanted), chat
-        return plan(directory, tenant, chat, wanted), chat
+            return await asyncio.to_thread(_measured, planned), chat
+        return planned(), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
         observer, path = self._gateway.observer, request.scope["route"].path
@@ -119,6 +120,13 @@ class Answers:
                 "x-accel-buffering": "no",  # proxies must not hold tokens back
             },
         )
+
+
+def _measured(planned: Callable[[], Plan]) -> Plan:
+    """With its tokens counted: limits, budgets and prompt caches will ask for them."""
+    plan = planned()
+    _ = plan.prompt.tokens
+    return plan
 
 
 def _explained(chat: Chat, answered: Answered, plan: Plan) -> dict[str, Any] | None:

@@ -13,9 +13,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from serve_app.access.request_size import PromptSize
-from serve_app.answering.chat import AUTO
 from serve_app.answering.json_body import invalid_field, parse_json
-from serve_app.answering.request_fields import few_fields
+from serve_app.answering.request_fields import AUTO, ModelName, few_fields
 
 MAX_INPUTS = 2048  # OpenAI's own limit
 
@@ -25,7 +24,7 @@ class EmbeddingRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     input: Any
     encoding_format: Literal["float", "base64"] | None = None  # as "float"
     dimensions: int | None = Field(default=None, ge=1)

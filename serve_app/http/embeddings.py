@@ -22,7 +22,7 @@ from deployments.errors import (
     RoutingUnavailable,
     UpstreamTimeout,
 )
-from serve_app.answering.chat import AUTO
+from serve_app.answering.request_fields import AUTO
 from serve_app.http.embedding_request import MAX_INPUTS, EmbeddingRequest
 
 # Of one text: over the window of any encoder.
@@ -33,6 +33,8 @@ _COUNTED_CHARACTERS = 2**16
 # of English), and not for 2,048 texts.
 _PIECE_CHARACTERS = 4096
 _PIECE_TEXTS = 32
+# An Embedder that is silent for so long may hang: the next need not wait for it.
+_SILENCE_S = 10.0
 
 
 class TextEncoder(Protocol):
@@ -54,9 +56,12 @@ class TextEncoder(Protocol):
 class Embeddings:
     """Answers embedding requests; several share the Embedder piece by piece."""
 
-    def __init__(self, encoder: TextEncoder, *, timeout_s: float) -> None:
+    def __init__(
+        self, encoder: TextEncoder, *, timeout_s: float, silence_s: float = _SILENCE_S
+    ) -> None:
         self._encoder = encoder
         self._timeout_s = timeout_s
+        self._silence_s = silence_s
         self._spec: EncoderSpec | None = None
         # In turns: the Embedder answers in order, and routing must not wait for long.
         self._turn = asyncio.Semaphore(1)
@@ -79,12 +84,24 @@ class Embeddings:
         spec = await self._fitting(request)
         texts = request.texts
         tokens = await self._count(texts, spec)
-        rows = []
-        for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS):
-            async with self._turn:
-                rows.append(await self._encoder.embed(texts[piece], (), spec.key))
+        rows = [
+            await self._embedded(texts[piece], spec.key)
+            for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS)
+        ]
         n_tokens = sum(tokens)
         return _rendered(request, spec, np.concatenate(rows), n_tokens), n_tokens
+
+    async def _embedded(self, texts: list[str], encoder: str) -> NDArray[np.float32]:
+        """In turn; the turn ends if the Embedder is silent, which may be true of one
+        replica only."""
+        async with self._turn:
+            embedding = asyncio.ensure_future(self._encoder.embed(texts, (), encoder))
+            try:
+                await asyncio.wait([embedding], timeout=self._silence_s)
+            except asyncio.CancelledError:
+                embedding.cancel()
+                raise
+        return await embedding
 
     async def _fitting(self, request: EmbeddingRequest) -> EncoderSpec:
         """The encoder, if it is what is asked for. One that is known is asked for again

@@ -6,7 +6,7 @@ from deployments.catalog import ModelSpec
 from deployments.errors import NotFound
 from serve_app.access.cost_tiers import models_of
 from serve_app.access.tenants import Directory, Tenant
-from serve_app.answering.chat import AUTO
+from serve_app.answering.request_fields import AUTO
 
 _OWNER = "avengers-serve"
 

@@ -9,6 +9,10 @@ from starlette.responses import Response
 from deployments.errors import ServingError
 from serve_app.answering.answered import Answered
 
+# A budget that is nearly spent passes over hundreds of models, and a proxy refuses an
+# answer whose head is longer than it reads (HAProxy: 16 KiB).
+_MOST_TOLD = 20
+
 
 def json_response(
     content: object, headers: Mapping[str, str] | None = None
@@ -52,7 +56,8 @@ def routing_headers(
 
 
 def _fallbacks(answered: Answered) -> str:
-    """`0`, or how many models failed or were passed over, and why each:
+    """`0`, or how many models failed or were passed over, and why each of the first:
     `1; gpt-4o=upstream_rate_limit`."""
-    told = (f"{failure.model}={failure.reason}" for failure in answered.failures)
-    return "; ".join([str(len(answered.failures)), *told])
+    failures = answered.failures
+    told = (f"{each.model}={each.reason}" for each in failures[:_MOST_TOLD])
+    return "; ".join([str(len(failures)), *told])

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import replace
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -133,6 +133,22 @@ def test_a_broken_header_of_an_array_is_refused(artifact, tmp_path):
         archive.writestr("centroids.npy", head + header)
 
     with pytest.raises(ArtifactError, match="not a readable archive"):
+        load(tmp_path / "a")
+
+
+def test_what_would_unpack_to_many_times_its_size_is_not_unpacked(artifact, tmp_path):
+    save(artifact, tmp_path / "a")
+    path = tmp_path / "a" / "arrays.npz"
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (18350080,), }"
+    with (
+        ZipFile(path, "w", ZIP_DEFLATED) as archive,
+        archive.open("centroids.npy", "w") as file,
+    ):
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head)
+        for _ in range(70):
+            file.write(bytes(2**20))
+
+    with pytest.raises(ArtifactError, match=r"not a readable archive: \d+ bytes that"):
         load(tmp_path / "a")
 
 

@@ -72,3 +72,13 @@ def test_ray_serve_takes_the_file() -> None:
     schema = ServeDeploySchema.model_validate(with_address(read_serve_yaml(PAPER).data))
 
     assert [app.name for app in schema.applications] == ["avengers"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PAPER.parent.glob("*.yaml")), ids=lambda path: path.name
+)
+def test_no_answer_is_cut_off_by_the_time_of_its_request(path: Path) -> None:
+    config = read_app_config(path)
+    longest_s = max(spec.timeouts.total_s for spec in config.catalog.models)
+
+    assert longest_s <= config.limits.request_timeout_s

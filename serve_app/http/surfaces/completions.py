@@ -6,15 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from serve_app.answering.chat import (
-    AUTO,
     Chat,
     ChatRequest,
     Message,
+    Routing,
     RoutingOptions,
     StreamOptions,
 )
 from serve_app.answering.json_body import invalid_field, parse_json
-from serve_app.answering.request_fields import BestOf, NAnswers
+from serve_app.answering.request_fields import AUTO, BestOf, ModelName, NAnswers
 
 
 class CompletionRequest(BaseModel):
@@ -25,7 +25,7 @@ class CompletionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     prompt: Any
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -33,7 +33,7 @@ class CompletionRequest(BaseModel):
     max_tokens: int | None = Field(default=None, ge=0)
     n: NAnswers = None
     best_of: BestOf = None
-    routing: RoutingOptions = RoutingOptions()
+    routing: Routing = RoutingOptions()
 
     @field_validator("prompt")
     @classmethod

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from deployments.errors import InvalidRequest
-from serve_app.answering.chat import AUTO, Chat, ChatRequest, Message, RoutingOptions
+from serve_app.answering.chat import Chat, ChatRequest, Message, Routing, RoutingOptions
 from serve_app.answering.json_body import invalid_field, parse_json
-from serve_app.answering.request_fields import MAX_MESSAGES, Objects
+from serve_app.answering.request_fields import AUTO, MAX_MESSAGES, ModelName, Objects
 
 # Fields that ask for something to be kept, or refer to what was.
 _STORING = ("store", "background", "previous_response_id", "conversation")
@@ -22,14 +22,14 @@ class ResponsesRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    model: str = AUTO
+    model: ModelName = AUTO
     input: Any
     instructions: str | None = None
     stream: bool | None = None
     tools: Objects | None = None
     text: dict[str, Any] | None = None
     max_output_tokens: int | None = Field(default=None, ge=1)
-    routing: RoutingOptions = RoutingOptions()
+    routing: Routing = RoutingOptions()
 
     @field_validator("input")
     @classmethod

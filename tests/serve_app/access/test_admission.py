@@ -1,7 +1,12 @@
 """Who is let in, and what he is told of limits, if not."""
 
+import threading
+
+import pytest
+
 from deployments.errors import UpstreamError
 from deployments.limits.ledger_protocol import Resource
+from serve_app.access import request_size
 from tests.fakes import ScriptedBackend
 from tests.serve_app.access.limited_tenant import PRICES, World
 
@@ -137,3 +142,21 @@ async def test_a_request_that_failed_is_one_of_the_rate_all_the_same():
     statuses = [(await world.ask()).status_code for _ in range(3)]
 
     assert statuses == [502, 502, 429]
+
+
+@pytest.mark.parametrize("terms", [{"tpm_limit": 10**6}, {"max_budget": 100.0}])
+async def test_a_long_prompt_is_counted_where_no_other_request_waits(
+    monkeypatch, terms
+):
+    on_the_loop: list[bool] = []
+
+    def count_tokens(_: str) -> int:
+        on_the_loop.append(threading.current_thread() is threading.main_thread())
+        return 9
+
+    monkeypatch.setattr(request_size, "count_tokens", count_tokens)
+    messages = [{"role": "user", "content": "a" * 300_000}]
+    response = await World(**terms).ask(messages=messages)
+
+    assert response.status_code == 200
+    assert set(on_the_loop) == {False}

@@ -193,3 +193,14 @@ async def test_what_was_overdrawn_is_owed_though_nobody_draws_for_a_while(
     await taken(holdings, BUDGET, 1.0)
 
     assert ledger.leased(BUDGET) >= 2.5
+
+
+async def test_more_than_what_was_left_is_not_asked_for_after_a_refusal(
+    holdings, ledger
+):
+    await ledger.book.lease("b", Ask(BUDGET, 6.0))
+    for amount in (9.0, 5.0, 2.5):
+        assert await holdings.reserve(BUDGET, amount) is None
+
+    assert len(ledger.asks) == 1
+    assert await holdings.reserve(BUDGET, 2.0) is not None, "that is what was left"

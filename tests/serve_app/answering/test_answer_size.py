@@ -66,7 +66,7 @@ def test_what_an_upstream_is_sent_by_default_counts_unless_the_client_says_it():
 
     assert size(chat(), **defaults) == AnswerSize(4, 50)
     assert size(chat(n=2, max_tokens=10), **defaults) == AnswerSize(2, 10)
-    assert size(chat(n=None), **defaults) == AnswerSize(1, 50)
+    assert size(chat(n=None), **defaults) == AnswerSize(4, 50), "null says nothing"
     assert size(chat(max_completion_tokens=10), **defaults) == AnswerSize(4, 50)
 
 

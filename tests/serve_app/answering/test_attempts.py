@@ -193,3 +193,54 @@ def test_who_is_left_no_time_to_end_in_is_not_blamed(world, hurried, state):
 
     breaker = world.breakers.of("b")
     assert ("closed" if breaker.admit() else "open") == state
+
+
+def test_the_only_model_is_not_asked_again_if_the_budget_does_not_cover_it(world):
+    attempts = world.request("a")
+    attempts.next()
+    attempts.failed(DOWN)
+    assert attempts.next().model == "a"
+    attempts.over_budget()
+
+    with pytest.raises(UpstreamError) as raised:
+        attempts.next()
+    assert raised.value is DOWN
+    assert attempts.failures[-1].reason == "over_budget"
+
+
+@pytest.mark.parametrize("refusal", [PromptTooLong("long"), Unsupported("tools")])
+@pytest.mark.parametrize("ranking", ["ab", "ba"])
+def test_where_one_is_left_alone_for_a_while_the_client_is_told_to_come_again(
+    world, refusal, ranking
+):
+    world.breakers.of("b").failed(retry_after_s=30)
+    attempts = world.request(*ranking)
+    assert attempts.next().model == "a"
+    attempts.failed(refusal)
+
+    with pytest.raises(Overloaded) as raised:
+        attempts.next()
+    assert (raised.value.code, raised.value.retry_after_s) == ("breaker_open", 30)
+
+
+def test_where_as_many_as_may_be_have_refused_one_left_alone_may_still_answer(world):
+    world.breakers.of("b").failed(retry_after_s=30)
+    attempts = world.request("b", "a", "c", "d")
+
+    for _ in range(3):
+        attempts.next()
+        attempts.failed(PromptTooLong("long"))
+
+    with pytest.raises(Overloaded):
+        attempts.next()
+
+
+def test_one_left_alone_may_be_within_the_budget_that_another_is_over(world):
+    world.breakers.of("cheap").failed(retry_after_s=30)
+    attempts = world.request("cheap", "dear")
+    assert attempts.next().model == "dear"
+    attempts.over_budget()
+
+    with pytest.raises(Overloaded) as raised:
+        attempts.next()
+    assert raised.value.retry_after_s == 30

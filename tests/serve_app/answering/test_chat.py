@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deployments.errors import InvalidRequest
-from serve_app.answering.chat import parse_chat
+from serve_app.answering.chat import ChatRequest, RoutingOptions, parse_chat
 
 
 def chat(**body: object):
@@ -86,6 +86,42 @@ def test_a_field_may_be_null_which_is_the_same_as_none(field):
     assert not parsed.include_usage
     assert parsed.request.output_tokens is None
     assert json.loads(parsed.upstream_body("m", {}))[field] is None
+
+
+@pytest.mark.parametrize(
+    "options", [None, dict.fromkeys(RoutingOptions.model_fields), {"exclude": None}]
+)
+def test_what_is_null_in_routing_is_the_same_as_not_there(options):
+    parsed = chat(routing=options)
+
+    assert parsed.request.routing == RoutingOptions()
+    assert "routing" not in json.loads(parsed.upstream_body("m", {}))
+
+
+def test_null_where_nothing_but_a_value_is_known_is_the_same_as_none():
+    parsed = chat(model=None, stream=True, stream_options={"include_usage": None})
+
+    assert parsed.request.model == "auto"
+    assert not parsed.include_usage
+
+
+def test_every_field_but_the_messages_may_be_null_which_is_the_same_as_none():
+    names = ChatRequest.model_fields.keys() - {"messages"}
+
+    assert chat(**dict.fromkeys(names)).request == chat().request
+
+
+def test_null_lets_the_upstream_s_defaults_stand():
+    defaults = {"usage": {"include": True}, "max_tokens": 9, "seed": 1}
+    sent = chat(usage=None, max_tokens=None, seed=2).upstream_body("m", defaults)
+
+    assert json.loads(sent) == {
+        "messages": [{"role": "user"}],
+        "model": "m",
+        "usage": {"include": True},
+        "max_tokens": 9,
+        "seed": 2,
+    }
 
 
 @pytest.mark.parametrize("field", ["models", "preset"])

@@ -1,8 +1,14 @@
 """`/admin/v1/artifacts` over HTTP: real Ledger, real Router."""
 
+import asyncio
+
+import orjson
 import pytest
 
+from artifacts.manifest import Manifest
+from deployments.protocol.routing import ArtifactRef
 from deployments.rollout import StoredArtifact
+from serve_app.http.admin_artifacts import ArtifactAdmin
 from tests.topic_artifacts import (
     of_another_encoder,
     saved,
@@ -112,3 +118,20 @@ async def test_a_password_in_an_address_is_not_shown(graph):
         assert response.status_code == 200
         assert "memory://host/a" in response.text
         assert "hunter" not in response.text
+
+
+async def test_one_that_hangs_does_not_hide_the_others(graph):
+    describe = graph.router.describe
+
+    async def hangs(ref: ArtifactRef, **options: bool) -> Manifest:
+        if ref.name == "declared":
+            await asyncio.Event().wait()
+        return await describe(ref, **options)
+
+    graph.router.describe = hangs
+    admin = ArtifactAdmin(graph.ledger, graph.gateway, waits_s=0.5)
+    listed = orjson.loads((await admin.artifacts()).body)["data"]
+    found = {entry["name"]: entry for entry in listed}
+
+    assert found["b"]["models"] == ["mathematician", "small"]
+    assert "not read yet" in found["declared"]["error"]

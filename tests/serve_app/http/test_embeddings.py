@@ -50,7 +50,7 @@ async def test_base64_holds_little_endian_float32():
     assert np.frombuffer(data, "<f4").tolist() == [3.0, np.float32(0.1)]
 
 
-@pytest.mark.parametrize("field", ["encoding_format", "dimensions", "user"])
+@pytest.mark.parametrize("field", ["model", "encoding_format", "dimensions", "user"])
 async def test_a_field_may_be_null_which_is_the_same_as_none(field):
     assert await answered(input="abc", **{field: None}) == await answered(input="abc")
 
@@ -160,6 +160,48 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
 
     with pytest.raises(UpstreamTimeout):
         await Embeddings(Hanging(), timeout_s=0.01).answer(ANY)
+
+
+class Silent(Lengths):
+    """Never answers where a text says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_up = asyncio.Event()
+
+    async def embed(self, texts: Sequence[str], *args: Any) -> np.ndarray:
+        if texts == ["hang"]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.given_up.set()
+        return await super().embed(texts, *args)
+
+
+HANGS = parse_embeddings(b'{"input": "hang"}')
+
+
+async def test_what_the_embedder_is_silent_on_holds_up_nobody_else():
+    embeddings = Embeddings(Silent(), timeout_s=60, silence_s=0.01)
+    hanging = asyncio.create_task(embeddings.answer(HANGS))
+    await asyncio.sleep(0)
+    content, _ = await embeddings.answer(ANY)
+
+    assert json.loads(content)["data"][0]["embedding"] == [1.0, 0.1]
+    assert not hanging.done(), "it is waited for by its own client only"
+    hanging.cancel()
+
+
+@pytest.mark.parametrize("silence_s", [0.01, 60])
+async def test_a_client_that_leaves_gives_up_its_turn_and_what_it_asked_for(silence_s):
+    encoder = Silent()
+    embeddings = Embeddings(encoder, timeout_s=60, silence_s=silence_s)
+    leaving = asyncio.create_task(embeddings.answer(HANGS))
+    await asyncio.sleep(0.05)
+    leaving.cancel()
+
+    await embeddings.answer(ANY)
+    await encoder.given_up.wait()
 
 
 async def test_another_encoder_in_its_place_is_known_after_one_refusal():

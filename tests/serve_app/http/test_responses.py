@@ -4,6 +4,7 @@ import pytest
 
 from deployments.errors import Overloaded, ServingError
 from serve_app.answering.answered import Answered
+from serve_app.answering.attempts import Failure
 from serve_app.http.responses import error_response, routing_headers
 
 
@@ -32,3 +33,12 @@ def test_what_an_answer_cost_is_told_however_little_it_is(cost_usd, said):
 
     assert routing_headers(by, cost_usd)["x-response-cost-usd"] == said
     assert "x-response-cost-usd" not in routing_headers(by)
+
+
+def test_of_hundreds_that_were_passed_over_the_first_are_named():
+    passed_over = tuple(Failure(f"model-{n}", "over_budget") for n in range(500))
+    answered = Answered("small", "b", "routed", 0.5, None, passed_over)
+
+    said = routing_headers(answered)["x-routing-fallbacks"].split("; ")
+    assert said[:2] == ["500", "model-0=over_budget"]
+    assert len(said) == 21

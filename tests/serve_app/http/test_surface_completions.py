@@ -8,7 +8,7 @@ import pytest
 from deployments.errors import InvalidRequest
 from serve_app.answering.chat import Chat
 from serve_app.answering.conversation import routing_text
-from serve_app.http.surfaces.completions import parse_completion
+from serve_app.http.surfaces.completions import CompletionRequest, parse_completion
 
 
 def parsed(**body: Any) -> Chat:
@@ -49,6 +49,13 @@ def test_what_routing_reads_of_a_prompt(prompt, text):
 @pytest.mark.parametrize(("stated", "read"), [(None, None), (0, None), (7, 7)])
 def test_the_longest_answer(stated, read):
     assert parsed(prompt="a", max_tokens=stated).request.output_tokens == read
+
+
+def test_every_field_but_the_prompt_may_be_null_which_is_the_same_as_none():
+    names = CompletionRequest.model_fields.keys() - {"prompt"}
+
+    nothing = parsed(prompt="a", **dict.fromkeys(names))
+    assert nothing.request == parsed(prompt="a").request
 
 
 def test_routing_options_are_read():

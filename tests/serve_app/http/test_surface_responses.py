@@ -9,7 +9,7 @@ from deployments.errors import InvalidRequest
 from serve_app.answering.chat import Chat
 from serve_app.answering.conversation import conversation_key, first_text, routing_text
 from serve_app.answering.needs import needed_capabilities
-from serve_app.http.surfaces.responses import parse_responses
+from serve_app.http.surfaces.responses import ResponsesRequest, parse_responses
 
 
 def parsed(**body: Any) -> Chat:
@@ -39,6 +39,15 @@ def test_a_stream_needs_not_ask_for_its_usage():
     sent = json.loads(parsed(input="a", stream=True).upstream_body("them", {}))
 
     assert sent == {"input": "a", "stream": True, "store": False, "model": "them"}
+
+
+def test_every_field_but_the_input_may_be_null_which_is_the_same_as_none():
+    names = ResponsesRequest.model_fields.keys() - {"input"}
+
+    nothing = parsed(input="a", **dict.fromkeys(names), usage=None)
+    assert nothing.request == parsed(input="a").request
+    defaults = {"usage": {"include": True}}
+    assert "usage" not in json.loads(nothing.upstream_body("them", defaults))
 
 
 def test_what_routing_reads():
