@@ -187,6 +187,20 @@ async def test_a_body_over_the_limit(chunked):
     assert response.status_code == 413
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/route"])
+async def test_a_body_that_never_comes_to_its_end_is_not_waited_for(path):
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with client(limits={"body_timeout_s": 0.05}) as c:
+        response = await asyncio.wait_for(c.post(path, content=stalled()), 10)
+
+    assert response.status_code == 408
+    error = response.json()["error"]
+    assert (error["type"], error["code"]) == ("timeout_error", "request_timeout")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
