@@ -41,6 +41,11 @@ class GatewayLimits(_Frozen):
         ge=1,
         description="of a request; a longer one is refused (413)",
     )
+    body_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="of a request to arrive; a slower one is refused (408)",
+    )
     route_timeout_s: float = Field(
         default=1.0, gt=0, description="after this the default model answers"
     )

@@ -15,6 +15,7 @@ from serve_app.http.incoming import read_body
 from serve_app.http.responses import json_response
 
 _MAX_BODY_BYTES = 2**20
+_BODY_S = 60.0
 
 # Method, path below the prefix, handler.
 Paths = tuple[tuple[str, str, Callable[..., Awaitable[Response]]], ...]
@@ -23,7 +24,7 @@ Body = TypeVar("Body", bound=BaseModel)
 
 async def admin_body(request: Request) -> dict[str, Any]:
     """A JSON object; nothing at all is an empty one."""
-    content = await read_body(request, _MAX_BODY_BYTES)
+    content = await read_body(request, _MAX_BODY_BYTES, _BODY_S)
     return parse_json(content) if content else {}
 
 

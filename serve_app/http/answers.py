@@ -71,7 +71,8 @@ class Answers:
         tenant = directory.authenticate(request.headers.get("authorization"))
         if watch is not None:
             watch.identified(tenant, directory)
-        body = await read_body(request, self._gateway.limits.max_body_bytes)
+        limits = self._gateway.limits
+        body = await read_body(request, limits.max_body_bytes, limits.body_timeout_s)
         chat, wanted = parse(body), asked(request, directory.settings.hosts)
         planned = partial(self._gateway.plan, directory, tenant, chat, wanted)
         if len(body) > _LONG_BYTES:

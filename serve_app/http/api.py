@@ -122,7 +122,8 @@ class _Paths:
             self._gateway.directory.tier(tier, tenant, None)
         if self._embeddings is None:
             raise NotFound("There is no embedder here.", code="path_not_found")
-        body = await read_body(request, self._gateway.limits.max_body_bytes)
+        limits = self._gateway.limits
+        body = await read_body(request, limits.max_body_bytes, limits.body_timeout_s)
         wanted = parse_embeddings(body)
         async with self._gateway.reading(tenant, wanted.prompt) as found:
             content, found.tokens = await self._embeddings.answer(wanted)

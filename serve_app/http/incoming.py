@@ -1,5 +1,6 @@
 """What is read of an HTTP request beside its JSON."""
 
+import asyncio
 import math
 import uuid
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 
-from deployments.errors import InvalidRequest, PayloadTooLarge
+from deployments.errors import InvalidRequest, PayloadTooLarge, RequestTimeout
 from serve_app.answering.planning import Asked
 
 # Of a Content-Length: more than any limit has.
@@ -52,8 +53,12 @@ def _tier(request: Request, hosts: Mapping[str, str]) -> str | None:
     return of_path or of_host
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, never holding more than `limit` bytes of it; PayloadTooLarge beyond."""
+async def read_body(request: Request, limit: int, within_s: float) -> bytes:
+    """The body, never holding more than `limit` bytes of it; PayloadTooLarge beyond.
+
+    RequestTimeout if it takes longer: a replica has room for so many requests only, and
+    one that is never sent to its end draws on no limit of its tenant.
+    """
     too_large = PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
     length = request.headers.get("content-length", "")
     # Python refuses to read a number of thousands of digits.
@@ -62,11 +67,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise too_large
-            parts.append(part)
+        async with asyncio.timeout(within_s):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
     except ClientDisconnect:
         raise InvalidRequest("The client went away while sending.") from None
+    except TimeoutError:
+        what = f"The body did not arrive within {within_s:g} s."
+        raise RequestTimeout(what, code="request_timeout") from None
     return b"".join(parts)

@@ -1,5 +1,6 @@
 """What is refused before a model is asked, and what is not, over HTTP."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -143,3 +144,17 @@ async def test_a_content_length_that_python_cannot_read_is_too_long():
         response = await c.post(CHAT, content=b"{}", headers=headers)
 
     assert response.status_code == 413
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/route"])
+async def test_a_body_that_never_comes_to_its_end_is_not_waited_for(path):
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with client(limits={"body_timeout_s": 0.05}) as c:
+        response = await asyncio.wait_for(c.post(path, content=stalled()), 10)
+
+    assert response.status_code == 408
+    error = response.json()["error"]
+    assert (error["type"], error["code"]) == ("timeout_error", "request_timeout")
