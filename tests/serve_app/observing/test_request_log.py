@@ -10,7 +10,7 @@ import pytest
 
 from serve_app.http.api import build_api
 from serve_app.observing.observer import Observer
-from serve_app.observing.request_log import RequestLog, file_handler
+from serve_app.observing.request_log import RequestLog
 from tests.fakes import ScriptedBackend, gateway
 from tests.kept_spans import CLIENT, TRACE_ID, KeptSpans
 
@@ -104,23 +104,3 @@ async def test_what_gathers_is_written_without_being_asked_for():
 
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["request_id"] for line in lines] == ["0", "1", "2"]
-
-
-def test_each_replica_has_a_file_of_its_own(tmp_path):
-    handler = file_handler(tmp_path / "serve", "abc")
-    handler.close()
-
-    assert (tmp_path / "serve/requests_abc.log").exists()
-
-
-def test_a_file_with_prompts_is_for_its_owner_only(tmp_path):
-    handler = file_handler(tmp_path, "abc", prompts=True)
-    RequestLog(handler, prompts=True)
-    handler.handle(logging.makeLogRecord({"msg": "{}"}))
-    handler.doRollover()
-    handler.handle(logging.makeLogRecord({"msg": "{}"}))
-    handler.close()
-
-    files = list(tmp_path.iterdir())
-    assert len(files) == 2  # the one begun anew, too
-    assert {file.stat().st_mode & 0o077 for file in files} == {0}
