@@ -19,7 +19,8 @@ from deployments.telemetry.families import FIRST_TOKEN, OVERHEAD, REQUESTS
 from deployments.usage.record import UsageRecord
 from scripts.option_types import result_file, whole
 from serve_app.observing.metrics import GatewayMetrics
-from serve_app.observing.request_log import RequestLog, file_handler
+from serve_app.observing.request_files import RequestFile
+from serve_app.observing.request_log import RequestLog
 
 _REPORT_S = 1.0
 _LABELS = ("tenant", "model", "tier", "200")
@@ -60,7 +61,7 @@ def counted(events: int) -> dict[str, float]:
     async def measure(directory: Path) -> dict[str, float]:
         export, tally = RayExport(), Tally(RayExport())
         metrics = GatewayMetrics(tally)
-        log = RequestLog(file_handler(directory, "bench"))
+        log = RequestLog(RequestFile(directory, "bench", kept_bytes=0))
         tenant: Any = SimpleNamespace(id="tenant", key_id="0123456789ab")
         plan = SimpleNamespace(tenant=tenant)
         call: Any = SimpleNamespace(plan=plan, request_id="req-1")

@@ -29,3 +29,9 @@ class LoggingConfig(BaseModel):
         "keeps in a file, too, unless RAY_LOG_TO_STDERR=1",
     )
     prompts: bool = Field(default=False, description="the messages, too, as they came")
+    kept_mib: int = Field(
+        default=2048,
+        ge=0,
+        description="of the files of replicas that are gone, on each node; the oldest "
+        "are deleted",
+    )

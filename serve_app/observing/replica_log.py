@@ -7,7 +7,10 @@ from ray import serve
 from ray.serve._private.logging_utils import get_serve_logs_dir
 
 from serve_app.observing.config import LoggingConfig
-from serve_app.observing.request_log import RequestLog, file_handler, stdout_handler
+from serve_app.observing.request_files import RequestFile, of_all_runs
+from serve_app.observing.request_log import RequestLog, stdout_handler
+
+_MIB = 2**20
 
 
 def replica_log(config: LoggingConfig) -> RequestLog | None:
@@ -20,5 +23,11 @@ def replica_log(config: LoggingConfig) -> RequestLog | None:
     else:
         replica = serve.get_replica_context().replica_tag
         directory = Path(get_serve_logs_dir())
-        handler = file_handler(directory, replica, prompts=config.prompts)
+        handler = RequestFile(
+            directory,
+            replica,
+            prompts=config.prompts,
+            kept_bytes=config.kept_mib * _MIB,
+            beside=of_all_runs(directory),
+        )
     return RequestLog(handler, prompts=config.prompts)

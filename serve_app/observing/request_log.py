@@ -2,14 +2,10 @@
 
 import asyncio
 import logging
-import os
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import TextIOWrapper
-from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,8 +14,6 @@ from deployments.usage.record import UsageRecord
 from serve_app.access.tenants import Tenant
 from serve_app.answering.call import Call
 
-_ROTATE_BYTES = 64 * 2**20
-_KEPT_FILES = 5
 # A handler takes as long for a record of many lines as for one.
 _GATHER_S = 0.1
 
@@ -98,33 +92,6 @@ class RequestLog:
             "avengers.requests", logging.INFO, "", 0, text, None, None
         )
         self._handler.handle(record)
-
-
-class _OwnersFile(RotatingFileHandler):
-    """No other user of the machine reads it: Ray's directories are open to all."""
-
-    def _open(self) -> TextIOWrapper:
-        handle = os.open(
-            self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-        )
-        return TextIOWrapper(os.fdopen(handle, "ab"), encoding=self.encoding)
-
-
-def file_handler(
-    directory: Path, replica: str, *, prompts: bool = False
-) -> logging.Handler:
-    """A file of the replica's own, which is begun anew when it is large.
-
-    One with prompts is for its owner only; else it has the mode of Serve's own logs.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    kind = _OwnersFile if prompts else RotatingFileHandler
-    return kind(
-        directory / f"requests_{replica}.log",
-        maxBytes=_ROTATE_BYTES,
-        backupCount=_KEPT_FILES,
-        encoding="utf-8",
-    )
 
 
 def stdout_handler() -> logging.Handler:

@@ -11,7 +11,7 @@ import pytest
 
 from serve_app.http.api import build_api
 from serve_app.observing.observer import Observer
-from serve_app.observing.request_log import RequestLog, file_handler
+from serve_app.observing.request_log import RequestLog
 from tests.fakes import ScriptedBackend, gateway
 from tests.kept_spans import CLIENT, TRACE_ID, KeptSpans
 
@@ -116,23 +116,3 @@ async def test_what_is_refused_is_told_of_when_it_came():
 
     came = datetime.fromisoformat(json.loads(stream.getvalue())["at"])
     assert timedelta(hours=1) <= datetime.now(UTC) - came < timedelta(hours=2)
-
-
-def test_each_replica_has_a_file_of_its_own(tmp_path):
-    handler = file_handler(tmp_path / "serve", "abc")
-    handler.close()
-
-    assert (tmp_path / "serve/requests_abc.log").exists()
-
-
-def test_a_file_with_prompts_is_for_its_owner_only(tmp_path):
-    handler = file_handler(tmp_path, "abc", prompts=True)
-    RequestLog(handler, prompts=True)
-    handler.handle(logging.makeLogRecord({"msg": "{}"}))
-    handler.doRollover()
-    handler.handle(logging.makeLogRecord({"msg": "{}"}))
-    handler.close()
-
-    files = list(tmp_path.iterdir())
-    assert len(files) == 2  # the one begun anew, too
-    assert {file.stat().st_mode & 0o077 for file in files} == {0}
