@@ -31,6 +31,7 @@ from deployments.protocol.routing import ArtifactRef, Explanation, RouteQuery, R
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
+from deployments.routing.embedder_device import as_lent
 from deployments.routing.router import Router
 from deployments.routing.served_embedder import ServedEmbedder
 from deployments.telemetry.config import TelemetryConfig
@@ -56,7 +57,7 @@ class EmbedderReplica(ServedEmbedder):
     ) -> None:
         directory = directory_of(artifact)
         spec: EncoderSpec = load_manifest(directory).encoder
-        encoder = load_encoder(spec, directory / ENCODER, config.run)
+        encoder = load_encoder(spec, directory / ENCODER, as_lent(config.run))
         # Better here than in the first requests.
         encoder.warm_up()
         metrics = EmbedderMetrics(Tally(RayExport()))
@@ -66,6 +67,11 @@ class EmbedderReplica(ServedEmbedder):
         self._serve(
             batched, encoder.tokenizer, config, metrics=metrics, telemetry=telemetry
         )
+        self._check = batched.check
+
+    async def check_health(self) -> None:
+        """Serve puts another in the place of one that raises: see `check`."""
+        await self._check()
 
 
 class RouterReplica:

@@ -8,9 +8,10 @@ from functools import partial
 from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
 from artifacts.token_window import TokenIds
+from deployments.errors import RoutingUnavailable
 from deployments.routing.coalescing import Coalescer
 from deployments.routing.encoder_load import EncoderLoad
-from deployments.routing.vectors import Vector
+from deployments.routing.vectors import Vector, directed
 from deployments.telemetry.metrics import EmbedderMetrics
 
 # Some 10 ms of MiniLM on one core, beside which a trip to its thread is little.
@@ -37,6 +38,7 @@ class BatchedEncoder:
         self._encoder = encoder
         self._metrics = metrics or EmbedderMetrics()
         self.load = EncoderLoad()
+        self._failed = False  # the last batch did, or a row of it
         # One thread each: a batch already uses the threads that the encoder was given.
         self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
         self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
@@ -57,9 +59,26 @@ class BatchedEncoder:
         return self._encoder.spec
 
     async def vector(self, text: str) -> Vector:
-        """The unit row (d,) of one text."""
+        """The unit row (d,) of one text; RoutingUnavailable if it has no direction."""
         ids = await self._tokenise(text)
-        return await self.load.through(len(ids), self._encode(ids))
+        return self._checked(await self.load.through(len(ids), self._encode(ids)))
+
+    async def check(self) -> None:
+        """Raises what the encoder does if it fails at a short text, too.
+
+        Asked only after a batch that failed. Too long a batch costs no more than its
+        own texts; but a process whose GPU has had a fault encodes nothing any more.
+        """
+        if self._failed:
+            [row] = await self._vectors(await self._token_ids(["a"]))
+            self._checked(row)
+
+    def _checked(self, row: Vector) -> Vector:
+        try:
+            return directed(row)
+        except RoutingUnavailable:
+            self._failed = True
+            raise
 
     async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds]:
         loop = asyncio.get_running_loop()
@@ -70,7 +89,13 @@ class BatchedEncoder:
         loop = asyncio.get_running_loop()
         self._metrics.batch(len(windows), sum(map(len, windows)))
         work = self._encoder.encode_ids
-        return list(await loop.run_in_executor(self._encoder_thread, work, windows))
+        try:
+            rows = await loop.run_in_executor(self._encoder_thread, work, windows)
+        except Exception:
+            self._failed = True
+            raise
+        self._failed = False
+        return list(rows)
 
 
 def _like_lengths(windows: Sequence[TokenIds], budget: int) -> Sequence[int]:

@@ -11,7 +11,7 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
 from deployments.routing.encoder_load import EncoderLoad
-from deployments.routing.vectors import Vector
+from deployments.routing.vectors import Vector, directed
 
 
 class PooledEncoder:
@@ -39,7 +39,10 @@ class PooledEncoder:
         return self._spec
 
     async def vector(self, text: str) -> Vector:
-        """The unit row (d,) of one text; EncoderMismatch if it has another length."""
+        """The unit row (d,) of one text.
+
+        EncoderMismatch if it has another length, RoutingUnavailable if no direction.
+        """
         loop = asyncio.get_running_loop()
         read = self._spec.prompt + text
         ids = await loop.run_in_executor(self._thread, self._window.ids, read)
@@ -47,5 +50,5 @@ class PooledEncoder:
         if pooled.shape != (self._spec.dimension,):
             what = f"dimension is {pooled.size}, not {self._spec.dimension}"
             raise EncoderMismatch(f"{self._spec.id}: {what}")
-        unit: Vector = pooled / np.linalg.norm(pooled)
+        unit: Vector = directed(pooled) / np.linalg.norm(pooled)
         return unit

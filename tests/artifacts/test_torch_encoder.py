@@ -195,6 +195,28 @@ def test_its_two_steps_are_the_whole(qwen: Path, spec: EncoderSpec) -> None:
 
 
 @needs_torch
+def test_a_batch_stays_within_its_tokens_where_a_gpu_s_tiles_widen_it(
+    qwen: Path, spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = SentenceTransformerEncoder(spec, directory=qwen, token_budget=160)
+    expected = encoder.encode_ids([[4] * 9 for _ in range(17)])
+    monkeypatch.setattr(encoder, "_width", 8)  # as on a GPU
+    sizes = []
+    pad = encoder._pad
+
+    def noted(windows: list[list[int]]) -> dict[str, object]:
+        features = pad(windows)
+        sizes.append(features["input_ids"].numel())
+        return features
+
+    monkeypatch.setattr(encoder, "_pad", noted)
+    found = encoder.encode_ids([[4] * 9 for _ in range(17)])
+
+    assert max(sizes) <= 160
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@needs_torch
 def test_a_named_model_may_lie_in_a_directory(qwen: Path, spec: EncoderSpec) -> None:
     named = spec.model_copy(update={"digest": None})
     run = EncoderRun(device="auto", source=qwen, token_budget=64)
@@ -226,3 +248,36 @@ def test_weights_that_are_not_there_are_said_to_be_so_in_one_line(
 
     assert str(tmp_path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@needs_torch
+def test_damaged_weights_are_said_to_be_so_in_one_line(
+    qwen: Path, spec: EncoderSpec, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(qwen, tmp_path / "model")
+    [weights] = damaged.rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    named = spec.model_copy(update={"digest": None})
+
+    with pytest.raises(ArtifactError, match="the encoder cannot be loaded") as raised:
+        SentenceTransformerEncoder(named, directory=damaged)
+
+    assert "\n" not in str(raised.value)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "error", [AssertionError("Torch not compiled with CUDA enabled"), MemoryError()]
+)
+def test_what_a_device_cannot_take_is_said_in_one_line(
+    qwen: Path, spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import sentence_transformers
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", fails)
+
+    with pytest.raises(ArtifactError, match=str(error) or "MemoryError"):
+        SentenceTransformerEncoder(spec, directory=qwen)

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
+from deployments.errors import RoutingUnavailable
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.telemetry.metrics import EmbedderMetrics
 from tests.kept_metrics import kept
@@ -134,3 +136,81 @@ async def test_what_waits_is_counted_in_tokens_without_padding():
     words.gate.set()
     await asyncio.gather(*asked)
     assert batched.load.told()["queued_tokens"] == 0
+
+
+class Faulty(Words):
+    """Fails at texts of more than `most` words."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.gate.set()
+
+    def encode_ids(self, windows: Sequence[list[int]]) -> np.ndarray:
+        rows = super().encode_ids(windows)
+        if max(map(len, windows)) > self.most:
+            raise RuntimeError("CUDA error")
+        return rows
+
+
+async def test_a_batch_that_was_too_much_leaves_it_well():
+    words = Faulty(most=5)
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await batched.vector("w " * 6)
+
+    await batched.check()
+    await batched.check()
+
+    assert words.batches == [[6], [1]]
+    assert (await batched.vector("w w"))[0] == 2
+
+
+async def test_an_encoder_that_fails_at_anything_is_told_until_it_works():
+    words = Faulty(most=0)
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    await batched.check()
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await batched.vector("w")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="CUDA error"):
+            await batched.check()
+    words.most = 5
+    await batched.check()
+
+
+class Pointless(Words):
+    """A text of `at` words gets such a row."""
+
+    def __init__(self, row: list[float], at: int) -> None:
+        super().__init__()
+        self.row, self.at = row, at
+        self.gate.set()
+
+    def encode_ids(self, windows: Sequence[list[int]]) -> np.ndarray:
+        rows = super().encode_ids(windows)
+        rows[[len(window) == self.at for window in windows]] = self.row
+        return rows
+
+
+@pytest.mark.parametrize("row", [[np.nan, 0.6], [np.inf, 0.0], [0.0, 0.0]])
+async def test_a_vector_without_a_direction_is_an_error_of_its_text_alone(row):
+    batched = BatchedEncoder(Pointless(row, at=2), max_batch_tokens=100)
+
+    asked = [batched.vector("w " * n) for n in (2, 3)]
+    failed, well = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert isinstance(failed, RoutingUnavailable)
+    assert well.tolist() == [3, 1]
+    await batched.check()
+
+
+async def test_an_encoder_that_makes_nothing_but_such_vectors_is_told():
+    batched = BatchedEncoder(Pointless([np.nan, np.nan], at=1), max_batch_tokens=100)
+    with pytest.raises(RoutingUnavailable, match="without a direction"):
+        await batched.vector("w")
+
+    for _ in range(2):
+        with pytest.raises(RoutingUnavailable, match="without a direction"):
+            await batched.check()
