@@ -1,6 +1,10 @@
-"""Whether pods with a few GPUs can take them from a group that needs a node's all."""
+"""Where pods with GPUs are placed, and where they write what they compile for them.
+
+Pods with a few GPUs must not take them from a group that needs a node's all.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from scripts.k8s.finding import Finding, Object
@@ -8,12 +12,17 @@ from scripts.k8s.rayservice import Group, groups_of, ray_services
 from scripts.k8s.surroundings import matches
 
 _GPU = "nvidia.com/gpu"
+_KERNELS = "TRITON_CACHE_DIR"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def check_gpu_rules(manifests: Sequence[Object]) -> Iterator[Finding]:
     """The groups of all RayServices: they share a cluster's nodes."""
     groups = [g for s in ray_services(manifests) for g in groups_of(s) if g.limit(_GPU)]
+    for group in groups:
+        if not _writable(group, group.env.get(_KERNELS)):
+            what = f"{_KERNELS} must lie on a volume that can be written"
+            yield Finding(group.where, f"{what}: an engine that cannot ends at once")
     for large in groups:
         nodes = large.pod.get("nodeSelector") or {}
         for small in groups:
@@ -25,6 +34,17 @@ def check_gpu_rules(manifests: Sequence[Object]) -> Iterator[Finding]:
                     f"keeps them off {dict(nodes)}"
                 )
                 yield Finding(small.where, what)
+
+
+def _writable(group: Group, path: str | None) -> bool:
+    """With a read-only root only what is mounted can be."""
+    mounts = group.containers[0].get("volumeMounts") or ()
+    volumes = {
+        PurePosixPath(one["mountPath"]) for one in mounts if not one.get("readOnly")
+    }
+    return path is not None and not volumes.isdisjoint(
+        {PurePosixPath(path), *PurePosixPath(path).parents}
+    )
 
 
 def _kept_off(group: Group, nodes: Mapping[str, str]) -> bool:
