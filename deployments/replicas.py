@@ -75,6 +75,7 @@ class EmbedderReplica:
         self._spec = spec
         self._tokens = EncoderTokens(spec, encoder.tokenizer)
         self._load = batched.load
+        self._check = batched.check
 
     async def embed(
         self,
@@ -101,6 +102,10 @@ class EmbedderReplica:
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """For Serve, which asks by this name: see `token_policy`."""
         return self._load.told()
+
+    async def check_health(self) -> None:
+        """Serve puts another in the place of one that raises: see `check`."""
+        await self._check()
 
 
 class RouterReplica:

@@ -41,6 +41,7 @@ class BatchedEncoder:
         self._encoder = encoder
         self._metrics = metrics or EmbedderMetrics()
         self.load = EncoderLoad()
+        self._failed = False  # the last batch did
         # One thread each: a batch already uses the threads that the encoder was given.
         self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
         self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
@@ -65,6 +66,15 @@ class BatchedEncoder:
         ids = await self._tokenise(text)
         return await self.load.through(len(ids), self._encode(ids))
 
+    async def check(self) -> None:
+        """Raises what the encoder does if it fails at a short text, too.
+
+        Asked only after a batch that failed. Too long a batch costs no more than its
+        own texts; but a process whose GPU has had a fault encodes nothing any more.
+        """
+        if self._failed:
+            await self._vectors(await self._token_ids(["a"]))
+
     async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds]:
         loop = asyncio.get_running_loop()
         work = self._encoder.token_ids
@@ -74,7 +84,13 @@ class BatchedEncoder:
         loop = asyncio.get_running_loop()
         self._metrics.batch(len(windows), sum(map(len, windows)))
         work = self._encoder.encode_ids
-        return list(await loop.run_in_executor(self._encoder_thread, work, windows))
+        try:
+            rows = await loop.run_in_executor(self._encoder_thread, work, windows)
+        except Exception:
+            self._failed = True
+            raise
+        self._failed = False
+        return list(rows)
 
 
 def _like_lengths(windows: Sequence[TokenIds], budget: int) -> Sequence[int]:

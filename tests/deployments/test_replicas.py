@@ -14,7 +14,7 @@ import pytest
 
 from artifacts.errors import ArtifactError, BadInput
 from artifacts.location import save_at
-from artifacts.onnx_encoder import SPEC_FILE
+from artifacts.onnx_encoder import SPEC_FILE, OnnxEncoder
 from artifacts.store import ENCODER, load
 from deployments.errors import RoutingUnavailable
 from deployments.protocol import RouteQuery
@@ -128,3 +128,19 @@ async def test_an_embedder_records_for_serve_what_it_encoded_not_what_it_kept():
 
     assert told[0]["tokens_per_s"] > 0
     assert told[1] == {"queued_tokens": 0, "tokens_per_s": 0}
+
+
+async def test_an_embedder_whose_encoder_fails_at_everything_is_unhealthy(monkeypatch):
+    """Serve would else keep it, and send it the more the sooner it fails."""
+    replica = EmbedderReplica(str(bundled()), EmbedderConfig())
+    await replica.check_health()
+
+    def fails(*_: object) -> np.ndarray:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(OnnxEncoder, "encode_ids", fails)
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await replica.embed(["What is 6 × 7?"])
+
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await replica.check_health()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.telemetry.metrics import EmbedderMetrics
@@ -134,3 +135,45 @@ async def test_what_waits_is_counted_in_tokens_without_padding():
     words.gate.set()
     await asyncio.gather(*asked)
     assert batched.load.told()["queued_tokens"] == 0
+
+
+class Faulty(Words):
+    """Fails at texts of more than `most` words."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.gate.set()
+
+    def encode_ids(self, windows: Sequence[list[int]]) -> np.ndarray:
+        rows = super().encode_ids(windows)
+        if max(map(len, windows)) > self.most:
+            raise RuntimeError("CUDA error")
+        return rows
+
+
+async def test_a_batch_that_was_too_much_leaves_it_well():
+    words = Faulty(most=5)
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await batched.vector("w " * 6)
+
+    await batched.check()
+    await batched.check()
+
+    assert words.batches == [[6], [1]]
+    assert (await batched.vector("w w"))[0] == 2
+
+
+async def test_an_encoder_that_fails_at_anything_is_told_until_it_works():
+    words = Faulty(most=0)
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    await batched.check()
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        await batched.vector("w")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="CUDA error"):
+            await batched.check()
+    words.most = 5
+    await batched.check()
