@@ -107,7 +107,7 @@ class SentenceTransformerEncoder:
     def encode_ids(self, windows: Sequence[TokenIds]) -> NDArray[np.float32]:
         """The rows of what `token_ids` has made."""
         rows = np.empty((len(windows), self._spec.dimension), dtype=np.float32)
-        lengths = [len(window) for window in windows]
+        lengths = [self._padded(len(window)) for window in windows]
         for batch in batches_by_tokens(lengths, self._token_budget):
             rows[batch] = self._vectors([windows[index] for index in batch])
         return rows
@@ -139,11 +139,13 @@ class SentenceTransformerEncoder:
         vectors: NDArray[np.float32] = unit.cpu().numpy()
         return vectors
 
+    def _padded(self, length: int) -> int:
+        return length + -length % self._width
+
     def _pad(self, windows: list[TokenIds]) -> "dict[str, Tensor]":
         import torch
 
-        width = max(len(window) for window in windows)
-        width += -width % self._width
+        width = self._padded(max(len(window) for window in windows))
         ids = np.full((len(windows), width), self._pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, window in enumerate(windows):

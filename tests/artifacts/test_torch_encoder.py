@@ -195,6 +195,28 @@ def test_its_two_steps_are_the_whole(qwen: Path, spec: EncoderSpec) -> None:
 
 
 @needs_torch
+def test_a_batch_stays_within_its_tokens_where_a_gpu_s_tiles_widen_it(
+    qwen: Path, spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = SentenceTransformerEncoder(spec, directory=qwen, token_budget=160)
+    expected = encoder.encode_ids([[4] * 9 for _ in range(17)])
+    monkeypatch.setattr(encoder, "_width", 8)  # as on a GPU
+    sizes = []
+    pad = encoder._pad
+
+    def noted(windows: list[list[int]]) -> dict[str, object]:
+        features = pad(windows)
+        sizes.append(features["input_ids"].numel())
+        return features
+
+    monkeypatch.setattr(encoder, "_pad", noted)
+    found = encoder.encode_ids([[4] * 9 for _ in range(17)])
+
+    assert max(sizes) <= 160
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@needs_torch
 def test_a_named_model_may_lie_in_a_directory(qwen: Path, spec: EncoderSpec) -> None:
     named = spec.model_copy(update={"digest": None})
     run = EncoderRun(device="auto", source=qwen, token_budget=64)
