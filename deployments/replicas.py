@@ -37,6 +37,7 @@ from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
+from deployments.routing.embedder_device import as_lent
 from deployments.routing.encoder_tokens import EncoderTokens
 from deployments.routing.router import Router
 from deployments.telemetry.config import TelemetryConfig
@@ -63,7 +64,7 @@ class EmbedderReplica:
     ) -> None:
         directory = directory_of(artifact)
         spec: EncoderSpec = load_manifest(directory).encoder
-        encoder = load_encoder(spec, directory / ENCODER, config.run)
+        encoder = load_encoder(spec, directory / ENCODER, as_lent(config.run))
         # Better here than in the first requests.
         encoder.warm_up()
         metrics = EmbedderMetrics(Tally(RayExport()))
