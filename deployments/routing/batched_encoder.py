@@ -5,17 +5,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
 from artifacts.token_window import TokenIds
+from deployments.errors import RoutingUnavailable
 from deployments.routing.coalescing import Coalescer
 from deployments.routing.encoder_load import EncoderLoad
+from deployments.routing.vectors import Vector, directed
 from deployments.telemetry.metrics import EmbedderMetrics
-
-Vector = NDArray[np.float32]
 
 # Some 10 ms of MiniLM on one core, beside which a trip to its thread is little.
 _TRIP_TOKENS = 96
@@ -41,7 +38,7 @@ class BatchedEncoder:
         self._encoder = encoder
         self._metrics = metrics or EmbedderMetrics()
         self.load = EncoderLoad()
-        self._failed = False  # the last batch did
+        self._failed = False  # the last batch did, or a row of it
         # One thread each: a batch already uses the threads that the encoder was given.
         self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
         self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
@@ -62,9 +59,9 @@ class BatchedEncoder:
         return self._encoder.spec
 
     async def vector(self, text: str) -> Vector:
-        """The unit row (d,) of one text."""
+        """The unit row (d,) of one text; RoutingUnavailable if it has no direction."""
         ids = await self._tokenise(text)
-        return await self.load.through(len(ids), self._encode(ids))
+        return self._checked(await self.load.through(len(ids), self._encode(ids)))
 
     async def check(self) -> None:
         """Raises what the encoder does if it fails at a short text, too.
@@ -73,7 +70,15 @@ class BatchedEncoder:
         own texts; but a process whose GPU has had a fault encodes nothing any more.
         """
         if self._failed:
-            await self._vectors(await self._token_ids(["a"]))
+            [row] = await self._vectors(await self._token_ids(["a"]))
+            self._checked(row)
+
+    def _checked(self, row: Vector) -> Vector:
+        try:
+            return directed(row)
+        except RoutingUnavailable:
+            self._failed = True
+            raise
 
     async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds]:
         loop = asyncio.get_running_loop()

@@ -5,15 +5,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
 from deployments.routing.encoder_load import EncoderLoad
-
-Vector = NDArray[np.float32]
+from deployments.routing.vectors import Vector, directed
 
 
 class PooledEncoder:
@@ -41,7 +39,10 @@ class PooledEncoder:
         return self._spec
 
     async def vector(self, text: str) -> Vector:
-        """The unit row (d,) of one text; EncoderMismatch if it has another length."""
+        """The unit row (d,) of one text.
+
+        EncoderMismatch if it has another length, RoutingUnavailable if no direction.
+        """
         loop = asyncio.get_running_loop()
         read = self._spec.prompt + text
         ids = await loop.run_in_executor(self._thread, self._window.ids, read)
@@ -49,5 +50,5 @@ class PooledEncoder:
         if pooled.shape != (self._spec.dimension,):
             what = f"dimension is {pooled.size}, not {self._spec.dimension}"
             raise EncoderMismatch(f"{self._spec.id}: {what}")
-        unit: Vector = pooled / np.linalg.norm(pooled)
+        unit: Vector = directed(pooled) / np.linalg.norm(pooled)
         return unit

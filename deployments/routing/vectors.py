@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.errors import RoutingUnavailable
+
 Vector = NDArray[np.float32]
+
+
+def directed(vector: Vector) -> Vector:
+    """The same; RoutingUnavailable for one that points nowhere: zero, or not finite.
+
+    What is nearest to such a vector is chance, and it would be kept.
+    """
+    if not 0 < float(vector.dot(vector)) < math.inf:
+        raise RoutingUnavailable("The encoder made a vector without a direction.")
+    return vector
 
 
 class VectorCache:

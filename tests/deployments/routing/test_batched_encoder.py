@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from deployments.errors import RoutingUnavailable
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.telemetry.metrics import EmbedderMetrics
 from tests.kept_metrics import kept
@@ -177,3 +178,39 @@ async def test_an_encoder_that_fails_at_anything_is_told_until_it_works():
             await batched.check()
     words.most = 5
     await batched.check()
+
+
+class Pointless(Words):
+    """A text of `at` words gets such a row."""
+
+    def __init__(self, row: list[float], at: int) -> None:
+        super().__init__()
+        self.row, self.at = row, at
+        self.gate.set()
+
+    def encode_ids(self, windows: Sequence[list[int]]) -> np.ndarray:
+        rows = super().encode_ids(windows)
+        rows[[len(window) == self.at for window in windows]] = self.row
+        return rows
+
+
+@pytest.mark.parametrize("row", [[np.nan, 0.6], [np.inf, 0.0], [0.0, 0.0]])
+async def test_a_vector_without_a_direction_is_an_error_of_its_text_alone(row):
+    batched = BatchedEncoder(Pointless(row, at=2), max_batch_tokens=100)
+
+    asked = [batched.vector("w " * n) for n in (2, 3)]
+    failed, well = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert isinstance(failed, RoutingUnavailable)
+    assert well.tolist() == [3, 1]
+    await batched.check()
+
+
+async def test_an_encoder_that_makes_nothing_but_such_vectors_is_told():
+    batched = BatchedEncoder(Pointless([np.nan, np.nan], at=1), max_batch_tokens=100)
+    with pytest.raises(RoutingUnavailable, match="without a direction"):
+        await batched.vector("w")
+
+    for _ in range(2):
+        with pytest.raises(RoutingUnavailable, match="without a direction"):
+            await batched.check()

@@ -6,6 +6,7 @@ import pytest
 from artifacts.encoder import load_encoder
 from artifacts.errors import EncoderMismatch
 from artifacts.store import ENCODER, load_manifest
+from deployments.errors import RoutingUnavailable
 from deployments.routing.pooled_encoder import PooledEncoder
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
@@ -53,3 +54,13 @@ async def test_the_tokens_that_the_engine_has_are_counted(encoder):
 
     assert told[0][0] == told[0][1] > 0
     assert pooled.load.told()["queued_tokens"] == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+async def test_a_vector_without_a_direction_is_refused(encoder, value):
+    async def pool(ids):
+        return np.full(384, value, np.float32)
+
+    pooled = PooledEncoder(encoder.spec, encoder.tokenizer, pool)
+    with pytest.raises(RoutingUnavailable, match="without a direction"):
+        await pooled.vector("text")
