@@ -8,9 +8,13 @@ from importlib.util import find_spec
 
 from ray.serve._private.build_app import build_app as finalize
 
+from artifacts.errors import BadInput
+from artifacts.location import is_remote
 from deployments.backends.vllm_deployment import deployment_name
+from deployments.routing.embedder_config import EmbedderConfig
+from deployments.routing.vllm_embedder import encoder_of, llm_options
 from serve_app.app import build_app
-from serve_app.config import VLLM, AppConfig
+from serve_app.config import VLLM, AppConfig, artifact_location
 
 _NAME = "avengers"
 
@@ -19,8 +23,11 @@ def deployed(config: AppConfig) -> dict[str, bool]:
     """Each deployment's name, and whether it takes a `user_config`; ValueError.
 
     Where vLLM is not installed, deployments of local models are named as they would be,
-    and the rest is built without them.
+    and the rest is built without them. An Embedder in vLLM has the name of any other.
     """
+    if config.embedder.engine == "vllm":
+        _check_embedder(config)
+        config = config.model_copy(update={"embedder": EmbedderConfig()})
     local = [spec for spec in config.catalog.models if spec.backend == "vllm"]
     named: dict[str, bool] = {}
     if local and find_spec("vllm") is None:
@@ -30,6 +37,17 @@ def deployed(config: AppConfig) -> dict[str, bool]:
         built = finalize(build_app(config), name=_NAME)
     takes = {one.name: _reconfigures(one.func_or_class) for one in built.deployments}
     return takes | named
+
+
+def _check_embedder(config: AppConfig) -> None:
+    """An artifact at an address is not fetched for it."""
+    location = artifact_location(config.artifact)
+    if is_remote(location):
+        return
+    try:
+        llm_options(encoder_of(location)[0], config.embedder)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
 
 
 def _reconfigures(found: object) -> bool:

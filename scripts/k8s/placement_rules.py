@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scripts.k8s.finding import Finding
@@ -14,7 +15,8 @@ def check_placement(
 ) -> Iterator[Finding]:
     """`app`: the application as it stands in the Serve config; `groups`: of workers."""
     yield from _placeable(where, app, groups)
-    yield from _accelerators(where, config, groups)
+    for engine in _engines(config):
+        yield from _engine(where, engine, groups)
 
 
 def _placeable(
@@ -31,22 +33,49 @@ def _placeable(
             yield Finding(f"{where} {one.get('name')}", what)
 
 
-def _accelerators(
-    where: str, config: AppConfig, groups: Sequence[Group]
-) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class _Engine:
+    """A vLLM of one replica; `gpus`: those that must be of one node."""
+
+    name: str
+    kind: str | None
+    gpus: int
+
+    @property
+    def cpus(self) -> int:
+        """One beside each GPU, and one of the replica."""
+        return self.gpus + 1
+
+
+def _engines(config: AppConfig) -> Iterator[_Engine]:
+    for spec in config.catalog.models:
+        if spec.vllm and spec.vllm.device == "gpu":
+            packed = spec.vllm.placement_strategy == "STRICT_PACK"
+            gpus = spec.vllm.gpus if packed else 1
+            yield _Engine(spec.id, spec.vllm.accelerator_type, gpus)
+    embedder = config.embedder
+    if embedder.engine == "vllm" and embedder.device != "cpu":
+        kind = embedder.vllm.accelerator_type if embedder.vllm else None
+        yield _Engine("embedder", kind, 1)
+
+
+def _engine(where: str, engine: _Engine, groups: Sequence[Group]) -> Iterator[Finding]:
     """Ray's autoscaler reads of a group that has no node yet what stands in it, and an
     accelerator's type is a resource that Ray itself finds only on a node."""
-    asked = {spec.id: spec.vllm for spec in config.catalog.models if spec.vllm}
-    asked |= {"embedder": config.embedder.vllm} if config.embedder.vllm else {}
-    for name, engine in asked.items():
-        kind = engine.accelerator_type
-        resource = f"accelerator_type:{kind}"
-        if kind and not any(_resources(group).get(resource) for group in groups):
-            what = (
-                f"its accelerator_type asks for {resource!r}; without that in some "
-                "group's rayStartParams.resources no node is ever started for it"
-            )
-            yield Finding(f"{where} {name}", what)
+    resource = f"accelerator_type:{engine.kind}"
+    of_kind = [g for g in groups if not engine.kind or _resources(g).get(resource)]
+    if not of_kind:
+        what = (
+            f"its accelerator_type asks for {resource!r}; without that in some "
+            "group's rayStartParams.resources no node is ever started for it"
+        )
+        yield Finding(f"{where} {engine.name}", what)
+    elif not any(_cpus(g) >= engine.cpus and _gpus(g) >= engine.gpus for g in of_kind):
+        what = (
+            f"its engine asks for {engine.cpus} CPUs and {engine.gpus} GPUs of one "
+            "node; no group has that"
+        )
+        yield Finding(f"{where} {engine.name}", what)
 
 
 def _resources(group: Group) -> Mapping[str, Any]:

@@ -39,3 +39,39 @@ def test_a_selector_of_other_nodes_keeps_it_off_as_well() -> None:
 
     assert said(start + other + end) == []
     assert len(said(start + end)) == 1
+
+
+def with_embedder_in_vllm(text: str) -> str:
+    named = "          artifact: s3://avengers-artifacts/paper-qwen3-8b\n"
+    lent = "            ray_actor_options: {num_cpus: 0, num_gpus: 1}\n"
+    assert (text.count(named), text.count(lent)) == (1, 1)
+    engine = "          embedder: {engine: vllm}\n"
+    return text.replace(named, named + engine).replace(lent, "")
+
+
+def test_an_embedder_in_vllm_wants_cpus_where_its_gpu_is() -> None:
+    """Its artifact need not be there, nor vLLM."""
+    text = with_embedder_in_vllm(golden("prod-gpu").read_text(encoding="utf-8"))
+
+    [found] = said(text)
+
+    assert "embedder: its engine asks for 2 CPUs and 1 GPUs of one node" in found
+    assert said(with_cpus(text)) == []
+
+
+def with_cpus(text: str) -> str:
+    """The GPU group gives its CPUs away."""
+    start, name, group = text.partition("- groupName: embedder\n")
+    return start + name + group.replace('num-cpus: "0"', 'num-cpus: "8"', 1)
+
+
+def test_a_model_wants_all_its_gpus_on_one_node() -> None:
+    text = golden("prod-gpu").read_text(encoding="utf-8")
+    few = 'nvidia.com/gpu: "8"'
+    assert text.count(few) == 2
+
+    found = said(text.replace(few, 'nvidia.com/gpu: "2"'))
+
+    assert len(found) == 2  # of each model
+    for one in found:
+        assert "its engine asks for 5 CPUs and 4 GPUs of one node" in one
