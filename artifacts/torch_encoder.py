@@ -195,8 +195,10 @@ def _load(spec: EncoderSpec, source: str, device: str) -> "SentenceTransformer":
             # One pass over each text: keys and values are of no use to anyone later.
             config_kwargs={"use_cache": False},
         )
-    except (OSError, ValueError) as error:  # nowhere, or another revision
-        why = str(error).strip().partition("\n")[0]
+    # Nowhere, another revision, damaged weights, too small a GPU or none: each of the
+    # libraries has its own.
+    except Exception as error:  # noqa: BLE001
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ArtifactError(source, f"the encoder cannot be loaded: {why}") from None
     return model.eval()
 

@@ -248,3 +248,36 @@ def test_weights_that_are_not_there_are_said_to_be_so_in_one_line(
 
     assert str(tmp_path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@needs_torch
+def test_damaged_weights_are_said_to_be_so_in_one_line(
+    qwen: Path, spec: EncoderSpec, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(qwen, tmp_path / "model")
+    [weights] = damaged.rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    named = spec.model_copy(update={"digest": None})
+
+    with pytest.raises(ArtifactError, match="the encoder cannot be loaded") as raised:
+        SentenceTransformerEncoder(named, directory=damaged)
+
+    assert "\n" not in str(raised.value)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "error", [AssertionError("Torch not compiled with CUDA enabled"), MemoryError()]
+)
+def test_what_a_device_cannot_take_is_said_in_one_line(
+    qwen: Path, spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import sentence_transformers
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", fails)
+
+    with pytest.raises(ArtifactError, match=str(error) or "MemoryError"):
+        SentenceTransformerEncoder(spec, directory=qwen)
