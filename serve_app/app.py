@@ -123,7 +123,13 @@ def _backend(name: str, config: AppConfig) -> Application | Hosted:
 
 def _local_model(spec: ModelSpec, telemetry: TelemetryConfig) -> Application:
     assert spec.vllm is not None  # the catalog has seen to it
-    return build_vllm_backend(spec.id, spec.upstream_model, spec.vllm, telemetry)
+    return build_vllm_backend(
+        spec.id,
+        spec.upstream_model,
+        spec.vllm,
+        longest_answer_s=spec.timeouts.total_s,
+        telemetry=telemetry,
+    )
 
 
 def _deployment(replica: type[Any], kind: str, suffix: str = "") -> serve.Deployment:

@@ -20,7 +20,9 @@ def deployment_name(model: str) -> str:
     return f"VLLMBackend:{model.replace('/', '--')}"
 
 
-def llm_options(upstream_model: str, config: VLLMConfig) -> dict[str, Any]:
+def llm_options(
+    upstream_model: str, config: VLLMConfig, *, longest_answer_s: float
+) -> dict[str, Any]:
     """The arguments of Ray's LLMConfig for one model."""
     options: dict[str, Any] = {
         "model_loading_config": {
@@ -33,8 +35,8 @@ def llm_options(upstream_model: str, config: VLLMConfig) -> dict[str, Any]:
         "deployment_config": {
             "autoscaling_config": config.autoscaling.model_dump(),
             "max_ongoing_requests": config.max_ongoing_requests,
-            # A request that is being answered may take minutes.
-            "graceful_shutdown_timeout_s": 120,
+            # A replica that scales down ends its answers first.
+            "graceful_shutdown_timeout_s": longest_answer_s,
         },
         "runtime_env": {"env_vars": _ENVIRONMENT | config.environment},
         # Ray's batching would hold back the first token too: ours does not.
@@ -71,6 +73,8 @@ def build_vllm_backend(
     model: str,
     upstream_model: str,
     config: VLLMConfig,
+    *,
+    longest_answer_s: float,
     telemetry: TelemetryConfig = _NO_TRACES,
 ) -> "Application":
     """The deployment of `model`, ready to be bound; its handle is a Backend's.
@@ -81,8 +85,9 @@ def build_vllm_backend(
 
     from deployments.backends.vllm_replica import VLLMReplica
 
+    options = llm_options(upstream_model, config, longest_answer_s=longest_answer_s)
     return build_llm_deployment(
-        LLMConfig(**llm_options(upstream_model, config)),
+        LLMConfig(**options),
         deployment_cls=VLLMReplica,
         bind_kwargs={
             "gather_ms": config.stream_batching_interval_ms,

@@ -14,6 +14,10 @@ def config(**changes: Any) -> VLLMConfig:
     return VLLMConfig.model_validate({"max_model_len": 4096, **changes})
 
 
+def options_of(one: VLLMConfig) -> dict[str, Any]:
+    return llm_options("them/m", one, longest_answer_s=600)
+
+
 def test_gpu_seconds_become_a_price_per_token():
     price = GpuPrice(
         usd_per_gpu_hour=3.6, input_tokens_per_s=40_000, output_tokens_per_s=2_000
@@ -57,7 +61,7 @@ def test_what_contradicts_itself_is_refused(changes, said):
 
 
 def test_a_replica_is_placed_on_the_gpus_of_one_machine():
-    options = llm_options("them/m", config(tensor_parallel_size=8))
+    options = options_of(config(tensor_parallel_size=8))
 
     assert options["engine_kwargs"]["tensor_parallel_size"] == 8
     assert options["placement_group_config"] == {
@@ -67,7 +71,7 @@ def test_a_replica_is_placed_on_the_gpus_of_one_machine():
 
 
 def test_it_scales_by_ongoing_requests_and_logs_no_prompts():
-    options = llm_options("them/m", config())
+    options = options_of(config())
 
     scaling = options["deployment_config"]["autoscaling_config"]
     assert scaling["target_ongoing_requests"] == 64
@@ -75,10 +79,16 @@ def test_it_scales_by_ongoing_requests_and_logs_no_prompts():
     assert environment["RAYLLM_ENABLE_REQUEST_PROMPT_LOGS"] == "0"
 
 
+def test_a_replica_that_goes_has_time_for_the_longest_answer():
+    options = llm_options("them/m", config(), longest_answer_s=3600)
+
+    assert options["deployment_config"]["graceful_shutdown_timeout_s"] == 3600
+
+
 def test_parsers_are_named_to_the_engine():
-    engine = llm_options(
-        "them/m", config(reasoning_parser="qwen3", tool_parser="hermes")
-    )["engine_kwargs"]
+    engine = options_of(config(reasoning_parser="qwen3", tool_parser="hermes"))[
+        "engine_kwargs"
+    ]
 
     assert engine["reasoning_parser"] == "qwen3"
     assert engine["tool_call_parser"] == "hermes"
