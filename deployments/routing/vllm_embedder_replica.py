@@ -25,7 +25,8 @@ from deployments.errors import RoutingUnavailable
 from deployments.routing.embedder import Embedder, refuse_other_encoder
 from deployments.routing.embedder_config import EmbedderConfig
 from deployments.routing.encoder_tokens import EncoderTokens
-from deployments.routing.pooled_encoder import PooledEncoder, Vector
+from deployments.routing.pooled_encoder import PooledEncoder
+from deployments.routing.vectors import Vector
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.metrics import EmbedderMetrics
 from deployments.telemetry.ray_export import RayExport
