@@ -15,14 +15,23 @@ from locust import FastHttpUser, LoadTestShape, events, task
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 from locust.env import Environment
 from locust.runners import WorkerRunner
-from locust.stats import RequestStats
 
 from scripts.loadtest.answer import Streamed, read_stream, unary_problem
-from scripts.loadtest.judging import Outcome, broken
+from scripts.loadtest.figures import (
+    ANSWER,
+    FIRST_TOKEN,
+    PAUSE,
+    REFUSED,
+    STREAM,
+    WITHIN,
+    lost_workers,
+    outcome_of,
+)
+from scripts.loadtest.judging import broken
 from scripts.loadtest.keys import Caller, callers, one_of
 from scripts.loadtest.profiles import Profile
 from scripts.loadtest.questions import body, questions
-from scripts.loadtest.settings import Settings
+from scripts.loadtest.settings import ENDED_EARLY, Settings
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +39,6 @@ SETTINGS = Settings.from_environment()
 TEXTS = questions(Path(SETTINGS.queries) if SETTINGS.queries else None, SETTINGS.seed)
 CALLERS = callers(Path(SETTINGS.keys) if SETTINGS.keys else None)
 
-# Names in Locust's tables. The last two are times within answers, not requests.
-ANSWER, STREAM, REFUSED = "answer in one piece", "stream", "refused (429)"
-FIRST_TOKEN, PAUSE = "first token", "longest pause"
-WITHIN = "within"
 _PATH = "/v1/chat/completions"
 _TOO_MANY = 429
 
@@ -41,10 +46,15 @@ _TOO_MANY = 429
 class Shape(LoadTestShape):
     """The profile's users."""
 
+    lost: frozenset[str] = frozenset()
+    over = False  # the time of the run
+
     def tick(self) -> tuple[int, float] | None:
         """How many there shall be now, and how fast they come."""
+        self.lost = lost_workers(self.runner, self.lost)
         profile = Profile(SETTINGS.profile, SETTINGS.users, SETTINGS.seconds)
         users = profile.users_at(self.get_run_time())
+        self.over = users is None
         return None if users is None else (users, max(1.0, users / 2))
 
 
@@ -84,9 +94,7 @@ class Client(FastHttpUser):
         ) as response:
             if response.status_code == _TOO_MANY:
                 _refused(response)
-            elif problem := unary_problem(
-                response.status_code, response.content or b""
-            ):
+            elif problem := _problem(response):
                 response.failure(problem)
             else:
                 response.success()
@@ -105,10 +113,8 @@ class Client(FastHttpUser):
                 _refused(response)
                 return
             if response.status_code != 200:
-                code = response.status_code
-                response.failure(
-                    unary_problem(code, response.content or b"") or f"status {code}"
-                )
+                said = _problem(response)
+                response.failure(said or f"status {response.status_code}")
                 return
             seen = _read(response, began)
             response.request_meta["response_time"] = (time.perf_counter() - began) * 1e3
@@ -129,6 +135,13 @@ class Client(FastHttpUser):
 def _headers(caller: Caller) -> dict[str, str]:
     # A compressed stream would be held back by whoever unpacks it.
     return {"Authorization": f"Bearer {caller.key}", "Accept-Encoding": "identity"}
+
+
+def _problem(response: Any) -> str | None:
+    """What is wrong with an answer, or why there is none: status 0 is Locust's."""
+    if response.status_code == 0:
+        return f"no answer: {response.error}"[:80]
+    return unary_problem(response.status_code, response.content or b"")
 
 
 def _refused(response: Any) -> None:
@@ -155,43 +168,14 @@ def judge(environment: Environment, **_: Any) -> None:
     """The verdict; workers leave it to their master."""
     if isinstance(environment.runner, WorkerRunner):
         return
-    problems = broken(outcome_of(environment), SETTINGS.thresholds)
+    lost = lost_workers(environment.runner, environment.shape_class.lost)
+    outcome = outcome_of(environment, lost=len(lost))
+    problems = broken(outcome, SETTINGS.thresholds)
     for problem in problems:
         log.error("threshold not kept: %s", problem)
     if problems:
         environment.process_exit_code = 1
     elif environment.stats.total.num_requests:
         log.info("all thresholds kept")
-        environment.process_exit_code = 0
-
-
-def outcome_of(environment: Environment) -> Outcome:
-    """The figures of the whole run."""
-    stats = environment.stats
-    real = [entry for (_, method), entry in stats.entries.items() if method != WITHIN]
-    requests = sum(entry.num_requests for entry in real)
-    seconds = max(1e-9, (stats.last_request_timestamp or 0) - (stats.start_time or 0))
-    return Outcome(
-        requests=requests,
-        failures=sum(entry.num_failures for entry in real),
-        refused=_count(stats, REFUSED),
-        requests_per_s=requests / seconds,
-        p95_first_token_ms=_p95(stats, FIRST_TOKEN, WITHIN),
-        p95_pause_ms=_p95(stats, PAUSE, WITHIN),
-        p95_answer_ms=_p95(stats, ANSWER, "POST"),
-        exceptions=sum(each["count"] for each in environment.runner.exceptions.values())
-        if environment.runner
-        else 0,
-    )
-
-
-def _count(stats: RequestStats, name: str) -> int:
-    entry = stats.entries.get((name, "POST"))
-    return entry.num_requests if entry else 0
-
-
-def _p95(stats: RequestStats, name: str, method: str) -> float | None:
-    entry = stats.entries.get((name, method))
-    if entry is None or not entry.num_requests:
-        return None
-    return float(entry.get_response_time_percentile(0.95))
+        over = environment.shape_class.over
+        environment.process_exit_code = 0 if over else ENDED_EARLY

@@ -28,7 +28,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked = 0
-        self.was_asked = Event()
+        self.was_asked, self.was_asked_often = Event(), Event()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,6 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked += 1
         if self.server.asked > 2:
             self.server.was_asked.set()
+        if self.server.asked > 200:  # workers report every three seconds
+            self.server.was_asked_often.set()
         status, body = (200, ANSWER) if self.server.asked % 2 else (503, PROXY_SAYS)
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
@@ -65,7 +67,7 @@ def command(server: Server, report: Path, *arguments: str) -> list[str]:
         *RUN,
         *("--host", f"http://127.0.0.1:{server.server_port}", "--report", str(report)),
         *("--stream-share", "0", "--think-s", "0.05", "--users", "2"),
-        *("--max-p95-first-token-ms", "-1", "--max-p95-pause-ms", "-1", *arguments),
+        *arguments,
     ]
 
 
@@ -136,8 +138,38 @@ def test_ctrl_c_leaves_the_report_and_the_verdict(server, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (signal.SIGKILL, "2 workers of the load test were lost"),
+        (signal.SIGTERM, "the run ended before its time"),
+    ],
+)
+def test_a_run_whose_workers_go_is_not_good(number, says, server, tmp_path):
+    arguments = ("--seconds", "60", "--processes", "2", "--max-error-rate", "-1")
+    with subprocess.Popen(
+        command(server, tmp_path, *arguments),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as run:
+        assert server.was_asked_often.wait(60)
+        (master,) = psutil.Process(run.pid).children()
+        for worker in master.children():
+            worker.send_signal(number)
+        said, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 1, said
+    assert says in said
+
+
+@pytest.mark.parametrize(
     "option",
-    ["--users=0", "--seconds=0", "--stream-share=2", "--max-error-rate=nan"],
+    [
+        *("--users=0", "--seconds=0", "--stream-share=2", "--max-error-rate=nan"),
+        *("--host=gateway.example", f"--report={Path(__file__)}", "--web-port=0"),
+    ],
 )
 def test_an_option_that_could_not_be_kept_is_refused(option, tmp_path):
     done = subprocess.run(
@@ -166,3 +198,21 @@ def test_questions_that_cannot_be_read_are_told_before_the_run(tmp_path):
 
     assert done.returncode == 2
     assert done.stderr == f"{missing}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("stream_share", ["0", "1"])
+def test_what_cannot_be_reached_is_said_to_be_so(stream_share, tmp_path):
+    done = subprocess.run(
+        [
+            *(*NOBODY, "--seconds", "1", "--users", "1", "--think-s", "0.1"),
+            *("--stream-share", stream_share, "--report", str(tmp_path)),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "no answer: [Errno 111] Connection refused" in done.stdout + done.stderr
