@@ -1,9 +1,9 @@
 """What must be shown: each figure against its bound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from scripts.overhead.plan import DIRECT
+from scripts.overhead.plan import DIRECT, base_cases
 from scripts.overhead.report import Report
 from scripts.overhead.sampling import Sample
 from scripts.overhead.scenarios import (
@@ -14,6 +14,7 @@ from scripts.overhead.scenarios import (
 )
 from scripts.overhead.summary import Spread, Summary, over, spread
 
+_LITELLM = "LiteLLM"
 _NOISE = 0.05  # two runs of the same differ by as much
 
 
@@ -58,46 +59,61 @@ def checks(report: Report) -> list[Check]:
 
 def _base(report: Report) -> Iterator[Check]:
     summary = report.summary("base")
-    yield from _default_graph(summary)
+    windows = {case.name: report.plan.window_s(case) for case in base_cases()}
+    yield from _default_graph(summary, windows)
     if PLACED in summary.targets:
-        yield from _placed(summary)
+        yield from _placed(summary, windows)
 
 
-def _default_graph(summary: Summary) -> Iterator[Check]:
+def _default_graph(summary: Summary, windows: Mapping[str, float]) -> Iterator[Check]:
     cpu = _Cpu(summary, GATEWAY)
     yield Check("CPU-ms per plain request, c = 16", cpu("plain c=16 0 ms"), 4.0)
     yield Check("CPU-ms per plain request, c = 64", cpu("plain c=64 0 ms"), 3.2)
     added = summary.added(GATEWAY, "plain c=1 0 ms", lambda sample: sample.p50_ms)
     yield Check("added p50 at c = 1, ms", added, 7)
     yield Check("CPU-ms per 50-chunk stream, c = 16", cpu("stream c=16"), 6)
-    yield from _times_litellm(summary, GATEWAY, "plain c={} 0 ms", 4)
-    yield from _times_litellm(summary, GATEWAY, "stream c={}", 10)
+    beside = _BesideLiteLLM(summary, windows)
+    yield from beside.rates(GATEWAY, "plain c={} 0 ms", 4)
+    yield from beside.rates(GATEWAY, "stream c={}", 10)
 
 
-def _placed(summary: Summary) -> Iterator[Check]:
+def _placed(summary: Summary, windows: Mapping[str, float]) -> Iterator[Check]:
     cpu = _Cpu(summary, PLACED)
     for number in (16, 64):
         what = f"{PLACED}: CPU-ms per plain request, c = {number}"
         yield Check(what, cpu(f"plain c={number} 0 ms"), 2.0)
     stream = cpu("stream c=16")
     yield Check(f"{PLACED}: CPU-ms per 50-chunk stream, c = 16", stream, 3)
-    yield from _times_litellm(summary, PLACED, "plain c={} 0 ms", 8)
+    yield from _BesideLiteLLM(summary, windows).rates(PLACED, "plain c={} 0 ms", 8)
     portkey = _Cpu(summary, "Portkey")("stream c=16")
     what = f"{PLACED}: CPU-ms per stream over Portkey's"
     yield Check(what, over(stream, portkey), 1.0)
 
 
-def _times_litellm(
-    summary: Summary, target: str, case: str, least: float
-) -> Iterator[Check]:
-    for number in (16, 64):
-        name = case.format(number)
-        ours, theirs = (
-            summary.of(each, name, lambda sample: sample.rate)
-            for each in (target, "LiteLLM")
-        )
-        what = f"{target}: answers/s over LiteLLM's, {name}"
-        yield Check(what, over(ours, theirs), least, at_least=True)
+@dataclass(frozen=True)
+class _BesideLiteLLM:
+    """Our rates over its own; `windows`: seconds of each case's samples."""
+
+    summary: Summary
+    windows: Mapping[str, float]
+
+    def rates(self, target: str, case: str, least: float) -> Iterator[Check]:
+        """At two concurrencies."""
+        for number in (16, 64):
+            name = case.format(number)
+            theirs, whose = self._most(name)
+            ratio = over(_rate(self.summary, target, name), theirs)
+            what = f"{target}: answers/s over {whose}, {name}"
+            yield Check(what, ratio, least, at_least=True)
+
+    def _most(self, case: str) -> tuple[Spread | None, str]:
+        """Its rate. A lower bound would make ours look better than it is: then what it
+        was still working on counts as answered in time."""
+        if case not in self.summary.slow_cases(_LITELLM):
+            return _rate(self.summary, _LITELLM, case), "LiteLLM's"
+        window_s = self.windows[case]
+        most = self.summary.of(_LITELLM, case, lambda each: each.answers / window_s)
+        return most, "the most that LiteLLM's can be"
 
 
 def _cold(report: Report) -> Iterator[Check]:

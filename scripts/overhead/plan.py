@@ -30,6 +30,10 @@ class Plan:
     most_foreign: float = 0.1  # a sample with more is disturbed, and repeated
     repeats: int = 1
 
+    def window_s(self, case: Case) -> float:
+        """How long a sample of it is taken."""
+        return max(self.seconds, case.least_s)
+
 
 QUICK = Plan(rounds=1, seconds=0.5, warm_s=0.5, repeats=0)
 WARM_UP = (Case("warm-up", 16), Case("warm-up of streams", 16, stream=True))

@@ -89,8 +89,7 @@ def _least_disturbed(
 ) -> Sample:
     best: Sample | None = None
     for _ in range(plan.repeats + 1):
-        seconds = max(plan.seconds, case.least_s)
-        sample = _second_if_failed(origin_port, target, case, seconds)
+        sample = _second_if_failed(origin_port, target, case, plan.window_s(case))
         if best is None or sample.foreign < best.foreign:
             best = sample
         if best.foreign <= plan.most_foreign:

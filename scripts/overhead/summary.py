@@ -107,7 +107,9 @@ class Summary:
         A rate counts what has ended when the sample is over, so theirs is a lower
         bound. CPU is told per answer, those that ended later included.
         """
-        found = []
+        found: list[str] = []
+        if target not in self._figures:
+            return found
         for case, samples in self._figures[target].samples.items():
             connections = _CONNECTIONS.search(case)
             if connections is None or not samples:

@@ -51,6 +51,22 @@ def test_a_bound_is_the_most_unless_it_says_otherwise(value, passed):
     assert Check("x", spread([-value]), -1.0, at_least=True).passed is passed
 
 
+def test_a_peer_s_lower_bound_does_not_flatter_us():
+    made = report(direct=measured(), gateway=measured(), LiteLLM=measured())
+    case = "stream c=64"
+    made.scenarios["base"]["gateway"].samples[case] = [sample(rate=477.0, answers=9999)]
+    # In 4 s 91 answers, and 64 that were under way.
+    late = sample(rate=22.75, answers=155)
+    made.scenarios["base"]["LiteLLM"].samples[case] = [late]
+
+    said = [str(check) for check in checks(made) if case in check.what]
+
+    assert said == [
+        "pass   gateway: answers/s over the most that LiteLLM's can be, "
+        "stream c=64: 12.31 (≥ 10)"
+    ]
+
+
 def test_what_rests_on_errors_is_not_passed():
     fast = measured(rate=1000.0, errors={"status 500": 1})
     made = report(direct=measured(p50=1.0), gateway=fast, LiteLLM=measured())

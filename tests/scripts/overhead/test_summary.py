@@ -29,11 +29,9 @@ def test_errors_and_foreign_load_are_marked():
 
 
 def test_slow_answers_make_a_rate_a_lower_bound():
-    made = report(
-        gateway={"stream c=2": [sample(), sample()], "stream c=3": [sample()]}
-    )
+    few = sample(answers=10)
+    made = report(gateway={"stream c=2": [few, few], "stream c=3": [few]})
 
-    # 10 answers a sample
     assert made.summary("base").slow_cases("gateway") == ["stream c=3"]
 
 
