@@ -23,6 +23,21 @@ class Figures:
     idle_mib: list[dict[str, float]] = field(default_factory=list)
     after_mib: list[dict[str, float]] = field(default_factory=list)
     absent: str | None = None  # why it was not measured
+    missed: list[int] = field(default_factory=list)  # rounds, from 0, without samples
+
+    def fail(self, number: int, why: str) -> None:
+        """It did not start in a round; if that is its first, it is not tried again."""
+        if self.samples:
+            self.missed.append(number)
+        else:
+            self.absent = why
+
+    def by_round(self, case: str) -> list[Sample | None]:
+        """Samples of a case, with nothing for the rounds that were missed."""
+        found: list[Sample | None] = list(self.samples.get(case, []))
+        for number in self.missed:
+            found.insert(number, None)
+        return found
 
 
 def measure(
@@ -43,9 +58,8 @@ def measure(
                 say(f"round {number + 1} of {plan.rounds}: {name}")
                 work = partial(_one_round, origin_port, cases, plan, figures[name])
                 why = _with_target(start, origin_port, work)
-                if why and not figures[name].samples:
-                    figures[name].absent = why
                 if why:
+                    figures[name].fail(number, why)
                     say(f"  {name} did not start: {why}")
             if after_round:
                 after_round()

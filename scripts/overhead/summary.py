@@ -78,10 +78,13 @@ class Summary:
 
     def added(self, target: str, case: str, value: Value) -> Spread | None:
         """The same less what it is without a gateway in the same round."""
-        samples, bare = self._samples(target, case), self._samples(DIRECT, case)
-        pairs = zip(samples, bare, strict=False)
+        rounds, bare = (
+            self._figures[each].by_round(case) if each in self._figures else []
+            for each in (target, DIRECT)
+        )
+        pairs = [(a, b) for a, b in zip(rounds, bare, strict=False) if a and b]
         values = [value(with_it) - value(without) for with_it, without in pairs]
-        return spread(values, self._marks([*samples, *bare]))
+        return spread(values, self._marks([each for pair in pairs for each in pair]))
 
     def memory(self, target: str) -> tuple[Spread | None, Spread | None]:
         """MiB after the start, and after all its loads."""

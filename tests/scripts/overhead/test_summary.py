@@ -17,6 +17,21 @@ def test_added_is_beyond_the_same_round_without_a_gateway():
     assert added == Spread(6.5, 6.0, 7.0)
 
 
+def test_a_round_that_was_missed_is_compared_with_none():
+    made = report(
+        direct={CASE: [sample(p50=1.0), sample(p50=5.0), sample(p50=2.0)]},
+        gateway={CASE: [sample(p50=8.0)]},
+    )
+    gateway = made.scenarios["base"]["gateway"]
+    gateway.fail(1, "no answer in 120 s")
+    gateway.samples[CASE].append(sample(p50=9.0))
+
+    added = made.summary("base").added("gateway", CASE, lambda each: each.p50_ms)
+
+    assert added == Spread(7.0, 7.0, 7.0)
+    assert gateway.absent is None
+
+
 def test_errors_and_foreign_load_are_marked():
     bad = [sample(), sample(errors={"status 500": 2}, foreign=0.5)]
     made = report(gateway={CASE: bad})
