@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 Number = TypeVar("Number", int, float)
 
@@ -18,6 +19,14 @@ def number(least: float, most: float) -> Callable[[str], float]:
 def whole(least: int, most: int) -> Callable[[str], int]:
     """From `least` to `most`."""
     return _within(int, "a whole number", least, most)
+
+
+def url(text: str) -> str:
+    """Of a server; without a slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise argparse.ArgumentTypeError(f"{text}: not an http:// or https:// address")
+    return text.rstrip("/")
 
 
 def file(text: str) -> Path:

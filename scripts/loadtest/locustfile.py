@@ -84,9 +84,7 @@ class Client(FastHttpUser):
         ) as response:
             if response.status_code == _TOO_MANY:
                 _refused(response)
-            elif problem := unary_problem(
-                response.status_code, response.content or b""
-            ):
+            elif problem := _problem(response):
                 response.failure(problem)
             else:
                 response.success()
@@ -105,10 +103,8 @@ class Client(FastHttpUser):
                 _refused(response)
                 return
             if response.status_code != 200:
-                code = response.status_code
-                response.failure(
-                    unary_problem(code, response.content or b"") or f"status {code}"
-                )
+                said = _problem(response)
+                response.failure(said or f"status {response.status_code}")
                 return
             seen = _read(response, began)
             response.request_meta["response_time"] = (time.perf_counter() - began) * 1e3
@@ -129,6 +125,13 @@ class Client(FastHttpUser):
 def _headers(caller: Caller) -> dict[str, str]:
     # A compressed stream would be held back by whoever unpacks it.
     return {"Authorization": f"Bearer {caller.key}", "Accept-Encoding": "identity"}
+
+
+def _problem(response: Any) -> str | None:
+    """What is wrong with an answer, or why there is none: status 0 is Locust's."""
+    if response.status_code == 0:
+        return f"no answer: {response.error}"[:80]
+    return unary_problem(response.status_code, response.content or b"")
 
 
 def _refused(response: Any) -> None:

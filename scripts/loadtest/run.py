@@ -16,7 +16,7 @@ from scripts.loadtest.keys import KeyFileError, callers
 from scripts.loadtest.profiles import DEFAULTS, PROFILES
 from scripts.loadtest.questions import questions
 from scripts.loadtest.settings import Settings, Thresholds
-from scripts.option_types import number, result_folder, whole
+from scripts.option_types import number, result_folder, url, whole
 from scripts.served import ROOT, end_when_told
 
 _LOCUSTFILE = ROOT / "scripts/loadtest/locustfile.py"
@@ -65,7 +65,7 @@ def _target(options: argparse.Namespace) -> Iterator[Target]:
         assert caller.key  # missing ones are told before the run, not in it
     with TemporaryDirectory() as name:
         keys = options.keys or Path(name) / "absent"
-        yield Target(options.host.rstrip("/"), keys, {})
+        yield Target(options.host, keys, {})
 
 
 def _load(options: argparse.Namespace, target: Target, theirs: list[str]) -> int:
@@ -114,6 +114,8 @@ def _settings(options: argparse.Namespace, target: Target) -> Settings:
     users, seconds = DEFAULTS[options.profile]
     queries = options.queries or _bundled_queries()
     limits = {field.name: getattr(options, field.name) for field in fields(Thresholds)}
+    if not options.stream_share:
+        limits |= {"max_p95_first_token_ms": None, "max_p95_pause_ms": None}
     return Settings(
         profile=options.profile,
         users=options.users or users,
@@ -141,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--host", help="URL of a running gateway; None: one is started here")
+    add("--host", type=url, help="URL of a running gateway; None: one is started here")
     keys = "file of keys, with --host; None: the key in AVENGERS_KEY"
     add("--keys", type=_path, help=keys)
     add("--profile", choices=PROFILES, default="steady")
@@ -159,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0)
     add("--processes", type=int, help="so many Locust workers on this machine")
     add("--web", action="store_true", help="Locust's web UI on 127.0.0.1")
-    add("--web-port", type=int, default=8089)
+    add("--web-port", type=whole(1, 65_535), default=8089)
     add("--report", type=_folder, default=ROOT / "var/loadtest", help="folder")
     of_ours = "of the local simulator"
     add("--first-token-s", type=number(0, 3600), default=0.15, help=of_ours)

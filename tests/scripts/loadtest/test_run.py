@@ -65,7 +65,7 @@ def command(server: Server, report: Path, *arguments: str) -> list[str]:
         *RUN,
         *("--host", f"http://127.0.0.1:{server.server_port}", "--report", str(report)),
         *("--stream-share", "0", "--think-s", "0.05", "--users", "2"),
-        *("--max-p95-first-token-ms", "-1", "--max-p95-pause-ms", "-1", *arguments),
+        *arguments,
     ]
 
 
@@ -137,7 +137,10 @@ def test_ctrl_c_leaves_the_report_and_the_verdict(server, tmp_path):
 
 @pytest.mark.parametrize(
     "option",
-    ["--users=0", "--seconds=0", "--stream-share=2", "--max-error-rate=nan"],
+    [
+        *("--users=0", "--seconds=0", "--stream-share=2", "--max-error-rate=nan"),
+        *("--host=gateway.example", f"--report={Path(__file__)}", "--web-port=0"),
+    ],
 )
 def test_an_option_that_could_not_be_kept_is_refused(option, tmp_path):
     done = subprocess.run(
@@ -166,3 +169,21 @@ def test_questions_that_cannot_be_read_are_told_before_the_run(tmp_path):
 
     assert done.returncode == 2
     assert done.stderr == f"{missing}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("stream_share", ["0", "1"])
+def test_what_cannot_be_reached_is_said_to_be_so(stream_share, tmp_path):
+    done = subprocess.run(
+        [
+            *(*NOBODY, "--seconds", "1", "--users", "1", "--think-s", "0.1"),
+            *("--stream-share", stream_share, "--report", str(tmp_path)),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "no answer: [Errno 111] Connection refused" in done.stdout + done.stderr
