@@ -18,6 +18,7 @@ class Outcome:
     p95_pause_ms: float | None
     p95_answer_ms: float | None
     exceptions: int = 0  # of the users themselves: such requests are not counted
+    lost_workers: int = 0  # they died, and what they had under way with them
 
     @property
     def error_rate(self) -> float:
@@ -35,6 +36,8 @@ def broken(outcome: Outcome, thresholds: Thresholds) -> list[str]:
     nor one of which a part is not known."""
     if outcome.exceptions:
         return [f"{outcome.exceptions} requests ended in an error of the load test"]
+    if outcome.lost_workers:
+        return [f"{outcome.lost_workers} workers of the load test were lost"]
     if not outcome.requests:
         return ["no request was made"]
     return [

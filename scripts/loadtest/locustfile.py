@@ -15,10 +15,19 @@ from locust import FastHttpUser, LoadTestShape, events, task
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 from locust.env import Environment
 from locust.runners import WorkerRunner
-from locust.stats import RequestStats
 
 from scripts.loadtest.answer import Streamed, read_stream, unary_problem
-from scripts.loadtest.judging import Outcome, broken
+from scripts.loadtest.figures import (
+    ANSWER,
+    FIRST_TOKEN,
+    PAUSE,
+    REFUSED,
+    STREAM,
+    WITHIN,
+    lost_workers,
+    outcome_of,
+)
+from scripts.loadtest.judging import broken
 from scripts.loadtest.keys import Caller, callers, one_of
 from scripts.loadtest.profiles import Profile
 from scripts.loadtest.questions import body, questions
@@ -30,10 +39,6 @@ SETTINGS = Settings.from_environment()
 TEXTS = questions(Path(SETTINGS.queries) if SETTINGS.queries else None, SETTINGS.seed)
 CALLERS = callers(Path(SETTINGS.keys) if SETTINGS.keys else None)
 
-# Names in Locust's tables. The last two are times within answers, not requests.
-ANSWER, STREAM, REFUSED = "answer in one piece", "stream", "refused (429)"
-FIRST_TOKEN, PAUSE = "first token", "longest pause"
-WITHIN = "within"
 _PATH = "/v1/chat/completions"
 _TOO_MANY = 429
 
@@ -41,8 +46,11 @@ _TOO_MANY = 429
 class Shape(LoadTestShape):
     """The profile's users."""
 
+    lost: frozenset[str] = frozenset()
+
     def tick(self) -> tuple[int, float] | None:
         """How many there shall be now, and how fast they come."""
+        self.lost = lost_workers(self.runner, self.lost)
         profile = Profile(SETTINGS.profile, SETTINGS.users, SETTINGS.seconds)
         users = profile.users_at(self.get_run_time())
         return None if users is None else (users, max(1.0, users / 2))
@@ -158,7 +166,9 @@ def judge(environment: Environment, **_: Any) -> None:
     """The verdict; workers leave it to their master."""
     if isinstance(environment.runner, WorkerRunner):
         return
-    problems = broken(outcome_of(environment), SETTINGS.thresholds)
+    lost = lost_workers(environment.runner, environment.shape_class.lost)
+    outcome = outcome_of(environment, lost=len(lost))
+    problems = broken(outcome, SETTINGS.thresholds)
     for problem in problems:
         log.error("threshold not kept: %s", problem)
     if problems:
@@ -166,35 +176,3 @@ def judge(environment: Environment, **_: Any) -> None:
     elif environment.stats.total.num_requests:
         log.info("all thresholds kept")
         environment.process_exit_code = 0
-
-
-def outcome_of(environment: Environment) -> Outcome:
-    """The figures of the whole run."""
-    stats = environment.stats
-    real = [entry for (_, method), entry in stats.entries.items() if method != WITHIN]
-    requests = sum(entry.num_requests for entry in real)
-    seconds = max(1e-9, (stats.last_request_timestamp or 0) - (stats.start_time or 0))
-    return Outcome(
-        requests=requests,
-        failures=sum(entry.num_failures for entry in real),
-        refused=_count(stats, REFUSED),
-        requests_per_s=requests / seconds,
-        p95_first_token_ms=_p95(stats, FIRST_TOKEN, WITHIN),
-        p95_pause_ms=_p95(stats, PAUSE, WITHIN),
-        p95_answer_ms=_p95(stats, ANSWER, "POST"),
-        exceptions=sum(each["count"] for each in environment.runner.exceptions.values())
-        if environment.runner
-        else 0,
-    )
-
-
-def _count(stats: RequestStats, name: str) -> int:
-    entry = stats.entries.get((name, "POST"))
-    return entry.num_requests if entry else 0
-
-
-def _p95(stats: RequestStats, name: str, method: str) -> float | None:
-    entry = stats.entries.get((name, method))
-    if entry is None or not entry.num_requests:
-        return None
-    return float(entry.get_response_time_percentile(0.95))

@@ -30,6 +30,7 @@ def test_a_run_within_its_thresholds_keeps_all():
         ({}, {"max_p95_answer_ms": 9.0}, "in one piece, ms is not measured"),
         ({"requests": 0}, {}, "no request was made"),
         ({"exceptions": 3}, {}, "3 requests ended in an error of the load test"),
+        ({"lost_workers": 2}, {}, "2 workers of the load test were lost"),
     ],
 )
 def test_what_is_not_kept_is_told(changed, limits, says):

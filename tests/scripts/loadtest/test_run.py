@@ -135,6 +135,26 @@ def test_ctrl_c_leaves_the_report_and_the_verdict(server, tmp_path):
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_run_whose_workers_die_is_not_good(server, tmp_path):
+    arguments = ("--seconds", "60", "--processes", "2", "--max-error-rate", "-1")
+    with subprocess.Popen(
+        command(server, tmp_path, *arguments),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as run:
+        assert server.was_asked.wait(60)
+        (master,) = psutil.Process(run.pid).children()
+        for worker in master.children():
+            worker.kill()
+        said, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 1, said
+    assert "2 workers of the load test were lost" in said
+
+
 @pytest.mark.parametrize(
     "option",
     [
