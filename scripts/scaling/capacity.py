@@ -11,6 +11,7 @@ from scripts.scaling.assumed import add_assumptions, assumptions_of
 from scripts.scaling.capacity_tables import (
     RATES,
     basis,
+    clusters_note,
     constants_table,
     gpu_note,
     page_part,
@@ -43,6 +44,7 @@ def main() -> int:
     if options.gpu:
         print(gpu_note(load))
     print(table(load, options.rates))
+    print(clusters_note(load))
     return 0
 
 

@@ -15,18 +15,30 @@ _COMPARED = 1_000.0
 def table(load: Workload, rates: Sequence[float]) -> str:
     """Markdown."""
     lines = [
-        f"| requests/s (a minute) | {' | '.join(SCALED)} | Ledgers | cores | GPUs "
+        f"| requests/s (a minute) | {' | '.join(SCALED)} | clusters | cores | GPUs "
         "| USD a month |",
         "|---" * (len(SCALED) + 5) + "|",
     ]
     for found in (capacity(load, rate) for rate in rates):
         counts = " | ".join(f"{found.replicas[name]:,}" for name in SCALED)
         lines.append(
-            f"| {found.rate:,.0f} ({found.rate * 60:,.0f}) | {counts} "
-            f"| {found.ledgers:,} | {found.cores:,} | {found.gpus:,} "
+            f"| {_rate(found.rate)} ({_rate(found.rate * 60)}) | {counts} "
+            f"| {found.clusters:,} | {found.cores:,} | {found.gpus:,} "
             f"| {found.usd_per_month:,.0f} |"
         )
     return "\n".join(lines)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+def clusters_note(load: Workload) -> str:
+    """Why there are several."""
+    return (
+        f"A cluster has one Ledger, which takes {load.rate('Ledger'):,.0f} requests/s "
+        "at that load: beyond it there are several clusters, and each tenant is of one."
+    )
 
 
 def ways_table(loads: Sequence[Workload], rate: float = _COMPARED) -> str:
@@ -68,10 +80,13 @@ def basis(load: Workload) -> str:
 def gpu_note(load: Workload) -> str:
     """What of the second table is not measured."""
     tokens = load.assumptions.gpu_tokens_per_s
+    said = f"With Qwen3-Embedding-8B on GPUs, {load.lengths.mean:.0f} tokens a text"
+    if tokens != Assumptions().gpu_tokens_per_s:
+        return f"{said}; {tokens:,.0f} tokens/s a GPU, as you state."
     return (
-        f"With Qwen3-Embedding-8B on GPUs, {load.lengths.mean:.0f} tokens a text. "
-        f"{tokens:,.0f} tokens/s a GPU is arithmetic, not a measurement: 60 % of a "
-        "790 TFLOP/s bf16 peak over 16 GFLOP a token; set yours: `--gpu-tokens-per-s`."
+        f"{said}. {tokens:,.0f} tokens/s a GPU is arithmetic, not a measurement: 60 % "
+        "of a 790 TFLOP/s bf16 peak over 16 GFLOP a token; set yours: "
+        "`--gpu-tokens-per-s`."
     )
 
 
@@ -94,7 +109,8 @@ def page_part(constants: Constants, assumptions: Assumptions) -> str:
         "backends in the Gateway (`placement: gateway`), and with the events of a "
         "stream gathering for longer (`gather_ms` of an upstream):"
     )
-    parts = basis(cpu), table(cpu, RATES), ways, ways_table(in_each_way(cpu))
+    note = clusters_note(cpu)
+    parts = basis(cpu), table(cpu, RATES), note, ways, ways_table(in_each_way(cpu))
     return "\n\n".join((*parts, gpu_note(gpu), table(gpu, RATES)))
 
 
@@ -109,4 +125,4 @@ def readme_part(constants: Constants, assumptions: Assumptions) -> str:
         f"{usual.cores:,} with `placement: {_placement(way)}` and `gather_ms: "
         f"{way.gather_ms}` ([all ways](docs/capacity.md))."
     )
-    return f"{table(cpu, _SHORT)}\n\n{more}"
+    return f"{table(cpu, _SHORT)}\n\n{clusters_note(cpu)} {more}"

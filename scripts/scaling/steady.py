@@ -19,26 +19,26 @@ class Capacity:
 
     rate: float
     replicas: dict[str, int]
-    ledgers: int
+    clusters: int
     cores: int
     gpus: int
     usd_per_month: float
 
 
 def capacity(load: Workload, rate: float) -> Capacity:
-    """Replicas of a core each (an Embedder on a GPU takes that instead)."""
+    """Replicas of a core each (an Embedder on a GPU takes that instead), and as many
+    clusters as there must be Ledgers: two in one would hand out the same money."""
     replicas = dict.fromkeys(SCALED, 0)
     for name in load.way.parts(SCALED):
         replicas[name] = max(_AVAILABLE, math.ceil(rate / load.rate(name)))
-    ledgers = max(1, math.ceil(rate / load.rate("Ledger")))
+    clusters = max(1, math.ceil(rate / load.rate("Ledger")))
     gpus = replicas["Embedder"] if load.gpu else 0
-    node_cores = (
-        rate * load.cpu_s("Node") / load.knee + load.constants["Node.idle_cores"]
-    )
-    cores = math.ceil(sum(replicas.values()) - gpus + ledgers + node_cores)
+    node_cores = rate * load.cpu_s("Node") / load.knee
+    in_each = 1 + load.constants["Node.idle_cores"]  # its Ledger, and what Ray takes
+    cores = math.ceil(sum(replicas.values()) - gpus + node_cores + clusters * in_each)
     assumed = load.assumptions
     usd = cores * assumed.usd_per_core_hour + gpus * assumed.usd_per_gpu_hour
-    return Capacity(rate, replicas, ledgers, cores, gpus, _HOURS * usd)
+    return Capacity(rate, replicas, clusters, cores, gpus, _HOURS * usd)
 
 
 def loads(

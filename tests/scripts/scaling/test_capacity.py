@@ -6,7 +6,12 @@ import pytest
 
 from artifacts.store import load
 from scripts.scaling import capacity as command
-from scripts.scaling.capacity_tables import ways_table
+from scripts.scaling.capacity_tables import (
+    clusters_note,
+    gpu_note,
+    table,
+    ways_table,
+)
 from scripts.scaling.constants import FILE, WAYS, Assumptions, Constants, Way
 from scripts.scaling.demand import ARTIFACT, demand, query_vectors
 from scripts.scaling.steady import capacity
@@ -41,6 +46,28 @@ def test_replicas_have_at_most_the_load_of_the_knee():
         assert count * LOAD.rate(name) >= 1000.0
     assert found.cores > sum(found.replicas.values())
     assert found.usd_per_month == pytest.approx(found.cores * 0.04 * 730)
+
+
+def test_what_one_ledger_cannot_take_is_several_clusters():
+    most = LOAD.rate("Ledger")
+    one, two = capacity(LOAD, 0.99 * most), capacity(LOAD, 1.01 * most)
+
+    assert (one.clusters, two.clusters) == (1, 2)
+    assert f"| {two.replicas['OpenRouterBackend']:,} | 2 |" in table(LOAD, [two.rate])
+    assert f"takes {most:,.0f} requests/s" in clusters_note(LOAD)
+
+
+def test_a_small_rate_is_not_rounded_away():
+    assert "\n| 0.5 (30) |" in table(LOAD, [0.5])
+
+
+def test_what_a_reader_states_is_not_called_arithmetic():
+    stated = replace(LOAD.assumptions, gpu_tokens_per_s=50_000.0)
+
+    assert "790 TFLOP/s" in gpu_note(LOAD)
+    assert "50,000 tokens/s a GPU, as you state" in gpu_note(
+        replace(LOAD, assumptions=stated)
+    )
 
 
 def test_longer_frames_and_calls_saved_take_fewer_cores():
