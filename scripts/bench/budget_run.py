@@ -10,6 +10,7 @@ import os
 import ssl
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -38,6 +39,7 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     without_envelope: int = 0  # errors that no OpenAI client could read
     broken: int = 0  # connections that ended without an answer
+    to_kill: int = 0
     killed: list[str] = field(default_factory=list)
     spent_usd: float = 0.0
     records: int = 0
@@ -98,6 +100,7 @@ async def _kill(graph: LimitsGraph, options: argparse.Namespace, tally: Tally) -
     ]
     if options.kill_ledger:
         plan.append((options.budget / 2, "Ledger"))
+    tally.to_kill = len(plan)
     for at_usd, deployment in sorted(plan):
         while tally.seen_usd < at_usd:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -114,6 +117,8 @@ async def spend(graph: LimitsGraph, options: argparse.Namespace) -> Tally:
     url = graph.served.url
     await asyncio.gather(*(_client(n, url, tally) for n in range(options.clients)))
     killing.cancel()
+    with suppress(asyncio.CancelledError):
+        await killing  # a mistake of its own is told
     tally.seconds = time.monotonic() - start
     await _settled(graph)
     # What leases of the dead held is free again: the rest can be spent, too.
@@ -139,6 +144,8 @@ async def _settled(graph: LimitsGraph) -> None:
 def wrong(tally: Tally, budget: float) -> list[str]:
     """What should not be so; empty if all is well."""
     found = []
+    if len(tally.killed) < tally.to_kill:
+        found.append(f"only {len(tally.killed)} of {tally.to_kill} were killed in time")
     spent = tally.spent_usd + tally.unknown_usd
     if spent > budget + 1e-9:
         found.append(f"{spent:.6f} USD are spent of {budget:.6f}")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scripts.bench.budget_run import Tally, wrong
 from scripts.bench.route import p99
 from scripts.bench.streams import first_tokens
 from scripts.bench.upstream import shares, upstream
@@ -26,3 +27,11 @@ def test_the_upstream_ends_with_its_block_whatever_happens():
     with pytest.raises(ZeroDivisionError), upstream() as (_, process):
         raise ZeroDivisionError
     assert not process.is_running()
+
+
+def test_a_budget_that_was_spent_before_anybody_was_killed_proves_nothing():
+    spent = Tally(answered=9, seen_usd=1.0, spent_usd=1.0, to_kill=2)
+    killed = Tally(spent_usd=1.0, to_kill=2, killed=["Gateway", "Gateway"])
+
+    assert wrong(spent, 1.0) == ["only 0 of 2 were killed in time"]
+    assert wrong(killed, 1.0) == []
