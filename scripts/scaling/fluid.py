@@ -151,7 +151,7 @@ class Fluid:
         call = route_call(self.workload, each, running, tokens)
         points = route_points(call) + embedder.backlog / capacity
         late = float((points > ROUTE_TIMEOUT_S).mean())
-        course.fallbacks += max(given_up, late * served)
+        course.fallbacks += given_up + late * served
         self._observe(rate, tokens, call, served)
         return np.minimum(points, ROUTE_TIMEOUT_S), served + given_up
 

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from scripts.scaling import simulate
+from scripts.scaling.autoscaler import Clock
+from scripts.scaling.events import Events
 from scripts.scaling.fleet import Fleet, Nodes
+from scripts.scaling.fluid import Fluid, Part
 from scripts.scaling.installation import Scenario, run_events, run_fluid
 from scripts.scaling.leases import Metered, Window, refused_share
 from scripts.scaling.outcome import outcome, weighted_quantiles
-from scripts.scaling.plan import SCALED
-from scripts.scaling.traffic import Bursts, Lengths, day
+from scripts.scaling.plan import SCALED, Running, route_capacity
+from scripts.scaling.traffic import Bursts, Lengths, Traffic, day
 from tests.scripts.scaling.made import made_workload
 
 LOAD = made_workload()
@@ -42,6 +45,29 @@ def test_flows_and_single_requests_agree():
     for name in SCALED:
         mean = counted.replicas[name].mean()
         assert abs(flows.replicas[name].mean() - mean) < max(0.75, 0.25 * mean)
+
+
+def test_of_too_much_for_the_embedders_nearly_all_is_late_in_both():
+    replicas = {"Gateway": 20, "Router": 4, "Embedder": 2, "OpenRouterBackend": 20}
+    some = Running(*(replicas[name] for name in SCALED[:3]))
+    most = route_capacity(LOAD, some, LOAD.lengths.mean)
+    traffic = Traffic(np.full(60, 2 * most), np.full(60, LOAD.lengths.mean))
+
+    def parts() -> dict[str, Part]:
+        found = {}
+        for name, number in replicas.items():
+            (fleet := Fleet(nodes, each=1.0, start_s=1.0)).begin(number)
+            found[name] = Part(fleet, None, 10**6)
+        return found
+
+    nodes = Nodes(node_size=64.0, start_s=1.0)
+    flows = Fluid(LOAD, parts(), nodes, None, lambda _: 0.0)
+    events = Events(LOAD, parts(), nodes, seed=0)
+    course = flows.run(traffic, np.random.default_rng(1), Clock())
+    events.run(traffic, Clock())
+
+    assert course.fallbacks / course.offered.sum() > 0.9
+    assert events.fallbacks / len(events.waits_s) > 0.9
 
 
 def test_ten_times_the_traffic_has_as_many_times_the_replicas():
