@@ -10,6 +10,7 @@ import h2.exceptions
 import httpx
 import pytest
 
+from scripts.served import ROOT
 from scripts.upstream.faults import (
     KINDS,
     Fault,
@@ -327,3 +328,13 @@ async def test_who_says_goaway_has_left(upstream):
                 await client.post(CHAT, json=body("hang,after", stream=True))
 
     assert (await settled(upstream)).outcome == "client_left"
+
+
+def test_the_pages_speak_of_every_kind():
+    readme, page = (
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("README.md", "docs/faults.md")
+    )
+
+    assert f"{len(KINDS)} kinds of fault, measured" in readme
+    assert all(f"\n| {name} |" in page for name in KINDS)
