@@ -33,21 +33,22 @@ apt_install() {
 }
 
 # Debian would start Prometheus now and at each start of the machine; the tests start
-# theirs. What forbids it is taken away again, unless it was there.
-without_services() {
-    local policy=/usr/sbin/policy-rc.d made=
-    local unit=/etc/systemd/system/prometheus.service
-    if [ ! -e "$policy" ]; then
-        made=$policy
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod +x "$policy"
+# theirs. What forbids it is taken away again, unless it was there, also after Ctrl-C: else
+# no service that is installed later would be started. A subshell, so the trap is its own.
+service_policy=/usr/sbin/policy-rc.d units=/etc/systemd/system
+without_services() (
+    unit=$units/prometheus.service
+    if [ ! -e "$service_policy" ]; then
+        trap 'rm -f "$service_policy"' EXIT
+        trap 'exit 130' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' >"$service_policy"
+        chmod +x "$service_policy"
     fi
-    if [ -d "${unit%/*}" ] && [ ! -e "$unit" ] && [ ! -L "$unit" ]; then
+    if [ -d "$units" ] && [ ! -e "$unit" ] && [ ! -L "$unit" ]; then
         ln -s /dev/null "$unit"
     fi
     "$@"
-    [ -z "$made" ] || rm -f "$made"
-}
+)
 
 ensure_system_packages() {
     local missing=()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,30 @@ def test_what_fails_while_it_writes_is_begun_again_from_nothing(tmp_path: Path) 
     assert again.returncode == 0
     assert "preparing" in again.stderr
     assert not kept.exists()
+
+
+def test_ctrl_c_takes_away_what_keeps_services_from_starting(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    script = (
+        '. "$1"; service_policy="$2" units=/nowhere; '
+        "without_services bash -c 'echo installing; exec sleep 60'"
+    )
+    packages = SCRIPT.with_name("system-packages.sh")
+    # Whoever runs the tests may ignore the signal, and what it starts would, too.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    with subprocess.Popen(
+        ["bash", "-c", script, "bash", packages, policy],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=heed,
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"installing\n"
+        was_there = policy.exists()
+
+        os.killpg(run.pid, signal.SIGINT)
+        run.wait(60)
+
+    assert was_there
+    assert run.returncode != 0
+    assert not policy.exists()
