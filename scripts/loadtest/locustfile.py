@@ -31,7 +31,7 @@ from scripts.loadtest.judging import broken
 from scripts.loadtest.keys import Caller, callers, one_of
 from scripts.loadtest.profiles import Profile
 from scripts.loadtest.questions import body, questions
-from scripts.loadtest.settings import Settings
+from scripts.loadtest.settings import ENDED_EARLY, Settings
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,14 @@ class Shape(LoadTestShape):
     """The profile's users."""
 
     lost: frozenset[str] = frozenset()
+    over = False  # the time of the run
 
     def tick(self) -> tuple[int, float] | None:
         """How many there shall be now, and how fast they come."""
         self.lost = lost_workers(self.runner, self.lost)
         profile = Profile(SETTINGS.profile, SETTINGS.users, SETTINGS.seconds)
         users = profile.users_at(self.get_run_time())
+        self.over = users is None
         return None if users is None else (users, max(1.0, users / 2))
 
 
@@ -175,4 +177,5 @@ def judge(environment: Environment, **_: Any) -> None:
         environment.process_exit_code = 1
     elif environment.stats.total.num_requests:
         log.info("all thresholds kept")
-        environment.process_exit_code = 0
+        over = environment.shape_class.over
+        environment.process_exit_code = 0 if over else ENDED_EARLY

@@ -15,7 +15,7 @@ from scripts.loadtest.graph import Target, local_graph
 from scripts.loadtest.keys import KeyFileError, callers
 from scripts.loadtest.profiles import DEFAULTS, PROFILES
 from scripts.loadtest.questions import questions
-from scripts.loadtest.settings import Settings, Thresholds
+from scripts.loadtest.settings import ENDED_EARLY, Settings, Thresholds
 from scripts.option_types import number, result_folder, url, whole
 from scripts.served import ROOT, end_when_told
 
@@ -98,16 +98,22 @@ def _load(options: argparse.Namespace, target: Target, theirs: list[str]) -> int
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Locust's exit code. Ctrl-C reaches Locust, too, which ends the run by itself: its
-    report and its verdict are waited for."""
+    report and its verdict are waited for. Else it ends early if its workers leave."""
+    wanted = False
     with subprocess.Popen(command, env=environment, cwd=ROOT) as locust:
         while True:
             try:
-                return locust.wait()
+                code = locust.wait()
+                break
             except KeyboardInterrupt:
-                continue
+                wanted = True
             except BaseException:  # told to end
                 locust.terminate()
                 raise
+    if code != ENDED_EARLY or wanted:
+        return 0 if code == ENDED_EARLY else code
+    print("the run ended before its time: are its workers gone?", file=sys.stderr)
+    return 1
 
 
 def _settings(options: argparse.Namespace, target: Target) -> Settings:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 VARIABLE = "AVENGERS_LOADTEST"
+ENDED_EARLY = 3  # the exit code of a run that is good so far
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked = 0
-        self.was_asked = Event()
+        self.was_asked, self.was_asked_often = Event(), Event()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,6 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked += 1
         if self.server.asked > 2:
             self.server.was_asked.set()
+        if self.server.asked > 200:  # workers report every three seconds
+            self.server.was_asked_often.set()
         status, body = (200, ANSWER) if self.server.asked % 2 else (503, PROXY_SAYS)
         self.send_response(status)
         self.send_header("content-length", str(len(body)))
@@ -135,7 +137,14 @@ def test_ctrl_c_leaves_the_report_and_the_verdict(server, tmp_path):
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_run_whose_workers_die_is_not_good(server, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (signal.SIGKILL, "2 workers of the load test were lost"),
+        (signal.SIGTERM, "the run ended before its time"),
+    ],
+)
+def test_a_run_whose_workers_go_is_not_good(number, says, server, tmp_path):
     arguments = ("--seconds", "60", "--processes", "2", "--max-error-rate", "-1")
     with subprocess.Popen(
         command(server, tmp_path, *arguments),
@@ -145,14 +154,14 @@ def test_a_run_whose_workers_die_is_not_good(server, tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
     ) as run:
-        assert server.was_asked.wait(60)
+        assert server.was_asked_often.wait(60)
         (master,) = psutil.Process(run.pid).children()
         for worker in master.children():
-            worker.kill()
+            worker.send_signal(number)
         said, _ = run.communicate(timeout=60)
 
     assert run.returncode == 1, said
-    assert "2 workers of the load test were lost" in said
+    assert says in said
 
 
 @pytest.mark.parametrize(
