@@ -95,20 +95,21 @@ def pss_mib(
 
 def group(pid: int) -> str:
     """A replica's deployment, HAProxy, or Ray's own; others by their program."""
-    text = _command(pid)
+    arguments = _arguments(pid)
+    text, program = " ".join(arguments), Path(arguments[0] if arguments else "")
     if replica := _REPLICA.match(text):
         return replica[1]
-    if "haproxy" in text.partition(" ")[0]:
+    if "haproxy" in program.name:
         return HAPROXY
     ray = text.startswith("ray::") or any(part in text for part in _STARTED_FOR_RAY)
-    return RAY if ray or not text else Path(text.partition(" ")[0]).name
+    return RAY if ray or not text else program.name.partition(" ")[0]
 
 
 def part(pid: int) -> str:
     """As `group`, but Ray's own are told apart: "Ray: raylet"."""
     if (whole := group(pid)) != RAY:
         return whole
-    text = _command(pid) + " "
+    text = " ".join(_arguments(pid)) + " "
     names = (name for mark, name in _PARTS_OF_RAY.items() if mark in text)
     return f"Ray: {next(names, 'others')}"
 
@@ -124,13 +125,14 @@ def machine() -> Machine:
     )
 
 
-def _command(pid: int) -> str:
-    """Its command line, empty where there is none (any more)."""
+def _arguments(pid: int) -> list[str]:
+    """Its command line, empty where there is none (any more); paths may hold spaces."""
     try:
         command = (_PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
-        return ""
-    return command.replace(b"\0", b" ").decode(errors="replace").strip()
+        return []
+    said = command.decode(errors="replace").strip("\0 ")
+    return said.split("\0") if said else []
 
 
 def _stat(pid: int) -> Stat | None:

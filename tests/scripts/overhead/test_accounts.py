@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -41,6 +42,20 @@ def test_memory_is_told_by_program(sleeper):
 
     assert set(sizes) == {"sh", "sleep"}
     assert min(sizes.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("program", "told"), [("haproxy", "HAProxy"), ("sleep", "sleep")]
+)
+def test_a_program_in_a_path_with_spaces_is_told_by_its_name(tmp_path, program, told):
+    (folder := tmp_path / "my projects").mkdir()
+    shutil.copy(shutil.which("sh"), folder / program)
+    command = [folder / program, "-c", "echo started; read end"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        process.stdout.readline()
+
+        assert group(process.pid) == told
 
 
 @pytest.mark.parametrize("method", ["", ".check_health", ".check_health   "])
