@@ -13,14 +13,14 @@ from artifacts.errors import BadInput
 from artifacts.evaluation.judging import EvaluationConfig
 from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
-from artifacts.evaluation.summary import REFERENCE, Summary, summaries
+from artifacts.evaluation.summary import REFERENCE, summaries
 from artifacts.location import artifact_directory
 from artifacts.paper.published import Published, load_published
 from artifacts.records import RecordReader
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.judged import Judged, cores, judge_artifact, judge_splits
 from serve_app.commands.selection import with_models
-from serve_app.commands.terminal import SHOWN, print_table
+from serve_app.commands.terminal import SHOWN, print_table, shown_figure
 
 _SEEDS, _CLUSTERS = 10, 60
 
@@ -61,7 +61,7 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
         typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
     ] = None,
 ) -> None:
-    """Judge routing on queries it has not seen, beside the baselines.
+    """Judge routing on unseen queries, beside the baselines.
 
     Without --artifact, every method is fitted on 70 % of each collection and judged on
     the rest, once for each seed.
@@ -107,7 +107,9 @@ def _config(seeds: int, clusters: int, workers: int) -> EvaluationConfig:
 def _write(judged: Judged, out: Path, published: Published | None) -> None:
     with replacing_directory(out, METRICS, OTHERS) as staging:
         if find_spec("matplotlib") is None:
-            typer.echo("no figures: matplotlib is in the train extra", err=True)
+            typer.echo(
+                "no figures: they need matplotlib (pip install matplotlib)", err=True
+            )
         else:
             _draw(judged, staging, published)
         write_report(judged.result, staging)
@@ -132,7 +134,13 @@ def _draw(judged: Judged, directory: Path, published: Published | None) -> None:
 
 def _print(result: EvaluationResult) -> None:
     rows = [
-        (method, *(_figure(figures, name) for name in SHOWN))
+        (
+            method,
+            *(
+                shown_figure(name, figures[name].mean, figures[name].sd)
+                for name in SHOWN
+            ),
+        )
         for method, figures in summaries(result).items()
     ]
     print_table(
@@ -140,13 +148,3 @@ def _print(result: EvaluationResult) -> None:
         ("method", *SHOWN.values()),
         rows,
     )
-
-
-def _figure(figures: Mapping[str, Summary], name: str) -> str:
-    """Parts of 1 as %; AIQ is × 100 by definition."""
-    mean, sd = figures[name].mean, figures[name].sd
-    if mean is None:
-        return "–"
-    factor, unit = (1, "") if name.startswith("aiq") else (100, " %")
-    spread = "" if sd is None else f" ± {factor * sd:.1f}"
-    return f"{factor * mean:.1f}{spread}{unit}"

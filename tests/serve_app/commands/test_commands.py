@@ -47,6 +47,7 @@ def test_fit_inspect_and_evaluate(tmp_path):
     )
 
     assert (fitted.returncode, shown.returncode, judged.returncode) == (0, 0, 0)
+    assert "100.0 %" in fitted.stdout  # as evaluate writes it
     assert json.loads(shown.stdout)["policy"]["kind"] == "paper"
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert metrics["seeds"] == [0, 1]
@@ -214,3 +215,11 @@ def test_the_command_line_imports_nothing_heavy():
     )
 
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("group", [(), ("tenants",), ("keys",), ("artifacts",)])
+def test_the_lists_of_commands_cut_no_sentence_short(group):
+    listed = avengers(*group, "--help").stdout.partition("Commands:")[2]
+
+    assert listed
+    assert "..." not in listed
