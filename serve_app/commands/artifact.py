@@ -151,7 +151,7 @@ def route(
     ] = BUNDLED_ARTIFACT,
     as_json: _Json = False,
 ) -> None:
-    """Decide for one query, without a server and without an answer."""
+    """Decide for one query: no server, no answer."""
     directory = artifact_directory(artifact)
     loaded = load(directory)
     encoder = load_encoder(loaded.manifest.encoder, directory / ENCODER)

@@ -36,7 +36,7 @@ def diff(  # noqa: PLR0913  (the options of a command)
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how decisions change from artifact A to artifact B on given queries."""
+    """Say how decisions change from artifact A to B."""
     knobs = _alphas(alphas)
     directories = artifact_directory(a), artifact_directory(b)
     first, second = (load(directory) for directory in directories)

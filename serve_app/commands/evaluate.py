@@ -69,7 +69,7 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
         typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
     ] = None,
 ) -> None:
-    """Judge routing on queries it has not seen, beside the baselines.
+    """Judge routing on unseen queries, beside the baselines.
 
     Without --artifact, every method is fitted on 70 % of each collection and judged on
     the rest, once for each seed.

@@ -44,7 +44,7 @@ def add_model(
     ] = None,
     catalog: _Catalog = None,
 ) -> None:
-    """Add models to an artifact from their records, without another fit.
+    """Add models to an artifact from records, without a fit.
 
     The records may be of a part of the queries, or of others of the same kind; lines
     may lack a model. Models that the artifact has already are left out of account, and
@@ -89,7 +89,7 @@ def reprice(
         ),
     ] = None,
 ) -> None:
-    """Give models of an artifact new prices, without new evaluation.
+    """Give models of an artifact new prices, without a fit.
 
     Costs follow from the tokens that the artifact has noted. Models without a new
     price keep their costs.

@@ -50,7 +50,7 @@ def import_records(  # noqa: PLR0913  (the options of a command)
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Turn evaluation results of others into records, and say what they cover.
+    """Turn results of others into records; say what they cover.
 
     A model that was not scored on a query is a gap, never a 0; `fit --allow-gaps`
     reads such records.

@@ -56,9 +56,9 @@ def issue(  # noqa: PLR0913  (the options of a command)
         int | None, typer.Option(help="Requests at a time.")
     ] = None,
 ) -> None:
-    """Print a new key of TENANT: this once, and on standard output nothing else.
+    """Print a new key of TENANT, this once.
 
-    It opens what the tenant may do, or less.
+    Nothing else goes to standard output. It opens what the tenant may do, or less.
     """
     terms = _terms(
         {

@@ -53,10 +53,10 @@ def apply(  # noqa: PLR0913  (the options of a command)
     dry_run: Annotated[bool, typer.Option(help="Only say what would change.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Make the stored tenants what FILE says, all or nothing; say what changed.
+    """Make the stored tenants what FILE says, all or nothing.
 
-    Doing it again changes nothing. Keys that were issued stay; a revoked key stays
-    revoked, and what a rotation has ended stays ended.
+    Says what changed; doing it again changes nothing. Keys that were issued stay; a
+    revoked key stays revoked, and what a rotation has ended stays ended.
     """
     stated = read_tenants_file(file)
     if prune and stated.stated.tenants is None:

@@ -214,3 +214,11 @@ def test_the_command_line_imports_nothing_heavy():
     )
 
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("group", [(), ("tenants",), ("keys",), ("artifacts",)])
+def test_the_lists_of_commands_cut_no_sentence_short(group):
+    listed = avengers(*group, "--help").stdout.partition("Commands:")[2]
+
+    assert listed
+    assert "..." not in listed
