@@ -8,6 +8,9 @@ from starlette.requests import ClientDisconnect
 from deployments.errors import InvalidRequest, NotFound, ServingError
 from serve_app.http.responses import error_response
 
+# Other gateways have these without a version, too.
+_OPENAI_S = ("/completions", "/responses", "/embeddings", "/models", "/route")
+
 
 def answer_failures(app: FastAPI) -> None:
     """Every error becomes OpenAI's envelope."""
@@ -25,8 +28,10 @@ async def _serving_error(_: Request, error: Exception) -> Response:
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        message, code = f"There is no path {request.url.path!r}.", "path_not_found"
-        return error_response(NotFound(message, code=code))
+        path = request.url.path
+        hint = ": a client's base URL ends with /v1" if path.endswith(_OPENAI_S) else ""
+        message = f"There is no path {path!r}{hint}."
+        return error_response(NotFound(message, code="path_not_found"))
     known = InvalidRequest(f"{error.detail}.", code="method_not_allowed")
     response = error_response(known, status=error.status_code)
     response.headers.update(error.headers or {})  # `Allow`, where there is one

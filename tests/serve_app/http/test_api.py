@@ -391,6 +391,24 @@ async def test_a_router_that_hangs_is_waited_for_as_long_as_by_requests():
     assert failed.json()["error"]["code"] == "routing_unavailable"
 
 
+@pytest.mark.parametrize(
+    ("path", "hinted"),
+    [
+        ("/chat/completions", True),
+        ("/v1/v1/chat/completions", True),
+        ("/tiers/economy/responses", True),
+        ("/v1/files", False),
+        ("/", False),
+    ],
+)
+async def test_a_base_url_without_its_end_is_told_of(path, hinted):
+    async with client() as c:
+        error = (await c.post(path, json={"messages": MESSAGES})).json()["error"]
+
+    assert error["code"] == "path_not_found"
+    assert ("base URL ends with /v1" in error["message"]) is hinted
+
+
 async def test_tiers_by_path_and_by_name():
     router = FixedRouter()
     body = {"messages": MESSAGES}
