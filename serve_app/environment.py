@@ -1,4 +1,4 @@
-"""Environment variables that a configuration names and that nothing starts without."""
+"""Environment variables that a configuration names and that are not set."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -11,11 +11,31 @@ Steps = tuple[str | int, ...]
 def unset_variables(
     config: AppConfig, environment: Mapping[str, str]
 ) -> Iterator[tuple[Steps, str]]:
-    """The field that names it, and what is to be said, of each that is not set or is
-    empty. A tenant's key is none of them: without it others are served."""
+    """Of each without which nothing starts: the field, and what is to be said."""
     for steps, variable in _needed(config, environment):
-        if not environment.get(variable, "").strip():
+        if not _is_set(variable, environment):
             yield steps, f"{variable} is not set{_way_out(steps)}"
+
+
+def idle_keys(config: AppConfig, environment: Mapping[str, str]) -> Iterator[str]:
+    """What is to be said of each without which all others are served."""
+    for tenant in config.tenants:
+        for key in tenant.keys:
+            if key.env and not _is_set(key.env, environment):
+                where = f"tenants.{tenant.id}.keys"
+                yield f"{where}: {key.env} is not set: it opens nothing"
+        for backend, variable in sorted(tenant.byok.items()):
+            if not _is_set(variable, environment):
+                where = f"tenants.{tenant.id}.byok.{backend}"
+                yield f"{where}: {variable} is not set: its requests there will fail"
+    admin = config.auth.admin_key_env
+    if admin and not _is_set(admin, environment):
+        yield f"auth.admin_key_env: {admin} is not set: there is no /admin/v1"
+
+
+def _is_set(variable: str, environment: Mapping[str, str]) -> bool:
+    """To something: an empty one is none."""
+    return bool(environment.get(variable, "").strip())
 
 
 def _needed(

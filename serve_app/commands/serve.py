@@ -13,6 +13,7 @@ import serve_app
 from serve_app.access.tenants import new_key
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
+from serve_app.environment import idle_keys
 from serve_app.launching.launch import serve_until_signal
 from serve_app.launching.local_cluster import LocalCluster
 from serve_app.launching.serve_config import MOST_PORT
@@ -42,6 +43,8 @@ def serve(
     began = time.monotonic()
     checked = read_app_config(config, os.environ)
     keys = ensure_keys(checked, os.environ)
+    for said in idle_keys(checked, os.environ):
+        typer.echo(f"warning: {said}", err=True)
     var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
     os.environ[VAR] = str(var)
     typer.echo("starting Ray Serve …", err=True)

@@ -1,0 +1,21 @@
+"""Variables that a configuration names: what is said of those that are not set."""
+
+from serve_app.environment import idle_keys
+from tests.fakes import app_config
+
+TENANTS = [
+    {"id": "set", "alpha": 0, "keys": [{"env": "SET"}, {"sha256": "0" * 64}]},
+    {"id": "unset", "alpha": 0, "keys": [{"env": "UNSET"}], "byok": {"fake": "OWN"}},
+]
+
+
+def test_a_key_that_opens_nothing_is_told_of():
+    config = app_config(tenants=TENANTS, auth={"admin_key_env": "ADMIN"})
+
+    assert list(idle_keys(config, {"SET": "k", "ADMIN": " "})) == [
+        "tenants.unset.keys: UNSET is not set: it opens nothing",
+        "tenants.unset.byok.fake: OWN is not set: its requests there will fail",
+        "auth.admin_key_env: ADMIN is not set: there is no /admin/v1",
+    ]
+    every = dict.fromkeys(("SET", "UNSET", "OWN", "ADMIN"), "k")
+    assert list(idle_keys(config, every)) == []
