@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from artifacts.errors import BadInput, RecordError
+from artifacts.errors import ArtifactError, BadInput, RecordError
 from serve_app.config import AppConfig, LiveSettings
 from serve_app.environment import unset_variables
 from serve_app.launching.serve_config import read_serve_yaml
 from serve_app.live_settings import FieldError
 from serve_app.marked_yaml import MarkedYaml
+from serve_app.profiled import local_manifest
 
 IMPORT_PATH = "serve_app.app:build_app"
 _ARGS = ("args",)
@@ -26,14 +27,15 @@ def read_app_config(
 ) -> AppConfig:
     """Of a Serve config file; BadInput names file, line and field.
 
-    With the `environment` that it is to be started in, also where that lacks a variable
-    without which it would not start.
+    With the `environment` that it is to be started in, also where it would not start:
+    for want of a variable, or of the artifact.
     """
     document = read_serve_yaml(path)
     application = _application(document.data, path, document)
     config = application.config()
     if environment is not None:
         application.check_variables(config, environment)
+        application.check_artifact(config)
     return config
 
 
@@ -87,6 +89,13 @@ class _Application:
         """BadInput at the first that is set neither there nor by a `runtime_env`."""
         for steps, what in unset_variables(config, {**environment, **self._env_vars()}):
             raise self._error((*_ARGS, *steps), what)
+
+    def check_artifact(self, config: AppConfig) -> None:
+        """BadInput unless one lies where it is said to, if that is on this machine."""
+        try:
+            local_manifest(config)
+        except ArtifactError as error:
+            raise self._error((*_ARGS, "artifact"), str(error)) from None
 
     def _env_vars(self) -> dict[str, str]:
         """Of the application and its deployments: what Ray gives to their processes."""

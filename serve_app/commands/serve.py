@@ -18,6 +18,7 @@ from serve_app.launching.launch import serve_until_signal
 from serve_app.launching.local_cluster import LocalCluster
 from serve_app.launching.serve_config import MOST_PORT
 from serve_app.launching.state_directory import VAR, state_directory
+from serve_app.profiled import unprofiled_models
 
 LOCAL_CONFIG = Path(serve_app.__path__[0]) / "local.yaml"
 DEV_KEY = "AVENGERS_DEV_KEY"
@@ -43,8 +44,9 @@ def serve(
     began = time.monotonic()
     checked = read_app_config(config, os.environ)
     keys = ensure_keys(checked, os.environ)
-    for said in idle_keys(checked, os.environ):
-        typer.echo(f"warning: {said}", err=True)
+    for said in (*idle_keys(checked, os.environ), unprofiled_models(checked)):
+        if said is not None:
+            typer.echo(f"warning: {said}", err=True)
     var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
     os.environ[VAR] = str(var)
     typer.echo("starting Ray Serve …", err=True)

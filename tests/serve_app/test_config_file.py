@@ -155,3 +155,16 @@ def test_what_a_runtime_env_sets_and_what_nobody_reads_need_not_be_set(tmp_path)
 
     here = {"WHERE": "sqlite:////var/mine.db", "OPENROUTER_API_KEY": "k"}
     assert read_app_config(path, here)
+
+
+def test_an_artifact_that_is_not_there_is_told_before_anything_starts(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        NEEDY.replace("    tenants", f"    artifact: {tmp_path}\n    tenants")
+    )
+
+    with pytest.raises(
+        BadInput, match=r"s\.yaml:20: args\.artifact: .*manifest\.json: "
+    ):
+        read_app_config(path, SET)
+    assert read_app_config(path)
