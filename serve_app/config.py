@@ -81,7 +81,8 @@ class DatabaseConfig(_Frozen):
 
     url: str | None = Field(
         default=None,
-        description="sqlite:///PATH, ~ and $VARIABLES filled in, or postgresql://USER@HOST/NAME",
+        description="sqlite:///PATH, ~ and $VARIABLES filled in, or "
+        "postgresql://USER@HOST/NAME, for which asyncpg has to be installed",
     )
     url_env: str | None = Field(
         default=None, description="environment variable with the url, in its place"

@@ -132,7 +132,7 @@ def _engine(url: URL, busy_timeout_s: float) -> AsyncEngine:
             url, connect_args=timeouts, pool_pre_ping=True, **common
         )
     except ModuleNotFoundError:
-        raise StoreError("PostgreSQL needs asyncpg: the extra 'cluster'") from None
+        raise StoreError("PostgreSQL needs asyncpg (pip install asyncpg)") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from artifacts.artifact import Extension, Manifest, RoutingArtifact
 from artifacts.policy import RoutingDecision
-from serve_app.commands.terminal import SHOWN, print_table
+from serve_app.commands.terminal import SHOWN, print_table, shown_figure
 
 
 def summary(manifest: Manifest) -> str:
@@ -77,14 +77,10 @@ def print_metrics(manifest: Manifest) -> None:
         f"{queries}, seed {manifest.seed}",
         ("method", *SHOWN.values()),
         [
-            (method, *(_figure(metrics.get(name)) for name in SHOWN))
+            (method, *(shown_figure(name, metrics.get(name)) for name in SHOWN))
             for method, metrics in manifest.metrics.items()
         ],
     )
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
 
 
 def print_decision(decision: RoutingDecision) -> None:

@@ -19,7 +19,7 @@ from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, judge
 from artifacts.evaluation.judging import evaluate as run_evaluation
 from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
-from artifacts.evaluation.summary import REFERENCE, Summary, summaries
+from artifacts.evaluation.summary import REFERENCE, summaries
 from artifacts.onnx_encoder import read_spec
 from artifacts.own_records import made_of
 from artifacts.paper.published import Published, load_published
@@ -27,7 +27,7 @@ from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load, load_manifest
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.selection import with_models
-from serve_app.commands.terminal import SHOWN, print_table, progress_bar
+from serve_app.commands.terminal import SHOWN, print_table, progress_bar, shown_figure
 from serve_app.config import BUNDLED_ARTIFACT, artifact_directory
 
 _SEEDS, _CLUSTERS = 10, 60
@@ -173,7 +173,9 @@ def _judged(
 def _write(judged: _Judged, out: Path, published: Published | None) -> None:
     with replacing_directory(out, METRICS, OTHERS) as staging:
         if find_spec("matplotlib") is None:
-            typer.echo("no figures: matplotlib is in the train extra", err=True)
+            typer.echo(
+                "no figures: they need matplotlib (pip install matplotlib)", err=True
+            )
         else:
             _draw(judged, staging, published)
         write_report(judged.result, staging)
@@ -198,7 +200,13 @@ def _draw(judged: _Judged, directory: Path, published: Published | None) -> None
 
 def _print(result: EvaluationResult) -> None:
     rows = [
-        (method, *(_figure(figures, name) for name in SHOWN))
+        (
+            method,
+            *(
+                shown_figure(name, figures[name].mean, figures[name].sd)
+                for name in SHOWN
+            ),
+        )
         for method, figures in summaries(result).items()
     ]
     print_table(
@@ -206,13 +214,3 @@ def _print(result: EvaluationResult) -> None:
         ("method", *SHOWN.values()),
         rows,
     )
-
-
-def _figure(figures: Mapping[str, Summary], name: str) -> str:
-    """Parts of 1 as %; AIQ is × 100 by definition."""
-    mean, sd = figures[name].mean, figures[name].sd
-    if mean is None:
-        return "–"
-    factor, unit = (1, "") if name.startswith("aiq") else (100, " %")
-    spread = "" if sd is None else f" ± {factor * sd:.1f}"
-    return f"{factor * mean:.1f}{spread}{unit}"

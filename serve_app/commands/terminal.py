@@ -23,6 +23,15 @@ SHOWN = {
 _NO_LIMIT = 10_000  # columns, where nobody's terminal ends
 
 
+def shown_figure(name: str, mean: float | None, sd: float | None = None) -> str:
+    """A metric of SHOWN. Parts of 1 as %; AIQ is × 100 by definition."""
+    if mean is None:
+        return "–"
+    factor, unit = (1, "") if name.startswith("aiq") else (100, " %")
+    spread = "" if sd is None else f" ± {factor * sd:.1f}"
+    return f"{factor * mean:.1f}{spread}{unit}"
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
     """A bar on standard error, if that is a terminal."""

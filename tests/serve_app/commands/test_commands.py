@@ -47,6 +47,7 @@ def test_fit_inspect_and_evaluate(tmp_path):
     )
 
     assert (fitted.returncode, shown.returncode, judged.returncode) == (0, 0, 0)
+    assert "100.0 %" in fitted.stdout  # as evaluate writes it
     assert json.loads(shown.stdout)["policy"]["kind"] == "paper"
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert metrics["seeds"] == [0, 1]

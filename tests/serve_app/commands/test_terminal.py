@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve_app.commands.terminal import print_table
+from serve_app.commands.terminal import print_table, shown_figure
 
 HEAD = ("day", "model", "USD unknown of", "USD")
 ROWS = [
@@ -46,3 +46,16 @@ def test_a_model_s_name_is_no_markup(monkeypatch, capsys):
 
     said = capsys.readouterr().out
     assert all(name in said for name in ("[bold]Models", "qwen3[bf16]", "odd[/think]"))
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "sd", "shown"),
+    [
+        ("max_accuracy", 0.8611, None, "86.1 %"),
+        ("cost_to_match_best", 1.0, 0.025, "100.0 ± 2.5 %"),
+        ("aiq_log", 63.891, 0.8, "63.9 ± 0.8"),
+        ("cost_for_90", None, None, "–"),
+    ],
+)
+def test_a_metric_is_written_alike_wherever_it_stands(name, mean, sd, shown):
+    assert shown_figure(name, mean, sd) == shown
