@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from deployments.api_key import key_sha256, new_key
 from deployments.store.database import Database
-from deployments.store.errors import Refused
+from deployments.store.errors import Refused, StoreUnavailable
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.state import (
     State,
@@ -189,15 +189,31 @@ class Accounts:
 
     async def change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
         """Any edit of the state, whole or not at all; what came of it."""
-        async with self._database.writing() as connection:
-            version = await read_version(connection, lock=True)
-            before = await read_state(connection, version, self._known)
-            # In a thread: with many tenants it takes a while, and others wait for us.
-            after, made = await asyncio.to_thread(self._edited, before, edit)
-            if made and not dry_run:
-                await write_state(connection, before, after)
+        written: State | None = None
+        try:
+            async with self._database.writing() as connection:
+                version = await read_version(connection, lock=True)
+                before = await read_state(connection, version, self._known)
+                # In a thread: with many tenants it takes a while, and others wait.
+                after, made = await asyncio.to_thread(self._edited, before, edit)
+                if made and not dry_run:
+                    await write_state(connection, before, after)
+                    written = after
+        except StoreUnavailable:
+            # It may be the answer to the commit that was lost, and a new key with it.
+            if written is None or not await self._holds(written):
+                raise
         self._remember(before if dry_run else after)
         return made
+
+    async def _holds(self, state: State) -> bool:
+        """Whether this is what is stored now, as far as that can be seen."""
+        try:
+            async with self._database.reading() as connection:
+                version = await read_version(connection)
+                return await read_state(connection, version, self._known) == state
+        except StoreUnavailable:
+            return False
 
     def _remember(self, state: State) -> None:
         # A lower one, too: of a database that was set back, numbers come again.

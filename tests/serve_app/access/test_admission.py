@@ -1,6 +1,7 @@
 """Who is let in, and what he is told of limits, if not."""
 
 import threading
+import time
 
 import pytest
 
@@ -8,7 +9,8 @@ from deployments.errors import UpstreamError
 from deployments.limits.ledger_protocol import Resource
 from serve_app.access import request_size
 from tests.fakes import ScriptedBackend
-from tests.serve_app.access.limited_tenant import PRICES, World
+from tests.serve_app.access.limited_tenant import BUDGET, PRICES, World
+from tests.serve_app.answering.recorded import Records
 
 
 async def test_headers_tell_what_is_left_and_when_all_is_there_again():
@@ -160,3 +162,15 @@ async def test_a_long_prompt_is_counted_where_no_other_request_waits(
 
     assert response.status_code == 200
     assert set(on_the_loop) == {False}
+
+
+async def test_a_request_counts_in_the_period_of_which_it_has_reserved():
+    """It came a moment before that began, and was routed meanwhile."""
+    world = World(max_budget=10.0, budget_duration="1d")
+    records = Records()
+    world.gateway.completions._sink = records
+    world.clock.now = time.time() + 86_400
+
+    assert (await world.ask(model="other")).status_code == 200
+    (record,) = records
+    assert record.at == world.holdings.of(BUDGET).period > time.time()
