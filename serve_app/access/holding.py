@@ -36,6 +36,8 @@ class Holding:
     resets_at: float | None = None
     late: dict[int, float] = field(default_factory=dict)  # to be given back, by period
     settled_at: float = 0.0
+    # What corrections have freed and the Ledger is still to be told: when, how much.
+    freed: list[tuple[float, float]] = field(default_factory=list)
     unsure: bool = False  # the Ledger may think that more is held
     busy: "asyncio.Task[Grant | None] | asyncio.Task[None] | None" = None
     busy_since: float = 0.0  # the loop's clock
@@ -129,8 +131,23 @@ class Holding:
         elif reserved > used:
             self._owe(period, reserved - used)
 
+    def correct(self, by: float, now: float) -> None:
+        """What was taken of the lease at hand was so much more than was settled; < 0:
+        less, which is free once the Ledger knows, and not where that is in doubt."""
+        if by < 0:
+            self.freed.append((now, -by))
+            by = 0.0
+        self.settle(0.0, by, self.period, now)
+
+    def doubt(self) -> None:
+        """The Ledger may have taken in what was settled, and not have said so: it may
+        think that more is held, or that what was freed is anybody's."""
+        self.unsure = True
+        self.freed.clear()
+
     def surplus(self, now: float, idle_s: float, reported: float) -> list[Return]:
         """What to give back. `reported`: what was settled before is with the Ledger."""
+        self._free_reported(reported)
         found = self._overdue()
         quiet = self._is_quiet(now, idle_s, reported)
         amount = self.part.idle(now, idle_s if self.is_good(now) else 0.0)
@@ -158,6 +175,10 @@ class Holding:
             if abs(amount) > _ROUNDING
         ]
 
+    def _free_reported(self, reported: float) -> None:
+        self.part.free += sum(amount for at, amount in self.freed if at < reported)
+        self.freed = [each for each in self.freed if each[0] >= reported]
+
     def _owe(self, period: int, amount: float) -> None:
         self.late[period] = self.late.get(period, 0.0) + amount
 
@@ -173,3 +194,4 @@ class Holding:
             self._owe(self.period, old.free)
         self.part = Slice(touched=old.touched)
         self.period = period
+        self.freed.clear()

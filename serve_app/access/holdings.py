@@ -102,17 +102,17 @@ class Holdings:
         """What a request took that came at `at` is known better: `by` more."""
         holding = self.of(resource)
         if holding.period <= at and holding.is_good(self._clock()):
-            holding.settle(0.0, by, holding.period, self._clock())
+            holding.correct(by, self._clock())
         # With the Ledger it counts when the record is shipped, which may be later than
         # all that is free here has been given back.
         holding.unsure = True
 
     def doubt(self, reported_until: float) -> None:
         """The Ledger may have taken in what was settled since then, and not have said
-        so: of that it may think that it is held yet."""
+        so."""
         for resource, holding in self._held.items():
             if resource.kind == "budget" and holding.settled_at >= reported_until:
-                holding.unsure = True
+                holding.doubt()
 
     async def give_back_idle(self, reported_until: float = 0.0) -> None:
         """What nobody drew on lately, or is no longer good; called every second.

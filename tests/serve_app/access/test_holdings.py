@@ -281,13 +281,37 @@ async def test_without_a_limit_nothing_is_held_back(holdings, ledger):
     assert ledger.returns == []
 
 
-async def test_corrections_change_what_is_free(holdings, clock):
+async def test_what_a_correction_frees_is_free_once_the_ledger_knows(holdings, clock):
     holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
-    assert await holdings.reserve(BUDGET, 1.0) is None
+    at = clock.now
+    holdings.correct(BUDGET, at, by=-2.0)
+    await holdings.give_back_idle(reported_until=at)
+    assert await holdings.reserve(BUDGET, 2.0) is None
 
-    holdings.correct(BUDGET, clock.now, by=-2.0)
+    clock.now += 1
+    await holdings.give_back_idle(reported_until=clock.now)
 
     assert await holdings.reserve(BUDGET, 2.0) is not None
+
+
+async def test_what_a_correction_frees_is_not_had_twice_where_it_is_in_doubt(
+    holdings, ledger, clock
+):
+    """The Ledger has taken it in and not said so: it may count it as anybody's."""
+    holdings.settle(await taken(holdings, BUDGET, 8.0), used=8.0)
+    await ledger.book.charge([Charge("t", "a", clock.now, 8.0)])
+    at = clock.now
+    holdings.correct(BUDGET, at, by=-7.0)
+    holdings.doubt(reported_until=at)
+    ledger.book.know({})
+    ledger.book.know({"t": tenant(max_budget=8.0, budget_duration="1d")})
+    other = Holdings("b", ledger, clock)
+    assert await other.reserve(BUDGET, 7.0) is not None
+
+    clock.now += 1
+    await holdings.give_back_idle(reported_until=clock.now)
+
+    assert await holdings.reserve(BUDGET, 7.0) is None
 
 
 async def test_what_a_correction_frees_is_not_leased_for_ever(holdings, ledger, clock):
