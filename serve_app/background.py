@@ -67,6 +67,9 @@ class Background:
             # Before the journal is closed: they are written to it.
             await self._gateway.completions.corrections.drain(_CORRECTIONS_S)
             self._recorder.recover(at_once=True)
+            if lost := self._recorder.waiting:
+                what = "%d usage records are lost, of a replica that ends: %s"
+                logger.critical(what, lost, self._recorder.problem)
             # Ships what is left and closes us with the Ledger: that ends our leases.
             await self._shipper.stop()
 

@@ -1,6 +1,7 @@
 """What a replica does beside answering: with a real journal, Ledger and database."""
 
 import asyncio
+import errno
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -37,7 +38,7 @@ class World:
         self.ledger = ledger
         self.journal = Journal(self.folder)
         self.holdings = Holdings(self.journal.replica, ledger)
-        recorder = Recorder(self.journal)
+        self.recorder = recorder = Recorder(self.journal)
         self.backend = ScriptedBackend()
         self.gateway = gateway(backend=self.backend, sink=recorder)
         self.background = Background(self.gateway, ledger, recorder, self.holdings)
@@ -198,3 +199,17 @@ async def test_an_unforeseen_error_ends_no_loop(world, monkeypatch, caplog):
 
     assert caplog.text.count("accounts cannot be refreshed: can't start") == 1
     assert "Traceback" in caplog.text
+
+
+async def test_records_that_no_disk_takes_are_told_of_when_their_replica_ends(
+    world, monkeypatch, caplog
+):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with world.background.running():
+        monkeypatch.setattr(world.journal, "append", full)
+        world.recorder.append(record())
+
+    said = "1 usage records are lost, of a replica that ends: No space left on device"
+    assert said in caplog.text
