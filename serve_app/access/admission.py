@@ -37,6 +37,11 @@ class Ticket:
     money: Reservation | None = None  # for the model that is being asked
     headers: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def money_since(self) -> float:
+        """When the period began of which it holds money; 0 if it holds none."""
+        return 0.0 if self.money is None else float(self.money.period or 0)
+
 
 class Admission:
     """Admits the requests of one replica; `holdings` None: there are no limits."""

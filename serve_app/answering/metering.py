@@ -99,10 +99,15 @@ class Meter:
             self._shadowed = shadowed
             self._fields |= shadowed.fields
 
-    def reserved(self, worst_usd: Callable[[], float]) -> None:
+    def reserved(self, worst_usd: Callable[[], float], since: float = 0.0) -> None:
         """What the model that is asked next may cost at worst: asked for only where the
-        real cost stays unknown."""
+        real cost stays unknown.
+
+        `since`: when the period began of which that was reserved. What came before
+        counts in it, or it would be spent of one period and held of another.
+        """
         self._reserved = worst_usd
+        self._fields["at"] = max(self._fields["at"], since)
 
     def began(self, model: str, backend: str) -> None:
         """The first byte of the answer of a model is here."""

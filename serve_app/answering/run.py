@@ -166,7 +166,7 @@ class Run:
             worst_usd = partial(self.admission.worst_usd, spec, prompt, answer)
             # Without a budget nobody asks for it: counting the tokens is saved.
             if call.ticket.budget is None or await self._afford(worst_usd()):
-                self.meter.reserved(worst_usd)
+                self.meter.reserved(worst_usd, call.ticket.money_since)
                 return attempt
             refused = True
             self.attempts.over_budget()

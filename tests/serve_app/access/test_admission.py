@@ -1,6 +1,7 @@
 """Who is let in, what he is told if not, and that all he held is free afterwards."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -387,3 +388,15 @@ async def test_who_leaves_while_no_model_is_at_work_has_used_nothing(stream):
     assert (left.status, left.cost_usd, left.reserved_usd) == ("cancelled", None, 0.0)
     assert world.reserved(BUDGET) == 0
     assert world.holdings.of(BUDGET).part.free == pytest.approx(10.0)
+
+
+async def test_a_request_counts_in_the_period_of_which_it_has_reserved():
+    """It came a moment before that began, and was routed meanwhile."""
+    world = World(max_budget=10.0, budget_duration="1d")
+    records = Records()
+    world.gateway.completions._sink = records
+    world.clock.now = time.time() + 86_400
+
+    assert (await world.ask(model="other")).status_code == 200
+    (record,) = records
+    assert record.at == world.holdings.of(BUDGET).period > time.time()
