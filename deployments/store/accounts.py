@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from deployments.store.database import Database
-from deployments.store.errors import Refused
+from deployments.store.errors import Refused, StoreUnavailable
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.state import (
     State,
@@ -199,17 +199,33 @@ class Accounts:
 
         Without `check` it is made though something else in the state makes no sense.
         """
-        async with self._database.writing() as connection:
-            version = await read_version(connection, lock=True)
-            before = await read_state(connection, version, self._known)
-            # In a thread: with many tenants it takes a while, and others wait for us.
-            after, made = await asyncio.to_thread(
-                self._edited, before, edit, check=check
-            )
-            if made and not dry_run:
-                await write_state(connection, before, after)
+        written: State | None = None
+        try:
+            async with self._database.writing() as connection:
+                version = await read_version(connection, lock=True)
+                before = await read_state(connection, version, self._known)
+                # In a thread: with many tenants it takes a while, and others wait.
+                after, made = await asyncio.to_thread(
+                    self._edited, before, edit, check=check
+                )
+                if made and not dry_run:
+                    await write_state(connection, before, after)
+                    written = after
+        except StoreUnavailable:
+            # It may be the answer to the commit that was lost, and a new key with it.
+            if written is None or not await self._holds(written):
+                raise
         self._remember(before if dry_run else after)
         return made
+
+    async def _holds(self, state: State) -> bool:
+        """Whether this is what is stored now, as far as that can be seen."""
+        try:
+            async with self._database.reading() as connection:
+                version = await read_version(connection)
+                return await read_state(connection, version, self._known) == state
+        except StoreUnavailable:
+            return False
 
     def _remember(self, state: State) -> None:
         # A lower one, too: of a database that was set back, numbers come again.

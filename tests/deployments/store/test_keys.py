@@ -1,11 +1,16 @@
 """API keys: issued, revoked, rotated."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.store.accounts import Accounts
-from deployments.store.errors import Refused
+from deployments.store.database import Database
+from deployments.store.errors import Refused, StoreUnavailable
 from deployments.tenancy import KeyTerms, key_sha256
 from tests.deployments.store.made import JUNE, fresh, tenant
 
@@ -152,3 +157,37 @@ async def test_a_moment_is_kept_in_utc(accounts, database):
 
     [key] = (await fresh(database)).tenants[0].keys
     assert key.expires_at == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+class Unanswered(Database):
+    """Goes away while it commits, or just before, if that is asked for."""
+
+    when: Literal["before", "after"] | None = None
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        when, self.when = self.when, None
+        async with super().writing() as connection:
+            yield connection
+            if when == "before":
+                raise StoreUnavailable("the connection is gone")
+        if when == "after":
+            raise StoreUnavailable("the connection is gone")
+
+
+async def test_a_key_is_told_though_the_commit_was_not_answered(database, url):
+    """`database` has the tables; nobody else would ever know the secret."""
+    unanswered = Unanswered(url)
+    accounts = Accounts(unanswered)
+    await accounts.put_tenant(tenant())
+    unanswered.when = "after"
+    issued = await accounts.issue_key("t")
+    unanswered.when = "after"
+    rotated = await accounts.rotate_key(issued.id)
+    unanswered.when = "before"
+    with pytest.raises(StoreUnavailable):
+        await accounts.issue_key("t")
+
+    (stored,) = (await fresh(database)).tenants
+    assert {key.key_id for key in stored.keys} == {issued.id, rotated.id}
+    await unanswered.close()
