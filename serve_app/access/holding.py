@@ -147,7 +147,8 @@ class Holding:
 
     def surplus(self, now: float, idle_s: float, reported: float) -> list[Return]:
         """What to give back. `reported`: what was settled before is with the Ledger."""
-        self._free_reported(reported)
+        if self.freed:
+            self._free_reported(reported)
         found = self._overdue()
         quiet = self._is_quiet(now, idle_s, reported)
         amount = self.part.idle(now, idle_s if self.is_good(now) else 0.0)
