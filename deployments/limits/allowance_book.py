@@ -6,7 +6,7 @@ of the old one beside those of the new one, until their requests end.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deployments.errors import NotFound
 from deployments.limits.allowances import Pool
@@ -95,6 +95,10 @@ class AllowanceBook:
     async def charge(self, charges: Sequence[Charge]) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
         await self._budgets.charge(charges, self._clock())
+
+    def distrust(self, tenants: Collection[str]) -> None:
+        """What these have spent is read again before more is leased."""
+        self._budgets.distrust(tenants)
 
     async def close_replica(self, replica: str) -> None:
         """End all leases of a replica that is gone."""

@@ -9,7 +9,7 @@ is in memory is read again now and then, and a commit whose answer was lost is f
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -147,6 +147,12 @@ class BudgetBook:
                 # A pool that is new knows these charges from the store.
                 pool = await self._pool(tenant, period, now)
                 self._soft.look(pool.state(tenant))
+
+    def distrust(self, tenants: Collection[str]) -> None:
+        """What these have spent is read again before more is leased."""
+        for (tenant_id, _), pool in self._pools.items():
+            if tenant_id in tenants:
+                pool.read_at = -math.inf
 
     def soft_budgets_reached(self, now: float) -> list[BudgetState]:
         """As of now, of those that were charged since the start."""

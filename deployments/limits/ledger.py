@@ -120,6 +120,9 @@ class Ledger:
         async with told_to_clients(), self._turn:
             taken = await self._usage.take(records)
             await self._book.charge(taken.charges)
+            if taken.count < len({record.id for record in records}):
+                # Given again: they may have been taken though the answer was lost.
+                self._book.distrust({record.tenant for record in records})
             return taken.count
 
     async def close_replica(self, replica: str) -> None:
