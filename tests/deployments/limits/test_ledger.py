@@ -20,6 +20,7 @@ from deployments.store.usage_store import UsageStore
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import KeyTerms
 from deployments.usage.record import UsageRecord
+from tests.deployments.limits.book_world import NOON
 from tests.deployments.store.made import record, tenant
 
 BUDGET = Resource("budget", "t")
@@ -253,7 +254,10 @@ async def test_the_tightest_budgets_come_first(ledger_of):
 
 async def test_what_was_taken_though_the_answer_was_lost_is_spent(ledger, monkeypatch):
     """A database that goes away while it commits may have committed."""
+    clock = NOON.timestamp()  # not in the last minute of a month
+    monkeypatch.setattr(ledger._book, "_clock", lambda: clock)
     await leased(ledger, 4.0)
+    made = replace(spent(4.0), at=clock)
     take = ledger._usage.take
 
     async def lost(records):
@@ -262,9 +266,9 @@ async def test_what_was_taken_though_the_answer_was_lost_is_spent(ledger, monkey
 
     monkeypatch.setattr(ledger._usage, "take", lost)
     with pytest.raises(Overloaded):
-        await ledger.ingest([spent(4.0)])
+        await ledger.ingest([made])
     monkeypatch.setattr(ledger._usage, "take", take)
-    assert await ledger.ingest([spent(4.0)]) == 0
+    assert await ledger.ingest([made]) == 0
     await ledger.close_replica("a")
 
     assert (await ledger.budget("t")).spend == 4.0
@@ -345,3 +349,20 @@ async def test_a_new_key_is_told_though_the_store_cannot_be_read_after_it(tmp_pa
     assert {key.key_id for key in found.keys} == {issued.id, rotated.id}
     assert (await ledger.budget("t")).max_budget == 3.0
     await database.close()
+
+
+async def test_a_replica_that_gives_nothing_back_is_alive_all_the_same(
+    ledger, monkeypatch
+):
+    """Its places are those of requests that take long."""
+    now = [1000.0]
+    monkeypatch.setattr(ledger._book, "_clock", lambda: now[0])
+    await ledger.put_tenant(tenant("busy", max_parallel_requests=1))
+    place = [Ask(Resource("parallel", "busy"), 1)]
+    assert (await ledger.lease("a", place))[0].amount == 1
+    for _ in range(9):
+        now[0] += 10
+        for replica in ("a", "b"):
+            await ledger.give_back(replica, [])
+
+    assert (await ledger.lease("b", place))[0].amount == 0

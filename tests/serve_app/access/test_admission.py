@@ -76,6 +76,22 @@ async def test_what_a_key_s_limit_refuses_takes_nothing_from_the_other_keys():
     assert await world.holdings.reserve(Resource("rpm", "t"), 9) is not None
 
 
+async def test_what_is_left_of_a_budget_is_told_with_what_lies_at_hand():
+    world = World(max_budget=8.0)
+    assert (await world.ask(model="other")).status_code == 200  # it costs 0.25
+    response = await world.ask(model="small")  # its answer may cost 10
+
+    said = response.json()["error"]["message"]
+    assert said.startswith("Of the budget of 8.00 USD 7.750000 are left")
+
+
+async def test_whose_limit_is_reached_is_told():
+    world = World(rpm_limit=9, key={"rpm_limit": 1})
+    said = [await world.ask() for _ in range(2)][1].json()["error"]["message"]
+
+    assert said == "The limit of this key is reached: 1 requests per minute."
+
+
 async def test_the_tokens_of_all_answers_count_against_the_rate():
     assert (await World(tpm_limit=30).ask(max_tokens=5)).status_code == 200
     error = (await World(tpm_limit=30).ask(max_tokens=5, n=20)).json()["error"]
