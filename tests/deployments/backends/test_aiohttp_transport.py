@@ -196,18 +196,45 @@ async def test_cookies_are_not_kept(serve, transport):
         writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n")
         writer.close()
 
-    url = await serve(handler)
+    # By its name: of an address in digits no jar would keep any.
+    url = (await serve(handler)).replace("127.0.0.1", "localhost")
     for _ in range(2):
         await (await transport.send(post(url))).close()
 
     assert b"cookie" not in asked[1].lower()
 
 
-async def test_nobody_there_and_nobody_answering(serve, transport):
-    async def silent(reader, writer):
-        await reader.read()
+async def test_no_redirect_is_followed_with_a_key_and_a_prompt(serve, transport):
+    asked: list[bytes] = []
+
+    async def elsewhere(reader, writer):
+        asked.append(await reader.readuntil(b"question"))
         writer.close()
 
+    to = (await serve(elsewhere)).encode()
+    moved = b"HTTP/1.1 307 Moved\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % to
+    reply = await transport.send(post(await serve(answering(moved))))
+    await reply.close()
+
+    assert (reply.status, asked) == (307, [])
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def test_each_request_has_the_time_of_its_own_model(serve, transport):
+    quick = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    await (await transport.send(post(await serve(quick), total_s=600))).close()
+    slow = post(await serve(silent), total_s=0.05)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(httpx.ReadTimeout):
+            await transport.send(slow)
+
+
+async def test_nobody_there_and_nobody_answering(serve, transport):
     slow = post(await serve(silent), total_s=0.05)
     with pytest.raises(httpx.ReadTimeout):
         await transport.send(slow)

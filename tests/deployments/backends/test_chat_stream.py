@@ -231,3 +231,12 @@ def test_half_a_character_does_not_break_the_stream(first):
 def test_what_is_no_json_is_still_none(data):
     with pytest.raises(UpstreamError, match="is not JSON"):
         ChatStream("ours").feed(b"data: " + data + b"\n\n")
+
+
+@pytest.mark.parametrize("later", [{}, {"cost": 0.5}, {"prompt_tokens": None}])
+def test_a_later_usage_takes_away_nothing_that_was_told_before(later):
+    stream = ChatStream("ours")
+    stream.feed(chunk("a", usage=USAGE) + wire(choices=[], usage=later))
+
+    assert stream.usage == Usage(2, 3, 5, cached_tokens=1)
+    assert stream.cost_usd == 0.5

@@ -336,3 +336,29 @@ async def test_paths_are_appended_to_the_base_url_with_or_without_its_slash(
 def test_a_base_url_is_an_address(base_url):
     with pytest.raises(ValueError, match="http:// or https:// was expected"):
         UpstreamConfig(base_url=base_url)
+
+
+async def test_an_upstream_that_tells_no_costs_later_is_not_asked_for_them():
+    asked = []
+    transport = HttpxTransport(httpx.MockTransport(asked.append))
+    plain = UpstreamConfig(base_url="http://vllm/v1")
+    made = OpenRouterBackend(plain, None, transport=transport)
+
+    assert await made.settle(REQUEST, "gen-1") is None
+    assert asked == []
+
+
+async def test_the_time_of_the_upstream_ends_with_the_first_byte_of_its_answer():
+    async def body():
+        yield stream(chunk("a"), done=False).content
+        await asyncio.sleep(0.05)
+        yield stream(chunk("b")).content
+
+    kind = {"content-type": "text/event-stream"}
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    response = httpx.Response(200, content=body(), headers=kind)
+    _, settlement = await streamed(response)
+
+    assert settlement.upstream_s is not None
+    assert settlement.upstream_s < loop.time() - begun - 0.045

@@ -155,6 +155,8 @@ SECRET = {"message": "secret"}
         (wire("error", error={"code": "invalid_prompt", **SECRET}), InvalidRequest),
         (told("failed", error={"code": "server_error", **SECRET}), UpstreamError),
         (told("failed", error={"code": "context_length_exceeded"}), PromptTooLong),
+        (told("failed", error={"code": "image_parse_error"}), InvalidRequest),
+        (told("failed", error={"code": "unsupported_image_type"}), InvalidRequest),
         (told("failed"), UpstreamError),
         (wire("response.failed"), UpstreamError),
         (b'data: {"error": {"code": 502, "message": "secret"}}\n\n', UpstreamError),
@@ -182,3 +184,12 @@ def test_figures_that_cannot_be_are_not_taken():
     stream = ResponsesStream("ours")
     stream.feed(told("completed", usage={**USAGE, "output_tokens": -3}))
     assert (stream.usage, stream.cost_usd) == (None, 0.5)
+
+
+def test_a_failed_answer_is_billed_for_what_it_has_used():
+    stream = ResponsesStream("ours")
+    with pytest.raises(UpstreamError):
+        stream.feed(told("failed", error={"code": "server_error"}, usage=USAGE))
+
+    assert stream.usage == Usage(2, 3, 5, cached_tokens=1, reasoning_tokens=2)
+    assert stream.cost_usd == 0.5

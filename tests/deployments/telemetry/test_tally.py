@@ -91,6 +91,16 @@ async def test_a_histogram_without_labels_is_told_as_gauges():
     assert told.times("avengers_overhead_seconds") == 1
 
 
+async def test_at_the_end_all_that_was_counted_is_told():
+    tally, told = kept()
+    tally.observe(OVERHEAD, 0.004)
+    tally.count(CACHE_HITS)
+    tally.stop()
+
+    assert told.times("avengers_overhead_seconds") == 1
+    assert told.counted[CACHE_HITS.name] == {(): 1.0}
+
+
 async def test_it_is_told_again_and_again_for_ray_forgets_gauges():
     told = Kept()
     tally = Tally(told, watch_s=0.0)
