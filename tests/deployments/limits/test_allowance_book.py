@@ -239,6 +239,42 @@ async def test_places_of_a_replica_that_is_silent_are_free(world):
     assert (await world.lease(2, "b", kind="parallel")).amount == 2
 
 
+async def test_places_of_a_replica_that_is_closed_are_free(world):
+    world.know(tenant(max_parallel_requests=2))
+    await world.lease(2, kind="parallel")
+    await world.book.close_replica("a")
+
+    assert (await world.lease(2, "b", kind="parallel")).amount == 2
+
+
+async def test_a_number_of_places_that_is_changed_counts_at_once(world):
+    world.know(tenant(max_parallel_requests=2))
+    await world.lease(2, kind="parallel")
+    world.know(tenant(max_parallel_requests=3))
+    assert (await world.lease(1, "b", kind="parallel")).amount == 1
+
+    world.know(tenant(max_parallel_requests=1))
+    assert (await world.lease(1, "c", kind="parallel")).amount == 0
+
+
+async def test_places_that_a_replica_holds_no_more_are_free_however_many(world):
+    world.know(tenant(max_parallel_requests=2))
+    await world.lease(2, kind="parallel")
+    rest = Return(Resource("parallel", "t"), 0, 0.0, rest=True)
+    await world.book.give_back("a", rest)
+
+    assert (await world.lease(2, "b", kind="parallel")).amount == 2
+
+
+async def test_a_rate_is_not_forgotten_while_its_minute_lasts(world):
+    world.know(tenant(rpm_limit=2))
+    await world.lease(2, kind="rpm")
+    world.now += 30
+    world.book.heard_of("a")
+
+    assert (await world.lease(1, kind="rpm")).amount == 0
+
+
 async def test_what_was_taken_off_a_lease_while_sql_was_away_stays_off(
     world, monkeypatch
 ):

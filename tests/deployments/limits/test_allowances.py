@@ -21,6 +21,8 @@ def test_small_needs_are_leased_in_slices():
 
     assert pool.lease("a", 0.01) == 10.0
     assert pool.lease("b", 0.01) == pytest.approx(70 / 8)
+    left = pool.available
+    assert pool.lease("c", 0.01) == pytest.approx(left / 8 / 2)
 
 
 def test_what_a_request_did_not_use_is_free_again_and_what_it_overdrew_is_owed():

@@ -318,3 +318,20 @@ async def test_a_slow_read_does_not_bring_back_what_was_changed_meanwhile(tmp_pa
 
     assert (await ledger.budget("t")).max_budget == 3.0
     await database.close()
+
+
+async def test_a_replica_that_gives_nothing_back_is_alive_all_the_same(
+    ledger, monkeypatch
+):
+    """Its places are those of requests that take long."""
+    now = [1000.0]
+    monkeypatch.setattr(ledger._book, "_clock", lambda: now[0])
+    await ledger.put_tenant(tenant("busy", max_parallel_requests=1))
+    place = [Ask(Resource("parallel", "busy"), 1)]
+    assert (await ledger.lease("a", place))[0].amount == 1
+    for _ in range(9):
+        now[0] += 10
+        for replica in ("a", "b"):
+            await ledger.give_back(replica, [])
+
+    assert (await ledger.lease("b", place))[0].amount == 0

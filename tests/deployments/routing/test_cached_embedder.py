@@ -8,6 +8,8 @@ import pytest
 
 from deployments.errors import RoutingUnavailable
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
+from deployments.telemetry.metrics import EmbedderMetrics
+from tests.kept_metrics import kept
 from tests.topic_artifacts import GatedEmbedder
 
 
@@ -97,3 +99,15 @@ async def test_an_embedder_that_hangs_holds_no_place_for_good():
         rows = await cached.embed(["bb"])
 
     assert rows.tolist() == [[2, 1]]
+
+
+async def test_a_text_that_is_known_is_counted_as_asked_for_and_as_a_hit():
+    """One that is not is counted by the Embedder, which is asked for it."""
+    tally, told = kept()
+    cached = CachedEmbedder(Lengths(), RouterConfig(), EmbedderMetrics(tally))
+    for _ in range(3):
+        await cached.embed(["a"])
+    tally.flush()
+
+    assert told.counted["avengers_embed_texts_total"] == {(): 2.0}
+    assert told.counted["avengers_embed_cache_hits_total"] == {(): 2.0}

@@ -1,5 +1,6 @@
 """Decisions by the Router on a small artifact fitted here."""
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -106,6 +107,26 @@ async def test_an_explanation_shows_the_cells_in_the_order_of_the_ranking(artifa
     assert view.accuracy == (1.0, 0.25, 0.0)
     assert view.cost_usd == pytest.approx((0.01, 0.001, 0.01))
     assert view.count == (20, 20, 20)
+
+
+async def test_the_time_of_the_embedder_is_told_as_its_own(artifact):
+    class Slow(TopicEmbedder):
+        async def embed(self, texts, traces=()):
+            await asyncio.sleep(0.05)
+            return await super().embed(texts, traces)
+
+    routes = await Router(Slow(), artifact).route([query("code", 1)])
+
+    assert routes.timings.embed_s >= 0.045
+
+
+async def test_what_is_described_anew_is_what_lies_there_now(router, store, artifact):
+    before = await router.describe(NEXT)
+    store.artifacts["next"] = artifact
+
+    assert (await router.describe(NEXT)).artifact_id == before.artifact_id
+    now = await router.describe(NEXT, anew=True)
+    assert now.artifact_id == artifact.artifact_id != before.artifact_id
 
 
 async def test_activation_replaces_the_artifact(artifact):

@@ -111,3 +111,16 @@ async def test_one_that_is_not_what_was_registered_is_refused(refs):
 
 def test_an_address_with_a_password_is_not_shown():
     assert "secret" not in repr(ArtifactRef("a", "https://u:secret@host/a"))
+
+
+async def test_who_leaves_does_not_take_an_artifact_from_those_who_wait(loading, refs):
+    shelf = Shelf(Lengths.spec, loading)
+    loading.may_load.clear()
+    leaving, waiting = (asyncio.create_task(shelf.load(refs["a"])) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    loading.may_load.set()
+
+    assert (await waiting).artifact_id == topic_artifact().artifact_id
+    assert loading.asked == ["a"]
