@@ -18,6 +18,7 @@ GOOD = Outcome(
 
 def test_a_run_within_its_thresholds_keeps_all():
     assert broken(GOOD, Thresholds()) == []
+    assert broken(GOOD, Thresholds(min_requests_per_s=10.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,9 @@ def test_a_run_within_its_thresholds_keeps_all():
     [
         ({"failures": 2}, {}, "error rate is 0.02, allowed ≤ 0.01"),
         ({"refused": 6}, {}, "refused rate is 0.06, allowed ≤ 0.05"),
+        ({"p95_first_token_ms": 1501.0}, {}, "p95 of the first token, ms is 1501"),
         ({"p95_pause_ms": 1001.0}, {}, "p95 of the longest pause, ms is 1001"),
+        ({"p95_answer_ms": 10.0}, {"max_p95_answer_ms": 9.0}, "in one piece, ms is 10"),
         ({}, {"min_requests_per_s": 11.0}, "requests/s is 10, allowed ≥ 11"),
         ({}, {"max_p95_answer_ms": 9.0}, "in one piece, ms is not measured"),
         ({"requests": 0}, {}, "no request was made"),

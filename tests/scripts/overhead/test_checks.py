@@ -2,6 +2,9 @@ import pytest
 
 from scripts.overhead.checks import Check, checks
 from scripts.overhead.docs import write_docs
+from scripts.overhead.plan import Plan
+from scripts.overhead.report import Report
+from scripts.overhead.rounds import Figures
 from scripts.overhead.summary import spread
 from tests.scripts.overhead.made_reports import report, sample
 
@@ -43,6 +46,25 @@ def test_what_cannot_be_compared_is_not_passed():
 
     assert len(beside) == 4
     assert not any(check.passed or check.figure for check in beside)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "few", "many", "verdict"),
+    [
+        ("replicas", {"rate": 100.0}, {"rate": 190.0}, "pass"),
+        ("replicas", {"rate": 100.0}, {"rate": 90.0}, "MISS"),
+        ("tenants", {"cpu": 3.0}, {"cpu": 3.1}, "pass"),
+        ("tenants", {"cpu": 3.0}, {"cpu": 3.6}, "MISS"),
+        ("models", {"cpu": 3.6}, {"cpu": 3.0}, "pass"),
+    ],
+)
+def test_many_of_something_are_held_against_few_of_it(scenario, few, many, verdict):
+    figures = {
+        name: Figures(samples=measured(**terms))
+        for name, terms in (("few", few), ("many", many))
+    }
+
+    assert verdicts(Report(Plan(), "a machine", {scenario: figures})) == {verdict}
 
 
 @pytest.mark.parametrize(("value", "passed"), [(1.0, True), (1.1, False)])

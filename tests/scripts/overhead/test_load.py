@@ -4,7 +4,7 @@ import pytest
 
 from scripts.overhead.load import Generator, quantile
 from scripts.overhead.origin import Connection, Settings
-from scripts.overhead.wire import Load
+from scripts.overhead.wire import CHUNKS, Load
 
 
 class Liar(Connection):
@@ -12,6 +12,13 @@ class Liar(Connection):
 
     def _answer(self, asked, body):
         super()._answer(asked, body.replace(b"#", b"#9"))
+
+
+class Losing(Connection):
+    """Leaves out one token of each stream."""
+
+    def _send(self, pieces, at):
+        super()._send([pieces[0], *pieces[2:]] if at == 0 else pieces, at)
 
 
 @pytest.fixture
@@ -80,6 +87,15 @@ async def test_another_question_s_answer_is_an_error(serve):
 
     assert seen.answers == 0
     assert set(seen.errors) == {"another question's answer"}
+
+
+async def test_an_answer_that_lacks_a_token_is_an_error(serve):
+    port, _ = await serve(Losing)
+
+    seen = await Generator(load(port, stream=True)).run()
+
+    assert seen.answers == 0
+    assert set(seen.errors) == {f"{CHUNKS - 1} of {CHUNKS} tokens"}
 
 
 async def test_a_header_that_must_be_there_and_is_not_is_an_error(serve):

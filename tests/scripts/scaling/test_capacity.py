@@ -60,9 +60,14 @@ def test_longer_frames_and_calls_saved_take_fewer_cores():
 
 
 def test_gpus_stand_for_cores_of_embedders():
-    found = capacity(made_workload(gpu=True), 1000.0)
+    load = made_workload(gpu=True)
+    found = capacity(load, 1000.0)
+    on_cores = sum(found.replicas.values()) - found.gpus + found.ledgers
 
-    assert found.gpus == found.replicas["Embedder"]
+    assert found.gpus == found.replicas["Embedder"] > 0
+    assert 0 < found.cores - on_cores < 1000.0 * load.cpu_s("Node") / load.knee + 2
+    usd_per_hour = found.cores * 0.04 + found.gpus * 4.0
+    assert found.usd_per_month == pytest.approx(usd_per_hour * 730)
 
 
 def test_a_small_rate_still_has_two_of_each():

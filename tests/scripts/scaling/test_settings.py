@@ -24,9 +24,25 @@ def test_the_most_replicas_take_the_top_rate_with_headroom():
 
 
 def test_the_fewest_replicas_bear_a_burst_at_night():
-    settings = derive(LOAD, "Embedder", GOAL)
+    full = LOAD.capacity("Embedder")
+    settings = derive(LOAD, "Embedder", Goal(least=500.0, most=5000.0))
 
-    assert settings.min_replicas * LOAD.capacity("Embedder") >= 150.0
+    assert settings.min_replicas * full >= 3 * 500.0
+    assert (settings.min_replicas - 1) * full < 3 * 500.0
+
+
+def test_what_a_burst_has_started_is_kept_while_it_lasts():
+    for name in SCALED:
+        assert derive(LOAD, name, GOAL).downscale_delay_s >= GOAL.bursts.last_s
+
+
+@pytest.mark.parametrize("name", ["Router", "Embedder"])
+def test_a_replica_takes_the_calls_of_all_gateways_that_there_may_be(name):
+    top = Goal(least=50.0, most=10_000.0)
+    gateways = derive(LOAD, "Gateway", top).max_replicas
+
+    most = derive(LOAD, name, top).max_ongoing_requests
+    assert most >= 2 * gateways * LOAD.route_calls
 
 
 @pytest.mark.parametrize("name", SCALED)

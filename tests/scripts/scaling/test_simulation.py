@@ -77,7 +77,14 @@ def test_embedders_on_gpus_are_counted_as_such():
     gpu = made_workload(gpu=True)
     course = run_fluid(Scenario(gpu, 60.0, CALM, seconds=600))
 
+    found = outcome(
+        course, mean_rate=60.0, ledger_cpu_s=0.001, assumptions=gpu.assumptions
+    )
     assert course.gpus.min() >= 2
+    assert found.gpu_hours == pytest.approx(course.gpus.sum() / 3600)
+    usd = 0.04 * found.core_hours + 4.0 * found.gpu_hours
+    assert found.usd == pytest.approx(usd)
+    assert found.usd_per_million == pytest.approx(1e6 * usd / found.requests)
 
 
 def test_a_limit_lets_through_what_it_says_and_no_more():
