@@ -1,5 +1,7 @@
 """What the router holds: its decision for one query and its scores for many."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,16 @@ def test_a_decision_ranks_every_model_and_explains_itself(artifact):
     assert len(decision.clusters) == 2
     assert (decision.policy, decision.alpha) == ("paper", 0.9)
     assert decision.artifact_id == artifact.artifact_id
+
+
+def test_what_rests_on_a_prior_is_marked_where_its_model_stands(artifact):
+    count = artifact.profiles.count.copy()
+    count[:, MODELS.index("small")] = 0
+    profiles = replace(artifact.profiles, count=count)
+    decision = replace(artifact, profiles=profiles).choose(CODE, 0.0)
+
+    assert decision.ranking[0] == "small"
+    assert decision.imputed == (True, False, False)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.5, 0.8, 1.0])

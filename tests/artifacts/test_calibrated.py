@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from artifacts.artifact import arrays_of, profiles_of
+from artifacts.calibrated import CalibratedPolicy
 from artifacts.policy import PaperPolicy, rank
 from tests.artifacts.evaluation.split_data import two_topics
 from tests.artifacts.topic_router import (
@@ -49,6 +50,9 @@ def test_an_excluded_model_is_not_chosen_and_changes_no_expectation(trained) -> 
     assert masked.score.shape == (40, 2)
     np.testing.assert_array_equal(masked.accuracy, full.accuracy[:, some])
     np.testing.assert_array_equal(masked.cost_usd, full.cost_usd[:, some])
+    assert masked.accuracy_sd is not None
+    assert full.accuracy_sd is not None
+    np.testing.assert_array_equal(masked.accuracy_sd, full.accuracy_sd[:, some])
 
 
 def test_expectations_are_probabilities_with_a_spread(trained) -> None:
@@ -59,6 +63,29 @@ def test_expectations_are_probabilities_with_a_spread(trained) -> None:
     assert scores.accuracy.max() <= 1
     assert scores.accuracy_sd.min() >= 0
     assert scores.accuracy_sd.max() < 0.5
+
+
+@pytest.mark.parametrize(("shift", "bound"), [(2.0, 1.0), (-2.0, 0.0)])
+def test_an_expectation_beyond_any_score_is_confined(trained, shift, bound) -> None:
+    profiles, centroids = trained
+    assert profiles.smoother is not None
+    moved = profiles.smoother.accuracy_mean + shift
+    smoother = replace(profiles.smoother, accuracy_mean=moved)
+    beyond = replace(profiles, smoother=smoother), centroids
+
+    assert set(scored(beyond, two_topics()[1], 0.5).accuracy.ravel()) == {bound}
+
+
+def test_a_dollar_weighs_as_its_share_says_and_nothing_at_alpha_1(trained) -> None:
+    profiles, _ = trained
+    assert profiles.smoother is not None
+    clusters, columns = np.array([0]), np.array([0, 1, 2])
+    weights = [
+        CalibratedPolicy().score_per_usd(profiles, clusters, alpha, columns)
+        for alpha in (0.0, 1.0)
+    ]
+
+    assert weights == [1 / profiles.smoother.cost_unit_usd, 0.0]
 
 
 def test_the_arrays_of_an_artifact_hold_what_was_taught(trained) -> None:

@@ -83,6 +83,18 @@ def test_alpha_means_under_the_global_profile_what_it_means_elsewhere():
     np.testing.assert_allclose(scores.score, worth)
 
 
+def test_how_sure_it_is_of_a_strange_query_is_how_far_clusters_lie_from_the_mean():
+    artifact = fitted(POLICIES[1])
+    smoother, share = artifact.profiles.smoother, artifact.profiles.query_share
+    assert smoother is not None
+    away = smoother.cell_accuracy[:, 2] - artifact.global_profile.accuracy[2]
+    expected = np.sqrt((share * away**2).sum())
+
+    decision = artifact.choose(STRANGE, 1.0, ["small"])
+
+    assert decision.accuracy_sd == pytest.approx((expected,))
+
+
 @pytest.mark.parametrize("n_nearest_clusters", [1, 2])
 def test_a_prompt_cache_is_worth_what_its_cost_is_in_the_scores(n_nearest_clusters):
     artifact = fitted(PaperPolicy(n_nearest_clusters=n_nearest_clusters))

@@ -12,7 +12,7 @@ from artifacts.clustering import KMeans, unit_rows
 from artifacts.dataset import RoutingDataset
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.fit import FitConfig, fit_artifact
-from artifacts.policy import PaperPolicy
+from artifacts.policy import PaperPolicy, Scores, rank
 from artifacts.records import RecordReader
 
 DATA = Path(os.environ.get("AVENGERS_DATA", "../shared/data"))
@@ -90,6 +90,14 @@ def test_ties_go_to_the_cheaper_model_then_by_name(costs, ranking):
     artifact = fitted([[1, 1, 1]] * 4, costs, VECTORS, k=2, p=2)
 
     assert artifact.choose(np.array([1, 0], np.float32), 1.0).ranking == ranking
+
+
+def test_a_difference_of_rounding_is_a_tie():
+    score = np.array([[0.1 + 0.2, 0.3]])
+    cost_usd = np.array([[2.0, 1.0]])
+
+    assert score[0, 0] != score[0, 1]
+    assert rank(Scores(score, score, cost_usd)).tolist() == [[1, 0]]
 
 
 def test_scaling_is_over_the_candidates_only():

@@ -45,6 +45,14 @@ def test_what_was_not_measured_does_not_count():
     assert np.isnan(result.prompt_tokens).all()
 
 
+def test_a_cluster_is_as_large_as_its_most_measured_model_says():
+    """Where the artifact has not noted it; here model b is measured in one only."""
+    labels = np.array([0, 0, 0, 1])
+    result = profiles([[1, NAN]] * 3 + [[1, 1]], [[1, NAN]] * 3 + [[1, 1]], labels)
+
+    assert result.query_share.tolist() == [0.75, 0.25]
+
+
 def test_a_cell_without_evidence_is_nan_and_filled_from_the_prior():
     result = profiles(
         [[1, NAN], [1, NAN], [1, 0], [1, 0]], [[1, NAN]] * 2 + [[1, 4]] * 2

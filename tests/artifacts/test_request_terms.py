@@ -133,3 +133,14 @@ def test_a_home_that_may_not_be_chosen_changes_nothing(priced):
     before = decided(priced)
 
     assert keep_home(priced, before, "else", 1.0) is before
+
+
+def test_what_is_said_of_each_model_moves_with_it(artifact):
+    said = {"imputed": (True, False, False), "accuracy_sd": (0.1, 0.2, 0.3)}
+    decision = replace(artifact.choose(CODE, 0.4), **said)
+    *others, home = decision.ranking
+
+    kept = keep_home(artifact, decision, home, 1e6)
+
+    assert kept.ranking == (home, *others)
+    assert (kept.imputed, kept.accuracy_sd) == ((False, True, False), (0.3, 0.1, 0.2))
