@@ -14,6 +14,7 @@ from artifacts.errors import BadInput
 from artifacts.extend import NewRecords, add_models, new_models, remove_models
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
+from artifacts.prior_extend import cost_prior
 from artifacts.record_line import TokenPrice
 from tests.artifacts.test_fit import SPEC
 
@@ -180,11 +181,36 @@ def test_fewer_records_leave_the_expectation_less_certain():
     assert sds[0] > sds[1] > sds[2] > 0
 
 
+def test_what_is_known_of_others_makes_a_new_model_no_better_known_than_they_are():
+    artifact = fitted(POLICIES[1], "a", "b", "c", "d")
+    scores, _ = add_models(artifact, ["new"], records()).score(VECTORS, 1.0)
+
+    assert scores.accuracy_sd is not None
+    variance = scores.accuracy_sd**2
+    assert np.all(variance[:, 4] > 0.999 * variance[:, :4].mean(axis=1))
+
+
+def test_a_prior_of_costs_has_the_total_of_what_was_measured():
+    dear = np.array([1.0, 3.0])  # the second cluster, for all models
+    count, cost_usd = np.array([1, 1]), np.array([4.0, 4.0])
+
+    assert cost_prior(dear, count, cost_usd).tolist() == [2.0, 6.0]
+
+
 def test_the_expected_cost_is_right_on_the_records(artifact):
     extended = add_models(artifact, ["new"], records())
 
     _, cost_usd = expected(extended, "new")
     assert cost_usd.mean() == pytest.approx(DATASET.cost_usd[:, 4].mean(), rel=0.05)
+
+
+def test_the_smoother_expects_on_the_records_what_they_cost_in_all():
+    artifact = fitted(POLICIES[1], "a", "b", "c", "d")
+    extended = add_models(artifact, ["new"], records())
+
+    assert extended.profiles.smoother is not None
+    cost_usd = extended.profiles.smoother.expect(VECTORS).cost_usd[:, 4]
+    assert cost_usd.mean() == pytest.approx(DATASET.cost_usd[:, 4].mean(), rel=1e-6)
 
 
 def test_a_free_model_stays_free(artifact):

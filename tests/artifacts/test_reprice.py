@@ -168,7 +168,11 @@ def test_without_tokens_a_multiple_of_the_known_price_scales_the_costs(artifact)
 
 @pytest.mark.parametrize(
     ("old", "price"),
-    [({}, TokenPrice(1e-6, 2e-6)), (OLD, TokenPrice(1e-6, 9e-6))],
+    [
+        ({}, TokenPrice(1e-6, 2e-6)),
+        (OLD, TokenPrice(1e-6, 9e-6)),
+        ({"b": TokenPrice(0, 6e-6)}, TokenPrice(1e-6, 12e-6)),
+    ],
 )
 def test_without_tokens_other_prices_are_refused_by_name(artifact, old, price):
     with pytest.raises(BadInput, match="'b': its tokens are unknown"):
