@@ -1,8 +1,11 @@
 """Fresh labels: how sure it must be that a model is not what it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from artifacts.artifact import RoutingArtifact
 from artifacts.clustering import Vectors
 from artifacts.dataset import RoutingDataset
 from artifacts.drift.accuracy import accuracy_findings
@@ -24,18 +27,23 @@ def easy(n: int) -> tuple[str, Vectors]:
     return ARTIFACT.models[column], np.repeat(ARTIFACT.centroids[[cluster]], n, axis=0)
 
 
-def judged(model: str, vectors: Vectors, score: np.ndarray, level: float) -> Finding:
+def labelled(models: tuple[str, ...], score: np.ndarray) -> RoutingDataset:
+    """The same score for each of the models."""
     n = len(score)
-    unknown = np.full((n, 1), np.nan)
-    fresh = RoutingDataset(
+    unknown = np.full((n, len(models)), np.nan)
+    return RoutingDataset(
         queries=tuple(map(str, range(n))),
         datasets=("d",) * n,
-        models=(model,),
-        score=score[:, None],
+        models=models,
+        score=np.repeat(score[:, None], len(models), axis=1),
         cost_usd=unknown,
         prompt_tokens=unknown,
         completion_tokens=unknown,
     )
+
+
+def judged(model: str, vectors: Vectors, score: np.ndarray, level: float) -> Finding:
+    fresh = labelled((model,), score)
     [finding] = accuracy_findings(ARTIFACT, fresh, vectors, level)
     return finding
 
@@ -76,3 +84,38 @@ def test_labels_in_parts_scatter_as_they_do():
     score = np.full(30, 0.8) + np.tile([0.01, -0.01], 15)
 
     assert judged(model, vectors, score, 0.01 / 6).verdict == "refit"
+
+
+def noise(
+    model: str,
+    *beside: str,
+    vectors: Vectors,
+    artifact: RoutingArtifact = ARTIFACT,
+) -> float:
+    score = np.arange(len(vectors)) % 2.0
+    fresh = labelled(tuple(sorted((model, *beside))), score)
+    findings = accuracy_findings(artifact, fresh, vectors, 0.01)
+    (found,) = (each.noise for each in findings if each.model == model)
+    assert found is not None
+    return found
+
+
+def test_an_artifact_that_knows_a_model_from_few_records_is_less_sure():
+    model, vectors = easy(60)
+    few = tuple(
+        entry.model_copy(update={"n_records": 60}) for entry in ARTIFACT.manifest.models
+    )
+    manifest = ARTIFACT.manifest.model_copy(update={"models": few})
+    unsure = replace(ARTIFACT, manifest=manifest)
+
+    # Its sixty records scatter as much as the sixty labels.
+    sure = noise(model, vectors=vectors)
+    assert 1.3 < noise(model, vectors=vectors, artifact=unsure) / sure <= 2**0.5
+
+
+def test_the_more_models_are_looked_at_the_less_one_of_them_says():
+    model, vectors = easy(60)
+    others = tuple(name for name in ARTIFACT.models if name != model)[:5]
+
+    alone = noise(model, vectors=vectors)
+    assert noise(model, *others, vectors=vectors) > 1.1 * alone

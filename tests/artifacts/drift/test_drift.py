@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from artifacts.drift.finding import Limits, verdict_of
+from artifacts.drift.finding import DECISIVE, Finding, Limits, overall, verdict_of
 from artifacts.drift.report import Observed, drift
 from artifacts.drift.traffic import Traffic, Tries
 from tests.artifacts.drift.made_traffic import SHARES, artifact, requests
@@ -27,6 +27,7 @@ def verdicts(traffic: Traffic, tries=None, **options) -> dict:
     [
         (0.05, 0.02, "ok"),
         (0.15, 0.02, "watch"),
+        (0.25, 0.02, "refit"),
         (0.30, 0.02, "refit"),
         (0.30, 0.31, "few"),  # chance may have made it
         (0.0, 0.09, "ok"),
@@ -35,6 +36,25 @@ def verdicts(traffic: Traffic, tries=None, **options) -> dict:
 )
 def test_nothing_is_said_that_chance_may_have_made(departure, noise, verdict):
     assert verdict_of(departure, noise, Limits(0.1, 0.25)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        (("ok", "ok", "unknown"), "ok"),
+        (("ok", "few", "ok"), "few"),
+        (("unknown", "unknown", "unknown"), "few"),
+        (("few", "watch", "ok"), "watch"),
+        (("refit", "watch", "few"), "refit"),
+    ],
+)
+def test_all_is_in_order_only_where_nothing_decisive_is_left_open(said, whole):
+    findings = [
+        Finding(signal, None, 9, 0.0, 0.0, Limits(1, None), verdict, "")
+        for signal, verdict in zip(DECISIVE, said, strict=True)
+    ]
+
+    assert overall(findings) == whole
 
 
 def test_traffic_like_the_training_queries_is_ok():
@@ -113,6 +133,18 @@ def test_dearer_everywhere_is_watched_only():
 
     assert found["whole"] == found[("cost", None)] == "watch"
     assert found[("cost", MADE.models[1])] == "ok"
+
+
+def test_answers_of_models_that_the_artifact_lacks_are_no_part_of_it():
+    usual = requests(MADE, 3000)
+    others = np.arange(3000) % 3 == 0
+    mixed = replace(
+        usual,
+        model=np.where(others, -1, usual.model),
+        cost_usd=np.where(others, 100 * usual.cost_usd, usual.cost_usd),
+    )
+
+    assert verdicts(mixed)[("cost", None)] == "ok"
 
 
 @pytest.mark.parametrize(
