@@ -20,6 +20,7 @@ from deployments.store.usage_store import UsageStore
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import KeyTerms
 from deployments.usage.record import UsageRecord
+from tests.deployments.limits.book_world import NOON
 from tests.deployments.store.made import record, tenant
 
 BUDGET = Resource("budget", "t")
@@ -253,9 +254,10 @@ async def test_the_tightest_budgets_come_first(ledger_of):
 
 async def test_what_was_taken_though_the_answer_was_lost_is_spent(ledger, monkeypatch):
     """A database that goes away while it commits may have committed."""
-    clock = time.time()
+    clock = NOON.timestamp()  # not in the last minute of a month
     monkeypatch.setattr(ledger._book, "_clock", lambda: clock)
     await leased(ledger, 4.0)
+    made = replace(spent(4.0), at=clock)
     take = ledger._usage.take
 
     async def lost(records):
@@ -264,9 +266,9 @@ async def test_what_was_taken_though_the_answer_was_lost_is_spent(ledger, monkey
 
     monkeypatch.setattr(ledger._usage, "take", lost)
     with pytest.raises(Overloaded):
-        await ledger.ingest([spent(4.0)])
+        await ledger.ingest([made])
     monkeypatch.setattr(ledger._usage, "take", take)
-    assert await ledger.ingest([spent(4.0)]) == 0
+    assert await ledger.ingest([made]) == 0
     await ledger.close_replica("a")
     clock += 60
 
