@@ -1,6 +1,6 @@
 """What is said of traffic, and how sure it must be."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -128,6 +128,38 @@ def test_a_model_that_grew_dearer_than_the_others_is_named():
     assert found[("completion_tokens", MADE.models[1])] == "ok"
 
 
+def test_beside_few_answers_of_others_nothing_is_said_of_a_model():
+    usual = requests(MADE, 3000, dearer={1: 4.0})
+    others = np.flatnonzero(usual.model != 1)[:10]
+    rows = np.sort(np.r_[np.flatnonzero(usual.model == 1), others])
+    few = Traffic(**{f.name: getattr(usual, f.name)[rows] for f in fields(Traffic)})
+
+    assert verdicts(few)[("cost", MADE.models[1])] == "few"
+
+
+def test_what_the_artifact_knows_from_few_records_is_held_against_it_less_surely():
+    observed = Observed(requests(MADE, 3000), {}, Tries(3000, 0))
+    entries = tuple(
+        entry.model_copy(update={"n_records": 100}) for entry in MADE.manifest.models
+    )
+    manifest = MADE.manifest.model_copy(update={"models": entries})
+    noise = []
+    for made in (MADE, replace(MADE, manifest=manifest)):
+        findings = drift(made, observed).findings
+        of_one = ("cost", MADE.models[1])
+        (found,) = (f for f in findings if (f.signal, f.model) == of_one)
+        noise.append(found.noise)
+
+    assert noise[1] > 2 * noise[0]
+
+
+def test_as_many_strange_requests_as_at_the_fit_are_no_news():
+    usual = requests(MADE, 10_000)
+    strange = replace(usual, strange=np.arange(10_000) % 40 == 0)  # 2.5 %, of it 1 %
+
+    assert verdicts(strange)[("out_of_distribution", None)] == "ok"
+
+
 def test_dearer_everywhere_is_watched_only():
     found = verdicts(requests(MADE, 3000, dearer={0: 4.0, 1: 4.0, 2: 4.0}))
 
@@ -149,7 +181,13 @@ def test_answers_of_models_that_the_artifact_lacks_are_no_part_of_it():
 
 @pytest.mark.parametrize(
     ("failed", "n", "verdict"),
-    [(0, 10, "few"), (2, 1000, "ok"), (90, 1000, "watch"), (900, 1000, "watch")],
+    [
+        (0, 10, "few"),
+        (2, 1000, "ok"),
+        (40, 1000, "ok"),  # some fail anyway
+        (90, 1000, "watch"),
+        (900, 1000, "watch"),
+    ],
 )
 def test_failures_are_watched_and_call_for_no_refit(failed, n, verdict):
     found = verdicts(requests(MADE, 3000), {"m": Tries(n, failed)})

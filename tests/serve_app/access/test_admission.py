@@ -221,6 +221,22 @@ async def test_a_budget_that_covers_no_model_tells_what_is_left_and_until_when()
     assert int(response.headers["retry-after"]) == 86400 - START % 86400
 
 
+async def test_what_is_left_of_a_budget_is_told_with_what_lies_at_hand():
+    world = World(max_budget=8.0)
+    assert (await world.ask(model="other")).status_code == 200  # it costs 0.25
+    response = await world.ask(model="small")  # its answer may cost 10
+
+    said = response.json()["error"]["message"]
+    assert said.startswith("Of the budget of 8.00 USD 7.750000 are left")
+
+
+async def test_whose_limit_is_reached_is_told():
+    world = World(rpm_limit=9, key={"rpm_limit": 1})
+    said = [await world.ask() for _ in range(2)][1].json()["error"]["message"]
+
+    assert said == "The limit of this key is reached: 1 requests per minute."
+
+
 async def test_what_an_answer_cost_is_gone_and_the_rest_of_its_reservation_is_not():
     world = World(max_budget=10.0)  # an answer is reserved 10 and costs 0.25
     assert (await world.ask()).headers["x-routed-model"] == "small"

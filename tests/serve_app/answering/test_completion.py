@@ -17,7 +17,7 @@ from deployments.errors import (
 from deployments.protocol import Answer, BackendRequest
 from serve_app.answering.answered import Answered
 from serve_app.answering.attempts import Attempts, Bounds, RetryPolicy
-from serve_app.answering.call import Call
+from serve_app.answering.call import BackendPort, Call
 from serve_app.answering.chat import parse_chat
 from serve_app.answering.planning import Asked
 from tests.fakes import CATALOG, SETTLEMENT, FixedRouter, ScriptedBackend, gateway
@@ -197,3 +197,55 @@ async def test_who_is_asked_when_the_time_is_nearly_over_is_not_blamed(used_s, s
 
     assert request.timeouts.total_s == 100.0 - used_s
     assert made.breakers.of(request.model).state == state
+
+
+async def test_a_model_that_had_time_enough_to_begin_is_blamed_for_its_silence():
+    """Though less than the whole time of its answers was left."""
+    now = [0.0]
+    made = gateway(breaker={"failures": 1})
+    run = await made.completions._begin(call_of(made))
+    run.attempts = Attempts(
+        run.choice.models,
+        RetryPolicy(),
+        made.breakers,
+        Bounds(1000.0),
+        clock=lambda: now[0],
+    )
+    first = await run.next()
+    now[0] = 600.0
+    run.failed(*first, DOWN)
+    port, request = await run.next()
+    run.failed(port, request, UpstreamTimeout("It did not answer in time."))
+
+    assert request.timeouts.total_s == 400.0
+    assert made.breakers.of(request.model).state == "open"
+
+
+async def test_who_has_answered_is_the_home_of_the_conversation_s_next_turn():
+    price = {
+        "input_usd_per_token": 1e-5,
+        "output_usd_per_token": 1e-4,
+        "cached_usd_per_token": 1e-6,
+    }
+    router = FixedRouter()
+    models = [{**spec, "price": price} for spec in CATALOG]
+    made = gateway(router, catalog={"models": models})
+    for _ in range(2):
+        call = call_of(made, routing={"session_id": "s"})
+        _, by = await made.completions.complete(call)
+
+    first, second = (query.terms for query in router.queries)
+    assert first is None
+    assert second is not None
+    assert second.home == by.model == "small"
+
+
+async def test_what_is_sent_by_default_to_a_model_counts_before_its_backend_s():
+    backend = ScriptedBackend()
+    models = [{**spec, "request_defaults": {"seed": 1}} for spec in CATALOG]
+    made = gateway(catalog={"models": models})
+    made._backends = {"fake": BackendPort("fake", backend, {"seed": 7, "x": 7})}
+    await made.completions.complete(call_of(made))
+
+    sent = json.loads(backend.requests[0].body)
+    assert (sent["seed"], sent["x"]) == (1, 7)
