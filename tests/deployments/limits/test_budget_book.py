@@ -139,3 +139,11 @@ async def test_nobody_is_warned_of_what_was_spent_in_periods_that_are_others_now
     world.know(budget(soft_budget=1.0))
 
     assert "its soft budget" not in caplog.text
+
+
+async def test_of_a_budget_that_is_overspent_nothing_is_left(world):
+    world.know(budget(8.0))
+    await world.spend(9.5)
+    await world.book.budget("t")
+
+    assert world.book.tightest(1) == [BudgetLeft("t", 8.0, 0.0)]
