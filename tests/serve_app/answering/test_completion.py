@@ -209,7 +209,7 @@ async def test_a_model_that_had_time_enough_to_begin_is_blamed_for_its_silence()
         run.choice.models,
         RetryPolicy(),
         made.breakers,
-        Bounds(1000.0),
+        1000.0,
         clock=lambda: now[0],
     )
     first = await run.next()
