@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -238,3 +239,16 @@ def test_a_body_that_does_not_come_has_the_envelope(proxied):
 
     assert said.startswith(b"HTTP/1.1 400 ")
     assert b'"type":"invalid_request_error"' in said
+
+
+def test_a_head_that_comes_byte_by_byte_holds_no_connection_for_long(proxied):
+    port = httpx.URL(proxied.url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
+        connection.sendall(f"POST {CHAT} HTTP/1.1\r\nx: ".encode())
+        for _ in range(100):
+            with suppress(TimeoutError):
+                said = connection.recv(4096)
+                break
+            connection.sendall(b"x")  # more often than `timeout client`
+
+    assert said.startswith(b"HTTP/1.1 408 ")
