@@ -61,6 +61,11 @@ def test_gpt_5_medium_is_gpt_5_with_medium_effort(config: AppConfig) -> None:
     assert spec.request_defaults == {"reasoning": {"effort": "medium"}}
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-5-medium", "google/gemini-2.5-pro"])
+def test_a_model_that_thinks_unseen_has_minutes_to_begin(config, model):
+    assert config.catalog.by_id()[model].timeouts.first_token_s >= 300
+
+
 def test_fit_notes_a_price_for_each_model(config: AppConfig) -> None:
     assert set(catalog_prices(PAPER)) == set(config.catalog.ids)
 
