@@ -162,6 +162,11 @@ class Attempts:
         raise self._last_word or _over_budget()
 
     @property
+    def left_alone(self) -> list[str]:
+        """Models that were passed over as they have failed too often lately."""
+        return [each.model for each in self.failures if each.reason == _BREAKER_OPEN]
+
+    @property
     def _last_word(self) -> ServingError | None:
         """What the client is told if nothing more is tried; None: the budget is why.
 
@@ -169,8 +174,7 @@ class Attempts:
         can was only busy, or is left alone for a while: who is told so would not ask
         again.
         """
-        told = self._told
-        shut = [each.model for each in self.failures if each.reason == _BREAKER_OPEN]
+        told, shut = self._told, self.left_alone
         if not shut or (told is not None and told.passes):
             return told
         wait_s = min(self._breakers.of(self._key_of(model)).wait_s for model in shut)

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
-from deployments.errors import Overloaded, ServingError, generation_of
+from deployments.errors import ServingError, generation_of
 from deployments.protocol.backend import BackendRequest, Settlement
 from serve_app.access.admission import Admission
 from serve_app.answering.answer_size import answer_size
@@ -154,24 +155,34 @@ class Run:
         while True:
             try:
                 attempt = self.attempts.next()
-            except ServingError as error:
-                # One that is left alone for a while may be within the budget.
-                busy = isinstance(error, Overloaded)
-                if refused and not busy and not self.attempts.tried:
+            except ServingError:
+                untried = refused and not self.attempts.tried
+                if untried and not await self._covers_one_left_alone():
                     raise self.admission.over_budget(call.ticket) from None
                 raise
-            spec = call.directory.specs[attempt.model]
-            prompt = call.plan.prompt
-            port = self.backend_of(call.directory, attempt.model)
-            defaults = _defaults(port, spec)
-            answer = answer_size(call.chat, prompt, defaults)
-            worst_usd = partial(self.admission.worst_usd, spec, prompt, answer)
+            worst_usd = self._worst_usd(attempt.model)
             # Without a budget nobody asks for it: counting the tokens is saved.
             if call.ticket.budget is None or await self._afford(worst_usd()):
                 self.meter.reserved(worst_usd, call.ticket.money_since)
                 return attempt
             refused = True
             self.attempts.over_budget()
+
+    async def _covers_one_left_alone(self) -> bool:
+        """Whether the client may come again: a model that has failed too often lately
+        is within the budget, though none that was asked for is."""
+        for model in self.attempts.left_alone:
+            if await self._afford(self._worst_usd(model)()):
+                return True
+        return False
+
+    def _worst_usd(self, model: str) -> Callable[[], float]:
+        """What its answer may cost, counted when that is asked for."""
+        call = self.call
+        spec, prompt = call.directory.specs[model], call.plan.prompt
+        defaults = _defaults(self.backend_of(call.directory, model), spec)
+        answer = answer_size(call.chat, prompt, defaults)
+        return partial(self.admission.worst_usd, spec, prompt, answer)
 
     async def _afford(self, worst_usd: float) -> bool:
         self.meter.reserved(_nothing)

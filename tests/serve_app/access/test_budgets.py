@@ -165,3 +165,17 @@ async def test_a_search_needs_more_of_the_budget_than_the_answer_alone():
     assert (await World(max_budget=0.14).ask(**asked)).status_code == 200
     assert (await World(max_budget=0.14).ask(**searching)).status_code == 429
     assert (await World(max_budget=0.16).ask(**searching)).status_code == 200
+
+
+@pytest.mark.parametrize(("max_budget", "status"), [(0.5, 503), (0.01, 429)])
+async def test_who_has_money_for_a_model_left_alone_is_told_to_come_again(
+    max_budget, status
+):
+    world = World(max_budget=max_budget)  # of 10, 1 and 0.1 that the models may cost
+    world.gateway.breakers.of("other").failed(retry_after_s=30)
+    response = await world.ask()
+
+    assert response.status_code == status
+    code = response.json()["error"]["code"]
+    assert code == {503: "breaker_open", 429: "insufficient_quota"}[status]
+    assert world.reserved(BUDGET) == 0
