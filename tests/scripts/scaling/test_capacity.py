@@ -89,7 +89,7 @@ def test_longer_frames_and_calls_saved_take_fewer_cores():
 def test_gpus_stand_for_cores_of_embedders():
     load = made_workload(gpu=True)
     found = capacity(load, 1000.0)
-    on_cores = sum(found.replicas.values()) - found.gpus + found.ledgers
+    on_cores = sum(found.replicas.values()) - found.gpus + found.clusters
 
     assert found.gpus == found.replicas["Embedder"] > 0
     assert 0 < found.cores - on_cores < 1000.0 * load.cpu_s("Node") / load.knee + 2

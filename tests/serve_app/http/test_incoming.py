@@ -77,7 +77,8 @@ async def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stated):
             more = part != body[3:]
             return {"type": "http.request", "body": part, "more_body": more}
 
-        return await read_body(Request({"type": "http", "headers": length}, receive), 8)
+        http = Request({"type": "http", "headers": length}, receive)
+        return await read_body(http, 8, within_s=60)
 
     assert await sent(b"12345678") == b"12345678"
     with pytest.raises(PayloadTooLarge):
