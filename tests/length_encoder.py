@@ -8,18 +8,9 @@ import numpy as np
 from artifacts.encoder_spec import EncoderSpec
 from deployments.errors import ServingError
 from deployments.routing.embedder import refuse_other_encoder
+from tests.artifacts.hand_made import SPEC as UNRUN
 
-SPEC = EncoderSpec(
-    kind="onnx",
-    id="org/lengths",
-    revision=None,
-    dimension=2,
-    max_tokens=8,
-    pooling="mean",
-    prompt="",
-    dtype="float32",
-    digest="0" * 64,
-)
+SPEC = UNRUN.model_copy(update={"id": "org/lengths"})
 
 
 class Lengths:

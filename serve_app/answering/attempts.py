@@ -219,5 +219,6 @@ class Attempts:
 
 
 def _over_budget() -> ServingError:
-    what = "What is left of the budget is less than the answer is expected to cost."
+    """Who knows how much is left tells the client (`Admission.over_budget`)."""
+    what = "The budget covers none of the models that may answer."
     return RateLimited(what, code="insufficient_quota")

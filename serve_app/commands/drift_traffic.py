@@ -9,6 +9,7 @@ import numpy as np
 
 from artifacts.artifact import RoutingArtifact
 from artifacts.drift.traffic import Traffic, Tries
+from deployments.errors import PromptFlagged, PromptTooLong, Unsupported
 from deployments.usage.record import UsageRecord
 
 _KNOWN_COSTS = ("upstream", "price_table")
@@ -18,10 +19,10 @@ _NAN = float("nan")
 _OF_THE_REQUEST = frozenset(
     {
         "over_budget",
-        "content_policy_violation",
-        "context_length_exceeded",
+        PromptFlagged.code,
+        PromptTooLong.code,
+        Unsupported.code,
         "invalid_value",
-        "model_not_suitable",
         "unsupported_endpoint",
         "upstream_refused",
     }

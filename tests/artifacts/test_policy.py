@@ -14,23 +14,14 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy, Scores, rank
 from artifacts.records import RecordReader
+from tests.artifacts.hand_made import SPEC
 
 DATA = Path(os.environ.get("AVENGERS_DATA", "../shared/data"))
 NAN = np.nan
 
 
 def spec(dimension: int) -> EncoderSpec:
-    return EncoderSpec(
-        kind="onnx",
-        id="hand-made",
-        revision=None,
-        dimension=dimension,
-        max_tokens=8,
-        pooling="mean",
-        prompt="",
-        dtype="float32",
-        digest="0" * 64,
-    )
+    return SPEC.model_copy(update={"dimension": dimension})
 
 
 def fitted(score, cost, vectors, *, k: int, p: int) -> RoutingArtifact:

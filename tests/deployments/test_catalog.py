@@ -20,6 +20,22 @@ def test_a_price_that_is_unknown_is_no_zero(price, cost_usd):
 
 
 @pytest.mark.parametrize(
+    ("cached_usd", "cost_usd", "saved_usd"),
+    [(None, 10.0, 0.0), (0.25, 7.75, 0.75), (2.0, 13.0, 0.0)],
+)
+def test_what_a_cache_held_costs_its_own_price_or_that_of_input(
+    cached_usd, cost_usd, saved_usd
+):
+    """Where writing to a cache is dearer than not to use it, it saves nothing."""
+    price = Price(
+        input_usd_per_token=1, output_usd_per_token=2, cached_usd_per_token=cached_usd
+    )
+
+    assert price.cost_usd(4, 3, cached_tokens=3) == cost_usd
+    assert price.cache_discount_usd == saved_usd
+
+
+@pytest.mark.parametrize(
     ("changes", "what"),
     [
         ([{"id": "a"}, {"id": "a"}], "'a' is listed twice"),

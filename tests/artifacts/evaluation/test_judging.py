@@ -9,7 +9,6 @@ import pytest
 from artifacts.artifact import RoutingArtifact
 from artifacts.clustering import KMeans, unit_rows
 from artifacts.dataset import RoutingDataset
-from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import BadInput
 from artifacts.evaluation.judging import ALPHAS, default_methods, evaluate, judge
 from artifacts.evaluation.measures import METRICS
@@ -18,18 +17,7 @@ from artifacts.evaluation.routers import Router, Training
 from artifacts.fit import FitConfig, fit_artifact
 from artifacts.policy import PaperPolicy
 from tests.artifacts.evaluation.split_data import MODELS, N, small_config, two_topics
-
-SPEC = EncoderSpec(
-    kind="sentence-transformers",
-    id="test/angles",
-    revision=None,
-    dimension=2,
-    max_tokens=8,
-    pooling="mean",
-    prompt="",
-    dtype="float32",
-    digest=None,
-)
+from tests.artifacts.hand_made import SPEC
 
 
 def test_a_router_that_tells_the_topics_apart_beats_every_single_model() -> None:

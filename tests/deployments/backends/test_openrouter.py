@@ -22,7 +22,7 @@ from deployments.errors import (
     UpstreamTimeout,
     generation_of,
 )
-from deployments.protocol.backend import Ending, Settlement, Usage
+from deployments.protocol.backend import Ending, Usage
 from tests.deployments.backends.openrouter_answers import (
     KEY,
     REQUEST,
@@ -150,56 +150,6 @@ async def test_a_client_that_leaves_is_told_which_answer_that_ends(streams):
     with pytest.raises(asyncio.CancelledError) as raised:
         await task
     assert generation_of(raised.value) == "gen-7"
-
-
-async def test_what_a_generation_was_charged_can_be_asked_later():
-    data = {
-        "total_cost": 0.5,
-        "provider_name": "P",
-        "tokens_prompt": 1,
-        "tokens_completion": 1,
-        "native_tokens_prompt": 2,
-        "native_tokens_completion": 3,
-    }
-    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
-
-    assert found == Settlement(Usage(2, 3, 5), 0.5, "upstream", "P")
-
-
-async def test_a_generation_by_a_provider_s_own_key_cost_what_the_provider_charged():
-    data = {"total_cost": 0, "is_byok": True, "upstream_inference_cost": 0.25}
-    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
-
-    assert found == Settlement(None, 0.25, "upstream")
-
-
-async def test_counts_of_a_generation_that_cannot_be_are_not_taken():
-    data = {
-        "total_cost": 0.5,
-        "tokens_prompt": 1,
-        "native_tokens_prompt": -2,
-        "native_tokens_completion": 3,
-        "native_tokens_cached": 99,
-    }
-    found = await backend(httpx.Response(200, json={"data": data})).settle(REQUEST, "g")
-
-    assert found == Settlement(Usage(1, 3, 4), 0.5, "upstream")
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        httpx.Response(404),
-        httpx.Response(200, json={}),
-        httpx.Response(200, json={"data": {"total_cost": -5.0}}),
-        httpx.Response(200, json={"data": {"total_cost": True}}),
-        httpx.Response(200, json={"data": []}),
-        httpx.Response(200, text="<html>"),
-        httpx.ConnectError("refused"),
-    ],
-)
-async def test_a_generation_that_is_not_known_costs_nothing_known(response):
-    assert await backend(response).settle(REQUEST, "g") is None
 
 
 @pytest.mark.parametrize("limit", ["first_token_s", "between_tokens_s", "total_s"])
@@ -336,16 +286,6 @@ async def test_paths_are_appended_to_the_base_url_with_or_without_its_slash(
 def test_a_base_url_is_an_address(base_url):
     with pytest.raises(ValueError, match="http:// or https:// was expected"):
         UpstreamConfig(base_url=base_url)
-
-
-async def test_an_upstream_that_tells_no_costs_later_is_not_asked_for_them():
-    asked = []
-    transport = HttpxTransport(httpx.MockTransport(asked.append))
-    plain = UpstreamConfig(base_url="http://vllm/v1")
-    made = OpenRouterBackend(plain, None, transport=transport)
-
-    assert await made.settle(REQUEST, "gen-1") is None
-    assert asked == []
 
 
 async def test_the_time_of_the_upstream_ends_with_the_first_byte_of_its_answer():

@@ -4,26 +4,16 @@ import asyncio
 
 import numpy as np
 
-from artifacts.encoder_spec import EncoderSpec
 from deployments.routing.embedder import Embedder
 from deployments.telemetry.metrics import EmbedderMetrics
+from tests.artifacts.hand_made import SPEC
 from tests.kept_metrics import kept
 
 
 class Lengths:
     """An encoder whose vectors tell the length of the text."""
 
-    spec = EncoderSpec(
-        kind="onnx",
-        id="lengths",
-        revision=None,
-        dimension=2,
-        max_tokens=256,
-        pooling="mean",
-        prompt="",
-        dtype="float32",
-        digest="0" * 64,
-    )
+    spec = SPEC
 
     def __init__(self) -> None:
         self.encoded: list[str] = []

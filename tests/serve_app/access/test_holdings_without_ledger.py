@@ -40,30 +40,20 @@ async def test_a_ledger_that_is_away_is_not_noticed_while_a_lease_lasts(
         await holdings.reserve(BUDGET, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("n", "limit"), [(80, None), (2, 2)], ids=["as it was told", "lowered since"]
+)
 async def test_without_a_ledger_each_replica_keeps_a_known_rate_by_itself(
-    holdings, ledger, clock
+    holdings, ledger, clock, n, limit
 ):
     await taken(holdings, RPM, 1)
     ledger.away = True
     clock.now += 2
 
-    for _ in range(80):
-        assert await holdings.reserve(RPM, 1)
+    for _ in range(n):
+        assert await holdings.reserve(RPM, 1, limit=limit)
     with pytest.raises(Overloaded):
-        await holdings.reserve(RPM, 1)
-
-
-async def test_without_a_ledger_a_limit_that_was_lowered_is_kept(
-    holdings, ledger, clock
-):
-    await taken(holdings, RPM, 1)
-    ledger.away = True
-    clock.now += 2
-
-    for _ in range(2):
-        assert await holdings.reserve(RPM, 1, limit=2)
-    with pytest.raises(Overloaded):
-        await holdings.reserve(RPM, 1, limit=2)
+        await holdings.reserve(RPM, 1, limit=limit)
 
 
 async def test_without_a_ledger_a_limit_that_changes_counts_as_it_is_now(

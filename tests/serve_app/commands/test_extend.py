@@ -58,6 +58,32 @@ def test_a_model_is_added_in_place_repriced_and_removed(folder, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+CATALOG = """\
+applications:
+- import_path: serve_app.app:build_app
+  args:
+    default_model: a
+    cost_tiers: {}
+    tenants: []
+    catalog:
+      models:
+      - {id: a, upstream_model: a, price: &p {input_usd_per_token: 1,
+         output_usd_per_token: 1}, backend: simulator}
+      - {id: b, upstream_model: b, price: *p, backend: simulator}
+"""
+
+
+def test_a_price_that_is_stated_goes_before_the_catalog_s(folder, tmp_path):
+    catalog, out = tmp_path / "serve.yaml", tmp_path / "out"
+    catalog.write_text(CATALOG)
+    told = ("--catalog", catalog, "--price", "a=2,4")
+    run = avengers("reprice", folder / "artifact", *told, "-o", out)
+
+    assert run.returncode == 0, run.stderr
+    found = load(out).global_profile.cost_usd
+    assert found == pytest.approx([9 * 2e-6 + 9 * 4e-6, 9 + 9])
+
+
 def test_diff_prints_tables_and_json(folder, tmp_path):
     dear = tmp_path / "dear"
     avengers("reprice", folder / "artifact", "--price", "a=9e6,9e6", "-o", dear)
