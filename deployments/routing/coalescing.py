@@ -20,7 +20,10 @@ class Coalescer(Generic[Q, A]):
     `same_turn`: what arrives in one turn of the event loop goes together, which is
     later by that turn. A waiter that gives up does not disturb the others of its batch.
     A call that takes longer than `timeout_s` fails with TimeoutError, and its place is
-    free: what hangs must not hold up all that come after it.
+    free: what hangs must not hold up all that come after it. One that takes longer than
+    `slow_s` goes on, but counts no more; the more are under way, the longer each counts:
+    `slow_s` times their number. So a call that is held up delays others by little, and
+    where all are slow there are not many more of them.
     """
 
     def __init__(  # noqa: PLR0913  (its knobs)
@@ -33,6 +36,7 @@ class Coalescer(Generic[Q, A]):
         pick: Callable[[Sequence[Q]], Sequence[int]] | None = None,
         same_turn: bool = False,
         timeout_s: float | None = None,
+        slow_s: float | None = None,
     ) -> None:
         self._call = call
         self._max_weight = max_weight
@@ -41,8 +45,11 @@ class Coalescer(Generic[Q, A]):
         self._pick = pick
         self._same_turn = same_turn
         self._timeout_s = timeout_s
+        self._slow_s = slow_s
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        # Those of them that count, each until it is slow.
+        self._counted: dict[asyncio.Task[None], asyncio.TimerHandle | None] = {}
 
     async def __call__(self, item: Q) -> A:
         """The answer to `item`; raises what the call of its batch raised."""
@@ -63,10 +70,25 @@ class Coalescer(Generic[Q, A]):
             self._free -= 1
             task = detached(self._run(batch))
             self._running.add(task)
+            self._counted[task] = self._until_slow(task)
             task.add_done_callback(self._finished)
+
+    def _until_slow(self, task: asyncio.Task[None]) -> asyncio.TimerHandle | None:
+        if self._slow_s is None:
+            return None
+        delay_s = self._slow_s * len(self._running)
+        return asyncio.get_running_loop().call_later(delay_s, self._leave, task)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        if task in self._counted:
+            self._leave(task)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        """A call counts no more: it has ended, or is slow."""
+        timer = self._counted.pop(task)
+        if timer is not None:
+            timer.cancel()
         self._free += 1
         self._start()
 

@@ -1,7 +1,8 @@
 """Sharing a call among those that arrive while another is under way."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -98,3 +99,64 @@ async def test_a_call_that_hangs_holds_its_place_for_a_time_only():
         assert await comes_later == 2
     with pytest.raises(TimeoutError):
         await hangs
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def test_a_slow_call_holds_back_the_next_for_a_time_only():
+    call = Call()
+    tasks = await submit(Coalescer(call, slow_s=0.01), 1, 2, 3)
+    await until(lambda: len(call.batches) == 2)
+
+    assert call.batches == [[1], [2, 3]]
+    call.gate.set()
+    assert await asyncio.gather(*tasks) == [2, 4, 6]
+
+
+async def test_a_slow_call_that_ends_gives_no_second_place_free():
+    call = Call()
+    coalescer = Coalescer(call, slow_s=0.01)
+    slow = await submit(coalescer, 1)
+    await asyncio.sleep(0)
+    coalescer._slow_s = 60  # of those that come now
+    await until(lambda: not coalescer._counted)
+    young = await submit(coalescer, 2)
+    await until(lambda: call.batches == [[1], [2]])
+    call.gate.set()
+    await asyncio.gather(*slow, *young)
+    call.gate.clear()
+    waiting = await submit(coalescer, 3, 4)
+    await asyncio.sleep(0)
+
+    assert call.batches == [[1], [2], [3]]
+    call.gate.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_the_more_are_slow_the_longer_does_the_next_one_wait():
+    slow_s = 0.01
+    began: list[float] = []
+    gate = asyncio.Event()
+    clock = asyncio.get_running_loop().time
+
+    async def call(items: Sequence[int]) -> Sequence[int]:
+        began.append(clock())
+        await gate.wait()
+        return items
+
+    coalescer = Coalescer(call, slow_s=slow_s)
+    tasks = []
+    for number in range(1, 5):
+        tasks += await submit(coalescer, number)
+        await until(lambda number=number: len(began) == number)
+    gate.set()
+    await asyncio.gather(*tasks)
+
+    waited = [after - before for before, after in pairwise(began)]
+    assert all(
+        seconds > 0.9 * number * slow_s for number, seconds in enumerate(waited, 1)
+    )

@@ -64,7 +64,7 @@ async def test_queries_that_were_given_up_reach_the_router_no_more():
     """One whose call is under way is embedded: Ray's call goes on without us."""
     embedder = GatedEmbedder()
     cached = CachedEmbedder(embedder, RouterConfig(embed_concurrency=1))
-    router = SharedRouter(Router(cached, topic_artifact()))
+    router = SharedRouter(Router(cached, topic_artifact()), slow_s=60)
     burst = [asyncio.ensure_future(router.route([query(f"{i}")])) for i in range(300)]
     await embedder.asked.wait()
     for asking in burst:
@@ -77,6 +77,25 @@ async def test_queries_that_were_given_up_reach_the_router_no_more():
     assert embedder.embedded == ["0", "fresh"]
 
 
+async def test_a_question_that_is_known_waits_for_none_that_is_embedded():
+    embedder = GatedEmbedder()
+    cached = CachedEmbedder(embedder, RouterConfig(embed_concurrency=1))
+    router = SharedRouter(Router(cached, topic_artifact()))
+    embedder.gate.set()
+    await router.route([query("known", 1)])
+    embedder.gate.clear()
+    embedder.asked.clear()
+    new = asyncio.ensure_future(router.route([query("new", 1)]))
+    await embedder.asked.wait()
+
+    async with asyncio.timeout(5):
+        known = await router.route([query("known", 1)])
+    assert known.decisions[0].ranking[0] == "coder"
+    assert not new.done()
+    embedder.gate.set()
+    await new
+
+
 async def test_a_router_that_hangs_does_not_hold_up_those_that_come_later():
     """Of two replicas, Ray asks the other one next."""
 
@@ -86,7 +105,7 @@ async def test_a_router_that_hangs_does_not_hold_up_those_that_come_later():
                 self.open.set()
             return await super().route(queries)
 
-    router = SharedRouter(HangsOnce(), timeout_s=0.01)
+    router = SharedRouter(HangsOnce(), timeout_s=0.01, slow_s=60)
     async with asyncio.timeout(5):
         hung, routes = await asyncio.gather(
             router.route([query("a")]),
