@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 from scripts.option_types import number, result_folder
 from scripts.overhead.accounts import group, tree
 from scripts.overhead.layers import layers
+from scripts.overhead.own_figures import own_figures
 from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.scenarios import GATEWAY, OURS, PLACED
 from scripts.overhead.targets import Target, origin
+from scripts.overhead.threads import Used, watched
 from scripts.served import ROOT, end_when_told
 
 _REPLICAS = ("Gateway", "Router", "OpenRouterBackend")
@@ -24,13 +26,17 @@ _CASES = (
     Case("plain requests", 16),
     Case("50-chunk streams", 16, stream=True),
 )
+_NEW = Case("new questions", 16, texts=0)
+_ENCODER = "encoder"
+_POOLS = {"encoder": _ENCODER, "tokenizer": "tokenizer"}  # of `BatchedEncoder`
 _HEAD = """# Where a routed request's processor time goes
 
 Written by `scripts/bench/profile --docs`; do not edit.
 
 Milliseconds of processor time per answer, 16 at a time: of each process, measured as
 `scripts/bench/overhead` does, and within a replica by layer, as py-spy sees it (samples
-of the thread that runs Python; each counts for the innermost layer in its stack).
+of the thread that runs Python; each counts for the innermost layer in its stack). Of
+new questions, each of which is embedded: the threads of the Embedder.
 """
 
 
@@ -62,8 +68,10 @@ def main() -> None:
         with origin() as port, OURS[name](port) as target:
             for case in _CASES:
                 found = profile(name, port, target, case, options.seconds)
-                print(table := _table(found))
-                parts.append(table)
+                parts.append(_table(found))
+                print(parts[-1])
+            parts.append(new_questions(name, port, target, options.seconds))
+            print(parts[-1])
     if options.docs:
         path = options.docs / "overhead-profile.md"
         path.write_text("\n".join(parts), encoding="utf-8")
@@ -83,11 +91,37 @@ def profile(
     return Profile(name, case.name, sample, shares)
 
 
+def new_questions(name: str, port: int, target: Target, seconds: float) -> str:
+    """A table, and what the encoder's thread had to bear beside one that is alone."""
+    alone_ms = 1e3 / own_figures(seconds / 4).encoder_rate
+    take(port, target, _NEW, _WARM_S)
+    with watched(_replicas(target)["Embedder"], _POOLS) as used:
+        sample = take(port, target, _NEW, seconds)
+    found = Profile(name, _NEW.name, sample, {"Embedder": used.shares()})
+    return f"{_table(found)}\n{_beside(used, sample.answers, alone_ms)}"
+
+
+def _beside(used: Used, answers: int, alone_ms: float) -> str:
+    encoder = used.threads[_ENCODER]
+    worked, waited = encoder.run_ms / answers, encoder.wait_ms / answers
+    return (
+        f"The encoder's thread works {worked:.2f} ms a question; in a loop of its own, "
+        f"just before, the encoder took {alone_ms:.2f}. Others take the processor from "
+        f"it {encoder.preempted / answers:.1f} times a question, and it waits "
+        f"{waited:.2f} ms to have it back.\n"
+    )
+
+
+def _replicas(target: Target) -> dict[str, int]:
+    """The process of each deployment."""
+    assert target.pid is not None
+    return {group(pid): pid for pid in tree([target.pid])}
+
+
 @contextmanager
 def _watched(target: Target, directory: Path, seconds: float) -> Iterator[None]:
     """py-spy on each replica; it writes to a file of the deployment's name."""
-    assert target.pid is not None
-    found = {group(pid): pid for pid in tree([target.pid])}
+    found = _replicas(target)
     spies = []
     for name in _REPLICAS:
         if name in found:
