@@ -24,7 +24,7 @@ from deployments.usage.recorder import Recorder
 from serve_app.access.holdings import Holdings
 from serve_app.answering.call import BackendPort
 from serve_app.background import Background
-from serve_app.config import AppConfig, GatewayLimits
+from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
 from serve_app.health import Health
 from serve_app.http.admin import Admin
@@ -66,7 +66,7 @@ class GatewayReplica:
             log=replica_log(config.logging),
             tracer=make_tracer(config.telemetry, "Gateway", root=True),
         )
-        routes = _router(router, config.limits)
+        routes = _router(router, config)
         self._gateway = Gateway(config, routes, ports, recorder, holdings, observer)
         metrics.watch_breakers(self._gateway.breakers)
         self._admin = (
@@ -137,12 +137,13 @@ def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:
     return Recorder(journal, refuse=config.usage.when_full == "refuse")
 
 
-def _router(given: DeploymentHandle | Hosted, limits: GatewayLimits) -> RouterLike:
+def _router(given: DeploymentHandle | Hosted, config: AppConfig) -> RouterLike:
     if isinstance(given, DeploymentHandle):
         return SharedRouter(
             RemoteRouter(given),
-            calls=limits.route_concurrency,
-            timeout_s=limits.route_timeout_s,
+            calls=config.limits.route_concurrency,
+            timeout_s=config.limits.route_timeout_s,
+            remembered=config.router.cache_size,
         )
     return HostedRouter(given())
 

@@ -21,9 +21,9 @@ class Coalescer(Generic[Q, A]):
     later by that turn. A waiter that gives up does not disturb the others of its batch.
     A call that takes longer than `timeout_s` fails with TimeoutError, and its place is
     free: what hangs must not hold up all that come after it. One that takes longer than
-    `slow_s` goes on, but counts no more; the more are under way, the longer each counts:
-    `slow_s` times their number. So a call that is held up delays others by little, and
-    where all are slow there are not many more of them.
+    `slow_s` goes on, but counts no more; the more are under way, the longer each one
+    counts: `slow_s` times their number. So a call that is held up delays others by
+    little, and where all are slow there are not many more of them.
     """
 
     def __init__(  # noqa: PLR0913  (its knobs)

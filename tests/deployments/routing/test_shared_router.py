@@ -4,7 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from deployments.errors import RoutingUnavailable
-from deployments.protocol.routing import Explanation, RouteQuery, Routes, RouteTimings
+from deployments.protocol.routing import (
+    Explanation,
+    RequestTerms,
+    RouteQuery,
+    Routes,
+    RouteTimings,
+)
 from deployments.routing.cached_embedder import CachedEmbedder, RouterConfig
 from deployments.routing.router import Router
 from deployments.routing.shared_router import SharedRouter
@@ -77,23 +83,68 @@ async def test_queries_that_were_given_up_reach_the_router_no_more():
     assert embedder.embedded == ["0", "fresh"]
 
 
-async def test_a_question_that_is_known_waits_for_none_that_is_embedded():
+async def test_what_is_known_goes_with_nothing_that_has_to_be_embedded():
     embedder = GatedEmbedder()
     cached = CachedEmbedder(embedder, RouterConfig(embed_concurrency=1))
-    router = SharedRouter(Router(cached, topic_artifact()))
+    router = SharedRouter(Router(cached, topic_artifact()), slow_s=60)
     embedder.gate.set()
     await router.route([query("known", 1)])
     embedder.gate.clear()
-    embedder.asked.clear()
-    new = asyncio.ensure_future(router.route([query("new", 1)]))
-    await embedder.asked.wait()
+    new = [asyncio.ensure_future(router.route([query(f"{i}", 1)])) for i in range(3)]
 
     async with asyncio.timeout(5):
         known = await router.route([query("known", 1)])
     assert known.decisions[0].ranking[0] == "coder"
-    assert not new.done()
+    assert not any(asking.done() for asking in new)
     embedder.gate.set()
-    await new
+    await asyncio.gather(*new)
+
+
+async def test_a_text_is_known_together_with_that_of_its_conversation():
+    embedder = GatedEmbedder()
+    embedder.gate.set()
+    cached = CachedEmbedder(embedder, RouterConfig())
+    router = SharedRouter(Router(cached, topic_artifact()), slow_s=60)
+    await router.route([query("known", 1)])
+    embedder.gate.clear()
+    terms = RequestTerms(10, (), first_text="never seen")
+    goes_on = asyncio.ensure_future(router.route([RouteQuery("known", 1, terms=terms)]))
+
+    async with asyncio.timeout(5):
+        await router.route([query("known", 1)])
+    assert not goes_on.done()
+    embedder.gate.set()
+    await goes_on
+
+
+async def test_texts_are_remembered_as_long_as_there_is_room():
+    slow = SlowRouter()
+    slow.open.set()
+    router = SharedRouter(slow, slow_s=60, remembered=1)
+    await router.route([query("a")])
+    await router.route([query("b")])
+    slow.open.clear()
+    slow.batches.clear()
+    asking = [asyncio.ensure_future(router.route([query(text)])) for text in "abc"]
+    await asyncio.sleep(0.01)
+
+    assert slow.batches == [["a"], ["b"]], "b in a call of its own, c waits behind a"
+    slow.open.set()
+    await asyncio.gather(*asking)
+
+
+async def test_a_slow_call_holds_back_the_next_for_a_time_only():
+    slow = SlowRouter()
+    router = SharedRouter(slow)
+    first = asyncio.ensure_future(router.route([query("a")]))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(router.route([query("b")]))
+    async with asyncio.timeout(5):
+        while len(slow.batches) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    slow.open.set()
+
+    await asyncio.gather(first, second)
 
 
 async def test_a_router_that_hangs_does_not_hold_up_those_that_come_later():
