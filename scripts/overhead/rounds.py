@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from scripts.overhead.accounts import pss_mib
+from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.plan import WARM_UP, Plan
 from scripts.overhead.running import NotStarted
-from scripts.overhead.sampling import Case, LoadFailed, Sample, take
+from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.targets import Start, Target, origin
 
 Say = Callable[[str], None]

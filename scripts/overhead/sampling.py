@@ -1,24 +1,23 @@
 """One sample: a load on a target, what came of it, and what it cost whom."""
 
 import os
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, field
 
 import httpx
-import orjson
 
 from scripts.overhead.accounts import HAPROXY, RAY, Machine, cpu_ms, machine
-from scripts.overhead.running import python
+from scripts.overhead.load_process import LoadFailed, load_process
 from scripts.overhead.seen import Seen, quantile
 from scripts.overhead.targets import Target
 from scripts.overhead.wire import WORDS, Load
-from scripts.served import ROOT
+
+# Of a load beside another: how much earlier it begins, and how much longer it may take
+# until the other one has begun and ended.
+_LEAD_S, _MARGIN_S = 1.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,8 @@ class Case:
     """A load, apart from whom it is for.
 
     A sample takes `least_s` or longer: what has been worked on but not answered when it
-    ends is not in its rate, which is much of a short sample of slow answers.
+    ends is not in its rate, which is much of a short sample of slow answers. `beside`:
+    what others ask for meanwhile, of which only the cost is counted.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Case:
     texts: int = 100
     words: int = WORDS
     least_s: float = 0.0
+    beside: "Case | None" = None
 
     def load(self, target: Target, seconds: float, seed: int) -> Load:
         return target.load(
@@ -78,10 +79,6 @@ class Sample:
         return sum(self.cpu_ms.get(name, 0.0) for name in (RAY, HAPROXY))
 
 
-class LoadFailed(Exception):
-    """The load generator's own fault: nothing is known of the target."""
-
-
 @dataclass
 class Spent:
     """Processor time between two moments."""
@@ -97,7 +94,8 @@ def take(origin_port: int, target: Target, case: Case, seconds: float) -> Sample
     """Runs one case. Raises ValueError if the upstream was asked less than answered."""
     answered = _tell(origin_port, case)
     seed = time.time_ns() % 2**31
-    seen, spent = _measure(case.load(target, seconds, seed), target)
+    with _beside(target, case.beside, seconds):
+        seen, spent = _measure(case.load(target, seconds, seed), target)
     asked = _tell(origin_port, case) - answered
     if asked < seen.answers:
         raise ValueError(f"{seen.answers} answers, but the upstream was asked {asked}")
@@ -126,28 +124,27 @@ def _tell(origin_port: int, case: Case) -> int:
 
 
 def _measure(load: Load, target: Target) -> tuple[Seen, Spent]:
-    with TemporaryDirectory() as directory:
-        found = Path(directory) / "seen.json"
-        with subprocess.Popen(
-            python("scripts.overhead.load", str(found)),
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(orjson.dumps(asdict(load)) + b"\n")
-            process.stdin.flush()
-            if process.stdout.readline() != b"ready\n":
-                raise LoadFailed("the load generator did not start")
-            with _accounted(target, process.pid) as spent:
-                process.stdin.write(b"\n")
-                process.stdin.flush()
-                done = process.stdout.readline()
-        if done != b"done\n" or process.returncode != 0:
-            how = f"exit status {process.returncode}"
-            raise LoadFailed(f"the load generator ended early ({how})")
-        return Seen(**orjson.loads(found.read_bytes())), spent
+    with load_process(load) as asking:
+        with _accounted(target, asking.pid) as spent:
+            asking.begin()
+            asking.wait()
+        return asking.seen(), spent
+
+
+@contextmanager
+def _beside(target: Target, case: Case | None, seconds: float) -> Iterator[None]:
+    """Another load, begun earlier and ended later; LoadFailed if it got no answer."""
+    if case is None:
+        yield
+        return
+    longer = seconds + _LEAD_S + _MARGIN_S
+    with load_process(case.load(target, longer, time.time_ns() % 2**31)) as asking:
+        asking.begin()
+        time.sleep(_LEAD_S)
+        yield
+        asking.wait()
+        if not asking.seen().answers:
+            raise LoadFailed("the load beside it got no answer")
 
 
 @contextmanager

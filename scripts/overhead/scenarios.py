@@ -59,7 +59,7 @@ def cold() -> Scenario:
         for number in CONNECTIONS
     ]
     long = replace(new, name="cold long c=16", connections=16, words=MANY_WORDS)
-    cases.append(long)
+    cases += [long, Case("known beside long", 1, beside=long)]
     targets = {DIRECT: direct, GATEWAY: OURS[GATEWAY], PLACED: OURS[PLACED]}
     return Scenario(targets, lambda _: cases)
 

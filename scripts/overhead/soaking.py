@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scripts.overhead.accounts import part, pss_mib
-from scripts.overhead.sampling import Case, LoadFailed, Sample, take
+from scripts.overhead.load_process import LoadFailed
+from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.targets import Start, Target, origin
 
 _CONNECTIONS = 64  # of the closed loop that tells the capacity

@@ -90,6 +90,10 @@ COLD = (
     Column("c = 64", _cpu("cold c=64")),
     Column("200 tokens, c = 16", _cpu("cold long c=16")),
 )
+BESIDE = (
+    Column("p50 ms", _of("known beside long", "p50_ms")),
+    Column("p99", _of("known beside long", "p99_ms")),
+)
 FRAMES = (
     Column("paced c = 64, CPU-ms", _cpu("paced stream c=64")),
     Column("of it Ray, HAProxy", _cpu("paced stream c=64", "cpu_ray_ms")),
@@ -104,7 +108,10 @@ TABLES: dict[str, dict[str, tuple[Column, ...]]] = {
         "CPU-ms per answer, all its processes": CPU,
         "MiB, all its processes (PSS)": MEMORY,
     },
-    "cold": {"No question asked twice (direct: its own)": COLD},
+    "cold": {
+        "No question asked twice (direct: its own)": COLD,
+        "A known question while 16 clients ask new ones of 200 tokens": BESIDE,
+    },
     "tenants": {"One tenant, and many that take turns": PLAIN},
     "models": {"Few models and many": PLAIN},
     "replicas": {"Gateway replicas": PLAIN},

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from scripts.overhead import peers
+from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.running import NotStarted
 from scripts.overhead.sampling import Case, take
 from scripts.overhead.targets import bare, direct, origin
@@ -41,6 +43,27 @@ def test_the_proxy_checks_the_key(port):
 
     assert set(sample.errors) == {"status 401"}
     assert sample.answers == 0
+
+
+def answered(port):
+    """Requests that the upstream has answered so far."""
+    settings = f"http://127.0.0.1:{port}/settings"
+    return httpx.put(settings, json={"delay_ms": 0}).json()["answered"]
+
+
+def test_others_ask_meanwhile_and_are_not_counted(port):
+    before = answered(port)
+    with direct(port) as target:
+        sample = take(port, target, Case("plain", beside=Case("others", 2)), 0.2)
+
+    assert 0 < sample.answers < answered(port) - before
+
+
+def test_a_sample_is_nothing_if_the_others_got_no_answer(port):
+    with bare(port) as target:
+        wrong = replace(target, headers={"authorization": "Bearer wrong"})
+        with pytest.raises(LoadFailed, match="beside it got no answer"):
+            take(port, wrong, Case("plain", beside=Case("others")), 0.2)
 
 
 def test_a_peer_that_is_not_installed_is_absent(tmp_path, monkeypatch):
