@@ -1,5 +1,6 @@
 """What Ray runs of the Gateway."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from deployments.backends.tokens import load_vocabulary
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.hosting import HostedBackend, HostedRouter
 from deployments.limits.ledger_handle import RemoteLedger
@@ -121,6 +123,7 @@ class GatewayReplica:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
+        await asyncio.to_thread(load_vocabulary)
         self._gateway.observer.start()
         try:
             async with (

@@ -26,9 +26,17 @@ def count_tokens(text: str) -> int:
     return sum(len(encoding.encode_ordinary(piece)) for piece in pieces)
 
 
+def load_vocabulary() -> None:
+    """Before requests come, in a thread: it takes most of a second, and 75 MiB.
+
+    Budgets, limits of tokens and conversations have prompts counted, in the event loop
+    if they are short; nothing else would go on there meanwhile.
+    """
+    _encoding()
+
+
 @cache
 def _encoding() -> Any:
-    # 75 MiB of memory, so only once a prompt comes near a model's window.
     with warnings.catch_warnings():
         # It opens its vocabularies by a function that importlib has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -1,0 +1,36 @@
+"""What a Gateway has done before it is asked anything."""
+
+import warnings
+from typing import Any, cast
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+
+from deployments.backends import tokens
+from scripts.served import ROOT
+from serve_app.config import AppConfig
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Ray's own, of what it imports
+    from serve_app import gateway_replica
+
+
+def test_the_vocabulary_is_there_before_the_first_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes most of a second, in which the event loop would do nothing else."""
+    local = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+    args = local["applications"][0]["args"]
+    kept = {"database", "usage", "auth"}  # what needs a Ledger or a key
+    alone = {name: value for name, value in args.items() if name not in kept}
+    config = AppConfig.model_validate({**alone, "placement": "gateway"})
+    nobody = cast("Any", MagicMock())
+    # It asks Serve which replica it is.
+    monkeypatch.setattr(gateway_replica, "replica_log", lambda _: None)
+    replica = gateway_replica.GatewayReplica(config, nobody, {}, embedder=nobody)
+    tokens._encoding.cache_clear()
+
+    with TestClient(cast("Any", replica.__serve_build_asgi_app__())):
+        assert tokens._encoding.cache_info().currsize == 1
