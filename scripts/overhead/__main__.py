@@ -21,7 +21,7 @@ from scripts.overhead.rounds import measure
 from scripts.overhead.scenarios import Scenario
 from scripts.served import ROOT, end_when_told
 
-SCENARIOS = ("base", "cold", "tenants", "models", "replicas", "frames")
+SCENARIOS = ("base", "cold", "tenants", "limits", "models", "replicas", "frames")
 
 
 def main() -> None:
@@ -86,6 +86,7 @@ def _scenarios(
         "base": lambda: scenarios.base(dict(options.variant)),
         "cold": scenarios.cold,
         "tenants": scenarios.tenants,
+        "limits": scenarios.limits,
         "models": lambda: scenarios.models(directory),
         "replicas": scenarios.replicas,
         "frames": scenarios.frames,

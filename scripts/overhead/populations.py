@@ -23,14 +23,25 @@ DATABASE = "avengers.db"  # where local.yaml has it, below AVENGERS_VAR
 _CLUSTERS = 60
 
 
-async def store_tenants(path: Path, number: int) -> None:
-    """Tenants without limits, each with a key, in a new SQLite database."""
+# So large that nobody reaches them; each of them is counted all the same.
+_LIMITS = {
+    "rpm_limit": 10**9,
+    "tpm_limit": 10**12,
+    "max_parallel_requests": 10**6,
+}
+
+
+async def store_tenants(path: Path, number: int, *, limited: bool) -> None:
+    """Tenants, each with a key, in a new SQLite database; with all limits and a budget,
+    or with none."""
+    limits = {**_LIMITS, "max_budget": 1e6} if limited else {}
     tenants = [
         TenantConfig.model_validate(
             {
                 "id": f"tenant-{n:06d}",
                 "cost_tier": "balanced",
                 "keys": [{"sha256": key_sha256(tenant_key(n).decode())}],
+                **limits,
             }
         )
         for n in range(number)

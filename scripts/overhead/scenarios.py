@@ -72,6 +72,18 @@ def tenants() -> Scenario:
     )
 
 
+def limits() -> Scenario:
+    """What limits and a budget cost, of one tenant and of many."""
+    free = {_counted(1, "tenant"): gateway(tenants=1)}
+    limited = {
+        f"{_counted(number, 'tenant')} with limits": gateway(
+            tenants=number, limited=True
+        )
+        for number in TENANTS
+    }
+    return Scenario(free | limited, _plain)
+
+
 def models(directory: Path) -> Scenario:
     """Few models and many; their artifacts are written to `directory`."""
     return Scenario(

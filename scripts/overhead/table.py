@@ -113,6 +113,7 @@ TABLES: dict[str, dict[str, tuple[Column, ...]]] = {
         "A known question while 16 clients ask new ones of 200 tokens": BESIDE,
     },
     "tenants": {"One tenant, and many that take turns": PLAIN},
+    "limits": {"Limits (requests, tokens, places) and a budget": PLAIN},
     "models": {"Few models and many": PLAIN},
     "replicas": {"Gateway replicas": PLAIN},
     "frames": {"How long the events of a stream gather (`gather_ms`)": FRAMES},

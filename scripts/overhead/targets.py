@@ -78,9 +78,12 @@ def changed(**parts: Any) -> dict[str, Any]:
     return {"applications": {"avengers": parts}}
 
 
-def gateway(change: Mapping[str, Any] | None = None, *, tenants: int = 0) -> Start:
+def gateway(
+    change: Mapping[str, Any] | None = None, *, tenants: int = 0, limited: bool = False
+) -> Start:
     """Ours, as serve_app/local.yaml has it but for the upstream's address; `change` is
-    merged into that file. `tenants`: with so many in its database, which take turns.
+    merged into that file. `tenants`: with so many in its database, which take turns;
+    `limited`: each has all limits and a budget.
     """
 
     @contextmanager
@@ -92,7 +95,8 @@ def gateway(change: Mapping[str, Any] | None = None, *, tenants: int = 0) -> Sta
         with TemporaryDirectory() as name, ExitStack() as stack:
             directory = Path(name)
             if tenants:
-                asyncio.run(store_tenants(directory / DATABASE, tenants))
+                path = directory / DATABASE
+                asyncio.run(store_tenants(path, tenants, limited=limited))
             text = yaml.safe_dump(merged(config, dict(change or {})))
             (directory / CONFIG).write_text(text, encoding="utf-8")
             yield _ours(_served(stack, directory), tenants)
