@@ -5,7 +5,7 @@ for each model that is asked, because each has its price. Nothing here waits for
 where a lease at hand is enough, nothing waits at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deployments.catalog import ModelSpec
@@ -23,6 +23,7 @@ from serve_app.access.tenants import Tenant
 
 # Of an answer whose length neither request nor catalog bounds.
 _LONGEST_ANSWER = 32_768
+_LEAST_USD = 1e-9  # what the store can tell from nothing
 
 
 @dataclass(slots=True)
@@ -76,15 +77,13 @@ class Admission:
         ticket = Ticket(terms=tenant.config if configured else None)
         if self._holdings is None:
             return ticket
-        tokens = 0.0
         try:
-            for resource, limit in _limits_of(tenant):
-                amount = 1.0
-                if resource.kind == "tpm":
-                    tokens = tokens or float(prompt.tokens + answer.tokens(0))
-                    amount = tokens
-                if amount:  # nothing is drawn of a limit: no slice is asked for
-                    await self._take(ticket, resource, amount, limit)
+            # What a key's limits refuse never touches what all keys share.
+            for limits in _limits_of(tenant):
+                wants = _wants(limits, prompt, answer)
+                self._holdings.fetch(wants, ticket.terms)
+                for resource, amount in wants.items():
+                    await self._take(ticket, resource, amount, limits[resource])
         except BaseException:  # the client may be gone, too
             # It was not let in: what it drew of other limits is not theirs to lose.
             for reservation in ticket.reserved:
@@ -92,6 +91,8 @@ class Admission:
             raise
         if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
+            # While the models are chosen: what they cost is not known before.
+            self._holdings.fetch({ticket.budget: _LEAST_USD}, ticket.terms)
         return ticket
 
     async def afford(self, ticket: Ticket, worst_usd: float) -> bool:
@@ -177,12 +178,22 @@ class Admission:
         return max(1.0, holding.resets_at - self._clock())
 
 
-def _limits_of(tenant: Tenant) -> list[tuple[Resource, float]]:
-    """The allowances that a request of this key draws on, and how large they are.
+def _wants(
+    limits: Mapping[Resource, float], prompt: PromptSize, answer: AnswerSize
+) -> dict[Resource, float]:
+    """How much a request draws of each; of what it draws nothing of, no slice is asked
+    for."""
+    kinds = {resource.kind for resource in limits}
+    tokens = float(prompt.tokens + answer.tokens(0)) if "tpm" in kinds else 0.0
+    amounts = {
+        resource: tokens if resource.kind == "tpm" else 1.0 for resource in limits
+    }
+    return {resource: amount for resource, amount in amounts.items() if amount}
 
-    The key's come first: what they refuse never touches what all keys share.
-    """
-    found: list[tuple[Resource, float]] = []
+
+def _limits_of(tenant: Tenant) -> Iterator[dict[Resource, float]]:
+    """The allowances that a request of this key draws on, and how large they are: the
+    key's own, then those that all keys of its tenant share."""
     of_key, of_all = (tenant.key, tenant.key_id), (tenant.config, None)
     for limits, key_id in (of_key, of_all):
         sizes: dict[Kind, int | None] = {
@@ -190,7 +201,8 @@ def _limits_of(tenant: Tenant) -> list[tuple[Resource, float]]:
             "tpm": limits.tpm_limit,
             "parallel": limits.max_parallel_requests,
         }
-        for kind, size in sizes.items():
-            if size is not None:
-                found.append((Resource(kind, tenant.id, key_id), size))
-    return found
+        yield {
+            Resource(kind, tenant.id, key_id): float(size)
+            for kind, size in sizes.items()
+            if size is not None
+        }

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployments.limits.allowances import (
@@ -14,6 +15,8 @@ from deployments.limits.allowances import (
 from deployments.limits.ledger_protocol import Grant, Resource, Return
 
 RATES = ("rpm", "tpm")
+# What the Ledger has answered; None where there is no limit.
+Grants = Mapping[Resource, Grant | None]
 # Nothing is asked for again so soon after it was refused.
 _REFUSED_S = 0.1
 _ROUNDING = 1e-9
@@ -39,7 +42,7 @@ class Holding:
     # What corrections have freed and the Ledger is still to be told: when, how much.
     freed: list[tuple[float, float]] = field(default_factory=list)
     unsure: bool = False  # the Ledger may think that more is held
-    busy: "asyncio.Task[Grant | None] | asyncio.Task[None] | None" = None
+    busy: "asyncio.Task[Grants] | None" = None  # what the Ledger is asked or told now
     busy_since: float = 0.0  # the loop's clock
     _refused: tuple[float, float] = (math.inf, 0.0)  # from which amount on, until when
     _alone: RatePool | None = None  # used here while the Ledger was away
@@ -70,6 +73,12 @@ class Holding:
         self._owe(self.period, amount)
         self._owe(tick, -amount)
         return tick
+
+    def lacks(self, amount: float, now: float) -> bool:
+        """So much is not at hand, and was not refused a moment ago."""
+        good = self.is_good(now) and self.capacity is not None
+        enough = good and amount <= self.part.free + _ROUNDING
+        return not enough and not self.is_refused(amount, now)
 
     def draw_alone(self, amount: float, now: float, limit: float | None) -> bool:
         """The Ledger is away: a limit by the minute is kept here, by itself.

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployments.detached import detached
 from deployments.errors import Overloaded, ServingError
-from deployments.limits.ledger_protocol import Ask, Grant, LedgerLike, Resource, Return
+from deployments.limits.ledger_protocol import Ask, LedgerLike, Resource, Return
 from deployments.tenancy import TenantConfig
-from serve_app.access.holding import Holding
+from serve_app.access.holding import Grants, Holding
 
 # A lease that nobody drew on for so long goes back to the Ledger.
 _IDLE_S = 2.0
@@ -69,6 +69,22 @@ class Holdings:
                 return Reservation(resource, amount, None)
             raise
 
+    def fetch(
+        self, wants: Mapping[Resource, float], terms: TenantConfig | None = None
+    ) -> None:
+        """Begin to ask for what is not at hand of these, in one call to the Ledger.
+
+        Whoever reserves them next waits for it, instead of for one call after another.
+        """
+        now = self._clock()
+        asking: dict[Resource, Ask] = {}
+        for resource, amount in wants.items():
+            holding = self.of(resource)
+            if holding.busy is None and holding.lacks(amount, now):
+                asking[resource] = self._ask_for(holding, amount, terms, now)
+        if asking:
+            self._begin(asking)
+
     async def _reserve(
         self, resource: Resource, amount: float, terms: TenantConfig | None
     ) -> Reservation | None:
@@ -82,12 +98,14 @@ class Holdings:
                 return None
             mine = holding.busy is None
             if mine:
-                need, returns = holding.need(amount, now), holding.cleared()
-                self._begin(holding, Ask(resource, need, terms, returns))
-            grant = await _answer(holding)
-            if mine and grant is None:
+                self._begin({resource: self._ask_for(holding, amount, terms, now)})
+            grants = await _answer(holding)
+            if resource not in grants:
+                continue  # something was given back
+            grant = grants[resource]
+            if grant is None:
                 return Reservation(resource, amount, None)
-            if mine and grant is not None and grant.amount <= 0:
+            if mine and grant.amount <= 0:
                 return None
         raise Overloaded("Too many ask for the same allowance.", retry_after_s=1.0)
 
@@ -137,9 +155,10 @@ class Holdings:
         task.add_done_callback(_seen)
         await asyncio.shield(task)
 
-    async def _give_back(self, giving: list[Holding], returns: list[Return]) -> None:
+    async def _give_back(self, giving: list[Holding], returns: list[Return]) -> Grants:
         try:
             await self._ledger.give_back(self.replica, returns)
+            return {}
         except BaseException:
             for holding in giving:
                 holding.unsure = True
@@ -148,26 +167,40 @@ class Holdings:
             for holding in giving:
                 holding.busy = None
 
-    def _begin(self, holding: Holding, ask: Ask) -> None:
-        # A task of its own: whoever waits for it may go away, the lease must not.
-        task = detached(self._ask(holding, ask))
-        task.add_done_callback(_seen)
-        holding.busy, holding.busy_since = task, time.monotonic()
+    @staticmethod
+    def _ask_for(
+        holding: Holding, amount: float, terms: TenantConfig | None, now: float
+    ) -> Ask:
+        need, returns = holding.need(amount, now), holding.cleared()
+        return Ask(holding.resource, need, terms, returns)
 
-    async def _ask(self, holding: Holding, ask: Ask) -> Grant | None:
+    def _begin(self, asking: Mapping[Resource, Ask]) -> None:
+        # A task of its own: whoever waits for it may go away, the lease must not.
+        task = detached(self._ask(asking))
+        task.add_done_callback(_seen)
+        for resource in asking:
+            holding = self.of(resource)
+            holding.busy, holding.busy_since = task, time.monotonic()
+
+    async def _ask(self, asking: Mapping[Resource, Ask]) -> Grants:
         asked_at = self._clock()
+        holdings = [self.of(resource) for resource in asking]
         try:
-            (grant,) = await self._ledger.lease(self.replica, [ask])
-            holding.take(grant, ask.need, self._clock(), asked_at)
-            return grant
+            grants = await self._ledger.lease(self.replica, list(asking.values()))
+            for holding, grant in zip(holdings, grants, strict=True):
+                need = asking[holding.resource].need
+                holding.take(grant, need, self._clock(), asked_at)
+            return dict(zip(asking, grants, strict=True))
         except BaseException:  # the Ledger may have granted it all the same
-            holding.unsure = True
+            for holding in holdings:
+                holding.unsure = True
             raise
         finally:
-            holding.busy = None
+            for holding in holdings:
+                holding.busy = None
 
 
-async def _answer(holding: Holding) -> Grant | None:
+async def _answer(holding: Holding) -> Grants:
     """What the Ledger says to the call that is under way; Overloaded if it is away."""
     assert holding.busy is not None
     left_s = holding.busy_since + _PATIENCE_S - time.monotonic()
@@ -179,7 +212,7 @@ async def _answer(holding: Holding) -> Grant | None:
         raise Overloaded(what, retry_after_s=1.0) from None
 
 
-def _seen(task: "asyncio.Task[Grant | None] | asyncio.Task[None]") -> None:
+def _seen(task: "asyncio.Task[Grants]") -> None:
     """Whoever waited may be gone: an error that nobody reads is no fault."""
     if not task.cancelled():
         task.exception()
