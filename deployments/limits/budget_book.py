@@ -68,6 +68,7 @@ class BudgetBook:
         self._usage = usage
         self._leases = leases
         self._pools: dict[tuple[str, int], BudgetPool] = {}
+        self._starts: dict[str, set[int]] = {}  # of a tenant's pools
         self._tenants: Mapping[str, TenantConfig] = {}
         self._soft = SoftBudgets()
         # Leases as they are here, which SQL does not say yet: it was away.
@@ -195,6 +196,7 @@ class BudgetBook:
             # The tenant may have been changed meanwhile.
             pool.know(self._tenants.get(tenant.id))
             self._pools[tenant.id, start] = pool
+            self._starts.setdefault(tenant.id, set()).add(start)
             await self._forget_past(tenant.id, start)
         return pool
 
@@ -209,13 +211,11 @@ class BudgetBook:
     async def _forget_past(self, tenant_id: str, asked: int) -> None:
         """Kept are the pool that is asked for and the last two periods': what a replica
         still holds of the last but one is reported there."""
-        mine = {
-            start: pool
-            for (known, start), pool in self._pools.items()
-            if known == tenant_id
-        }
+        starts = self._starts[tenant_id]
+        mine = {start: self._pools[tenant_id, start] for start in starts}
         present = sorted(start for start, pool in mine.items() if not pool.stale)
         for start in mine.keys() - {asked, *present[-2:]}:
+            starts.discard(start)
             for replica in self._pools.pop((tenant_id, start)).leases:
                 await self._leases.put(replica, tenant_id, start, 0.0)
 

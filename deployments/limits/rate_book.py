@@ -1,9 +1,12 @@
 """The Ledger's side of limits by the minute. It never waits for anything."""
 
+import math
+
 from deployments.limits.allowances import SLICE_S, RatePool, tick_of
 from deployments.limits.ledger_protocol import Ask, Grant, Resource, Return
 
 _LATELY_S = 10.0
+_FORGET_S = 10.0  # between two looks at all pools, of which there may be very many
 
 
 class RateBook:
@@ -16,6 +19,7 @@ class RateBook:
     def __init__(self) -> None:
         self._pools: dict[Resource, RatePool] = {}
         self._asked: dict[Resource, dict[str, float]] = {}  # when, by the replica
+        self._forgot_at = -math.inf
 
     def lease(self, replica: str, ask: Ask, capacity: float, now: float) -> Grant:
         """A slice of a limit."""
@@ -40,7 +44,11 @@ class RateBook:
             pool.give_back(back.period, back.amount)
 
     def forget_unused(self, now: float) -> None:
-        """Pools of which nothing is handed out need not be kept."""
+        """Pools of which nothing is handed out need not be kept; called by each replica
+        every second."""
+        if 0 <= now - self._forgot_at < _FORGET_S:
+            return
+        self._forgot_at = now
         for resource, pool in list(self._pools.items()):
             if pool.whole_at(now) <= now:
                 del self._pools[resource]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -41,12 +42,17 @@ class Holdings:
         self._ledger = ledger
         self._clock = clock
         self._held: dict[Resource, Holding] = {}
+        # Of which something may have to be given back: few, where tenants are many.
+        self._active: dict[Resource, Holding] = {}
+        self._empty: deque[tuple[float, Resource]] = deque()  # last drawn on when
 
     def of(self, resource: Resource) -> Holding:
         """What is held of a resource."""
-        if resource not in self._held:
-            self._held[resource] = Holding(resource)
-        return self._held[resource]
+        holding = self._held.get(resource)
+        if holding is None:
+            holding = self._held[resource] = Holding(resource)
+        self._active[resource] = holding
+        return holding
 
     async def reserve(
         self,
@@ -131,6 +137,7 @@ class Holdings:
         for resource, holding in self._held.items():
             if resource.kind == "budget" and holding.settled_at >= reported_until:
                 holding.doubt()
+                self._active[resource] = holding
 
     async def give_back_idle(self, reported_until: float = 0.0) -> None:
         """What nobody drew on lately, or is no longer good; called every second.
@@ -140,20 +147,33 @@ class Holdings:
         now = self._clock()
         returns: list[Return] = []
         giving: list[Holding] = []
-        for resource, holding in list(self._held.items()):
+        for resource, holding in list(self._active.items()):
             if holding.busy is not None:
                 continue
-            if holding.is_empty(now) and now - holding.part.touched > _UNUSED_S:
-                del self._held[resource]
+            if holding.is_empty(now):
+                del self._active[resource]
+                self._empty.append((holding.part.touched, resource))
             elif found := holding.surplus(now, _IDLE_S, reported_until):
                 returns += found
                 giving.append(holding)
+        self._forget_unused(now)
         # Whoever asks for more of these meanwhile must not overtake.
         task = detached(self._give_back(giving, returns))
         for holding in giving:
             holding.busy, holding.busy_since = task, time.monotonic()
         task.add_done_callback(_seen)
         await asyncio.shield(task)
+
+    def _forget_unused(self, now: float) -> None:
+        while self._empty and not 0 <= now - self._empty[0][0] <= _UNUSED_S:
+            _, resource = self._empty.popleft()
+            holding = self._held.get(resource)
+            if holding is None or resource in self._active:
+                continue
+            if now - holding.part.touched > _UNUSED_S:
+                del self._held[resource]
+            else:  # it was drawn on since, and is empty again
+                self._empty.append((holding.part.touched, resource))
 
     async def _give_back(self, giving: list[Holding], returns: list[Return]) -> Grants:
         try:

@@ -70,3 +70,14 @@ async def test_a_rate_is_not_forgotten_while_its_minute_lasts(world):
     world.book.heard_of("a")
 
     assert (await world.lease(1, kind="rpm")).amount == 0
+
+
+async def test_pools_of_which_nothing_is_handed_out_are_forgotten_now_and_then(world):
+    world.know(tenant(rpm_limit=2))
+    await world.lease(2, kind="rpm")
+    world.book.heard_of("a")
+    assert world.book._rates._pools
+
+    world.now += 70
+    world.book.heard_of("a")
+    assert not world.book._rates._pools
