@@ -157,6 +157,7 @@ class Gateway:
             answer_size(chat, plan.prompt),
             configured=plan.tenant.id in self._configured,
         )
+        self._admission.foresee(ticket)
         if warning := self._warnings.get(plan.tenant.id):
             ticket.headers["x-budget-warning"] = warning
         return ticket

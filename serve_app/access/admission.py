@@ -91,9 +91,13 @@ class Admission:
             raise
         if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
-            # While the models are chosen: what they cost is not known before.
-            self._holdings.fetch({ticket.budget: _LEAST_USD}, ticket.terms)
         return ticket
+
+    def foresee(self, ticket: Ticket) -> None:
+        """Begin to ask for some of the budget: models are chosen meanwhile, and what
+        they cost is not known before."""
+        if ticket.budget is not None and self._holdings is not None:
+            self._holdings.fetch({ticket.budget: _LEAST_USD}, ticket.terms)
 
     async def afford(self, ticket: Ticket, worst_usd: float) -> bool:
         """Reserve what the next model may cost, in the place of the last one."""

@@ -109,3 +109,11 @@ async def test_a_budget_that_is_fetched_in_vain_costs_a_free_answer_nothing(away
     ledger.away = away
 
     assert (await world.ask(model="other")).status_code == 200
+
+
+async def test_what_costs_nothing_asks_for_no_budget():
+    world, ledger = counted(**TERMS)
+    response = await world.post("/v1/embeddings", {"model": "auto", "input": "hi"})
+
+    assert response.status_code == 200
+    assert ledger.calls == [[RPM, TPM, PLACES]]
