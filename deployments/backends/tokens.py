@@ -27,7 +27,7 @@ def count_tokens(text: str) -> int:
 
 
 def load_vocabulary() -> None:
-    """Before requests come, in a thread: it takes most of a second, and 75 MiB.
+    """Before requests come, in a thread: it takes most of a second, and some 120 MiB.
 
     Budgets, limits of tokens and conversations have prompts counted, in the event loop
     if they are short; nothing else would go on there meanwhile.
