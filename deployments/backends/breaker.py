@@ -5,7 +5,8 @@
                                      └──────(the probe fails)──→ open, twice as long
 
 A probe's last byte may be minutes after its first, so others need not wait for it; but
-until one answer is complete, one failure opens the breaker again, twice as long.
+until one answer is complete, one failure opens the breaker again, twice as long. What
+began before the breaker opened says nothing new when it fails, or ends, after that.
 An upstream that says `Retry-After` opens it at once, for at least as long as it says.
 
 Each Gateway replica keeps its own breakers. Sharing them would put a call on the path
@@ -52,6 +53,7 @@ class Breaker:
         self._clock = clock
         self._recent: deque[tuple[float, bool]] = deque(maxlen=config.window)
         self._open_until: float | None = None
+        self.openings = 0  # how often it has opened
         self._next_open_s = config.open_s
         self._unproven = False  # closed by an answer that has only begun
         self._probing_since: float | None = None
@@ -86,29 +88,38 @@ class Breaker:
             self._close()
             self._unproven = True
 
-    def succeeded(self) -> None:
-        """An attempt was answered."""
+    def succeeded(self, *, since: int | None = None) -> None:
+        """An attempt was answered; `since`: `openings` when it began."""
+        if self._is_stale(since) or self.state == "open":
+            return  # it began before the breaker opened: no news
         if self._open_until is not None:
-            if self._clock() < self._open_until:
-                return  # it began before the breaker opened: no news
             self._close()
         self._unproven = False
         self._next_open_s = self._config.open_s
         self._recent.append((self._clock(), True))
 
-    def failed(self, retry_after_s: float | None = None) -> None:
-        """An attempt failed in a way that says something about the model."""
+    def failed(
+        self, retry_after_s: float | None = None, *, since: int | None = None
+    ) -> None:
+        """An attempt failed in a way that says something about the model.
+
+        `since`: `openings` when it began. One that hung may fail minutes after the
+        breaker has opened: all that is new is how long to wait, if it says so.
+        """
         now = self._clock()
         said_s = min(retry_after_s or 0.0, self._config.max_open_s)
+        stale = self._is_stale(since)
+        if stale and not said_s:
+            return
         if self._open_until is None:
             self._recent.append((now, False))
-            if self._unproven:
+            if self._unproven and not stale:
                 self._open(max(self._next_open_s, said_s))
             elif said_s:
                 self._open(said_s)
             elif self._tripped(now):
                 self._open(self._next_open_s)
-        elif now >= self._open_until:
+        elif now >= self._open_until and not stale:
             self._open(max(self._next_open_s, said_s))
         else:  # it began before the breaker opened, but may know better until when
             self._open_until = max(self._open_until, now + said_s)
@@ -116,6 +127,9 @@ class Breaker:
     def abandoned(self) -> None:
         """An attempt ended without saying anything about the model."""
         self._probing_since = None
+
+    def _is_stale(self, since: int | None) -> bool:
+        return since is not None and since < self.openings
 
     @property
     def _probed(self) -> bool:
@@ -133,6 +147,7 @@ class Breaker:
         again_s = 2 * max(seconds, self._config.open_s)
         self._next_open_s = min(again_s, self._config.max_open_s)
         self._open_until = self._clock() + seconds
+        self.openings += 1
         self._unproven = False
         self._probing_since = None
 
