@@ -56,6 +56,13 @@ def named_event(name: str, data: bytes) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
 
 
+def _begins_to_think(name: str, event: dict[str, Any]) -> bool:
+    """A model that thinks unseen may say nothing for minutes after it."""
+    item = event.get("item")
+    kind = item.get("type") if isinstance(item, dict) else None
+    return (name, kind) == ("response.output_item.added", "reasoning")
+
+
 class ResponsesStream:
     """Follows one upstream SSE stream of the Responses API.
 
@@ -116,7 +123,7 @@ class ResponsesStream:
             self._billed(response)
             raise response_failure(response.get("error"))
         written = named_event(name, self._written(data, event))
-        if name in _PREAMBLE and not self.n_events:
+        if not self.n_events and (name in _PREAMBLE or _begins_to_think(name, event)):
             self._held += written
             return b""
         self.n_events += 1
