@@ -17,7 +17,8 @@ from deployments.protocol.backend import Usage
 _PREAMBLE = {"response.created", "response.queued", "response.in_progress"}
 _ENDS = {"response.completed", "response.incomplete"}
 _FAILURES = {"error", "response.failed"}
-_NAME = re.compile(r"[a-z0-9_.]+")
+# An upstream's own events are called `acme:trace_event`, by the Open Responses spec.
+_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 
 _CHAT_NAMES = {
     "input_tokens": "prompt_tokens",

@@ -121,6 +121,13 @@ def test_nothing_comes_after_the_end(tail):
     assert b"[DONE]" not in whole
 
 
+@pytest.mark.parametrize("name", ["acme:trace_event", "response.x-y.Done"])
+def test_an_event_that_only_this_upstream_has_passes(name):
+    passed = ResponsesStream("ours").feed(wire(name, a=1))
+
+    assert events(passed) == [(name, {"type": name, "a": 1})]
+
+
 def test_an_answer_that_was_cut_short_by_its_limit_is_complete():
     stream = ResponsesStream("ours")
     stream.feed(delta("a") + told("incomplete", usage=USAGE))
