@@ -109,7 +109,7 @@ class ResponsesStream:
     def _passed_on(self, data: bytes) -> bytes:
         if self.done:
             return b""
-        if data == DONE:
+        if data.startswith(DONE):
             self.finish()
         event = json_object(data)
         if error := event.get("error"):
