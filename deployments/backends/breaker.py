@@ -14,6 +14,7 @@ of every request, and gain little: a replica learns from its own first few failu
 those are answered by the next model of the ranking, so nothing is lost meanwhile.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,10 @@ Clock = Callable[[], float]  # seconds, never going back
 
 # A probe that is never heard of again must not block its model for good.
 _PROBE_LOST_S = 600.0
+# Tenants have breakers of their own, and come and go: from so many on those go of which
+# nothing was heard for so long.
+_MANY = 10_000
+_FORGOTTEN_S = 3600.0
 
 
 class BreakerConfig(BaseModel):
@@ -71,6 +76,11 @@ class Breaker:
         if self._open_until is None:
             return 0.0
         return max(0.0, self._open_until - self._clock())
+
+    def silent_since(self, moment: float) -> bool:
+        """Whether nothing was heard of the model from then on."""
+        heard = self._recent[-1][0] if self._recent else -math.inf
+        return max(heard, self._open_until or -math.inf) < moment
 
     def admit(self) -> bool:
         """Whether an attempt may start; in half-open state it then is the probe."""
@@ -158,19 +168,33 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of all models, made as they are asked for."""
+    """The breakers of all models, made as they are asked for. Once they are very many,
+    those are forgotten of which nothing was heard for long."""
 
     def __init__(self, config: BreakerConfig, clock: Clock = time.monotonic) -> None:
         self._config = config
         self._clock = clock
+        self._most = _MANY
         self._breakers: dict[str, Breaker] = {}
 
     def of(self, key: str) -> Breaker:
         """The breaker of a model, or of a model under a tenant's own key."""
         if key not in self._breakers:
+            if len(self._breakers) >= self._most:
+                self._forget()
             self._breakers[key] = Breaker(self._config, self._clock)
         return self._breakers[key]
 
     def states(self) -> dict[str, State]:
         """For metrics and for `/v1/route`."""
         return {key: breaker.state for key, breaker in self._breakers.items()}
+
+    def _forget(self) -> None:
+        moment = self._clock() - _FORGOTTEN_S
+        self._breakers = {
+            key: breaker
+            for key, breaker in self._breakers.items()
+            if not breaker.silent_since(moment)
+        }
+        # All are looked through: not for each of very many that are in use.
+        self._most = max(_MANY, 2 * len(self._breakers))

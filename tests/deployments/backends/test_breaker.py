@@ -163,6 +163,28 @@ def test_each_model_has_its_own(clock):
     assert breakers.states() == {"a": "open", "b": "closed"}
 
 
+def test_of_very_many_those_are_forgotten_that_nobody_asks_any_more(monkeypatch, clock):
+    monkeypatch.setattr("deployments.backends.breaker._MANY", 3)
+    breakers = Breakers(BreakerConfig(failures=1), clock)
+    breakers.of("a gone").succeeded()
+    breakers.of("a down").failed()
+    clock.now += 3700
+    breakers.of("a").succeeded()
+    breakers.of("b").failed()
+
+    assert breakers.states() == {"a": "closed", "b": "open"}
+
+
+def test_none_is_forgotten_that_is_in_use_however_many_they_are(monkeypatch, clock):
+    monkeypatch.setattr("deployments.backends.breaker._MANY", 3)
+    breakers = Breakers(BreakerConfig(failures=1), clock)
+    for name in "abcdefgh":
+        breakers.of(name).failed()
+
+    assert set(breakers.states().values()) == {"open"}
+    assert len(breakers.states()) == 8
+
+
 @pytest.mark.parametrize(("n_answers", "state"), [(3, "open"), (4, "closed")])
 def test_just_the_share_that_may_fail_opens_it(breaker, n_answers, state):
     for _ in range(n_answers):
