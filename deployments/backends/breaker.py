@@ -5,7 +5,8 @@
                                      └──────(the probe fails)──→ open, twice as long
 
 A probe's last byte may be minutes after its first, so others need not wait for it; but
-until one answer is complete, one failure opens the breaker again, twice as long.
+until one answer is complete, one failure opens the breaker again, twice as long. What
+began before the breaker opened says nothing new when it fails, or ends, after that.
 An upstream that says `Retry-After` opens it at once, for at least as long as it says.
 
 Each Gateway replica keeps its own breakers. Sharing them would put a call on the path
@@ -13,6 +14,7 @@ of every request, and gain little: a replica learns from its own first few failu
 those are answered by the next model of the ranking, so nothing is lost meanwhile.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +27,10 @@ Clock = Callable[[], float]  # seconds, never going back
 
 # A probe that is never heard of again must not block its model for good.
 _PROBE_LOST_S = 600.0
+# Tenants have breakers of their own, and come and go: from so many on those go of which
+# nothing was heard for so long.
+_MANY = 10_000
+_FORGOTTEN_S = 3600.0
 
 
 class BreakerConfig(BaseModel):
@@ -52,6 +58,7 @@ class Breaker:
         self._clock = clock
         self._recent: deque[tuple[float, bool]] = deque(maxlen=config.window)
         self._open_until: float | None = None
+        self.openings = 0  # how often it has opened
         self._next_open_s = config.open_s
         self._unproven = False  # closed by an answer that has only begun
         self._probing_since: float | None = None
@@ -70,6 +77,11 @@ class Breaker:
             return 0.0
         return max(0.0, self._open_until - self._clock())
 
+    def silent_since(self, moment: float) -> bool:
+        """Whether nothing was heard of the model from then on."""
+        heard = self._recent[-1][0] if self._recent else -math.inf
+        return max(heard, self._open_until or -math.inf) < moment
+
     def admit(self) -> bool:
         """Whether an attempt may start; in half-open state it then is the probe."""
         state = self.state
@@ -86,29 +98,38 @@ class Breaker:
             self._close()
             self._unproven = True
 
-    def succeeded(self) -> None:
-        """An attempt was answered."""
+    def succeeded(self, *, since: int | None = None) -> None:
+        """An attempt was answered; `since`: `openings` when it began."""
+        if self._is_stale(since) or self.state == "open":
+            return  # it began before the breaker opened: no news
         if self._open_until is not None:
-            if self._clock() < self._open_until:
-                return  # it began before the breaker opened: no news
             self._close()
         self._unproven = False
         self._next_open_s = self._config.open_s
         self._recent.append((self._clock(), True))
 
-    def failed(self, retry_after_s: float | None = None) -> None:
-        """An attempt failed in a way that says something about the model."""
+    def failed(
+        self, retry_after_s: float | None = None, *, since: int | None = None
+    ) -> None:
+        """An attempt failed in a way that says something about the model.
+
+        `since`: `openings` when it began. One that hung may fail minutes after the
+        breaker has opened: all that is new is how long to wait, if it says so.
+        """
         now = self._clock()
         said_s = min(retry_after_s or 0.0, self._config.max_open_s)
+        stale = self._is_stale(since)
+        if stale and not said_s:
+            return
         if self._open_until is None:
             self._recent.append((now, False))
-            if self._unproven:
+            if self._unproven and not stale:
                 self._open(max(self._next_open_s, said_s))
             elif said_s:
                 self._open(said_s)
             elif self._tripped(now):
                 self._open(self._next_open_s)
-        elif now >= self._open_until:
+        elif now >= self._open_until and not stale:
             self._open(max(self._next_open_s, said_s))
         else:  # it began before the breaker opened, but may know better until when
             self._open_until = max(self._open_until, now + said_s)
@@ -116,6 +137,9 @@ class Breaker:
     def abandoned(self) -> None:
         """An attempt ended without saying anything about the model."""
         self._probing_since = None
+
+    def _is_stale(self, since: int | None) -> bool:
+        return since is not None and since < self.openings
 
     @property
     def _probed(self) -> bool:
@@ -133,6 +157,7 @@ class Breaker:
         again_s = 2 * max(seconds, self._config.open_s)
         self._next_open_s = min(again_s, self._config.max_open_s)
         self._open_until = self._clock() + seconds
+        self.openings += 1
         self._unproven = False
         self._probing_since = None
 
@@ -143,19 +168,33 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of all models, made as they are asked for."""
+    """The breakers of all models, made as they are asked for. Once they are very many,
+    those are forgotten of which nothing was heard for long."""
 
     def __init__(self, config: BreakerConfig, clock: Clock = time.monotonic) -> None:
         self._config = config
         self._clock = clock
+        self._most = _MANY
         self._breakers: dict[str, Breaker] = {}
 
     def of(self, key: str) -> Breaker:
         """The breaker of a model, or of a model under a tenant's own key."""
         if key not in self._breakers:
+            if len(self._breakers) >= self._most:
+                self._forget()
             self._breakers[key] = Breaker(self._config, self._clock)
         return self._breakers[key]
 
     def states(self) -> dict[str, State]:
         """For metrics and for `/v1/route`."""
         return {key: breaker.state for key, breaker in self._breakers.items()}
+
+    def _forget(self) -> None:
+        moment = self._clock() - _FORGOTTEN_S
+        self._breakers = {
+            key: breaker
+            for key, breaker in self._breakers.items()
+            if not breaker.silent_since(moment)
+        }
+        # All are looked through: not for each of very many that are in use.
+        self._most = max(_MANY, 2 * len(self._breakers))

@@ -116,7 +116,7 @@ class ChatStream:
         return event(together.replace(self._theirs, self._ours))
 
     def _passed_on(self, data: bytes) -> bytes:
-        if data == DONE:
+        if data.startswith(DONE):  # as OpenAI's clients take it, spaces and all
             self.done = True
         if self.done:
             return b""

@@ -105,8 +105,8 @@ class OpenRouterBackend:
                 chunks, named, pause = reply.chunks(), generation_id(reply), reply.pause
                 while not answer.done:
                     async with patience.waiting(named):
-                        chunk = await anext(chunks, b"")
-                    if not chunk:
+                        chunk = await anext(chunks, None)
+                    if chunk is None:
                         events = b""
                         break
                     events = answer.feed(chunk)

@@ -17,7 +17,8 @@ from deployments.protocol.backend import Usage
 _PREAMBLE = {"response.created", "response.queued", "response.in_progress"}
 _ENDS = {"response.completed", "response.incomplete"}
 _FAILURES = {"error", "response.failed"}
-_NAME = re.compile(r"[a-z0-9_.]+")
+# An upstream's own events are called `acme:trace_event`, by the Open Responses spec.
+_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 
 _CHAT_NAMES = {
     "input_tokens": "prompt_tokens",
@@ -54,6 +55,13 @@ def response_failure(error: Any) -> ServingError:
 def named_event(name: str, data: bytes) -> bytes:
     """One event on the wire with its name; neither holds a line end."""
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+
+
+def _begins_to_think(name: str, event: dict[str, Any]) -> bool:
+    """A model that thinks unseen may say nothing for minutes after it."""
+    item = event.get("item")
+    kind = item.get("type") if isinstance(item, dict) else None
+    return (name, kind) == ("response.output_item.added", "reasoning")
 
 
 class ResponsesStream:
@@ -101,7 +109,7 @@ class ResponsesStream:
     def _passed_on(self, data: bytes) -> bytes:
         if self.done:
             return b""
-        if data == DONE:
+        if data.startswith(DONE):
             self.finish()
         event = json_object(data)
         if error := event.get("error"):
@@ -116,7 +124,7 @@ class ResponsesStream:
             self._billed(response)
             raise response_failure(response.get("error"))
         written = named_event(name, self._written(data, event))
-        if name in _PREAMBLE and not self.n_events:
+        if not self.n_events and (name in _PREAMBLE or _begins_to_think(name, event)):
             self._held += written
             return b""
         self.n_events += 1

@@ -17,7 +17,8 @@ class EventSplitter:
     """Cuts a byte stream into the data of its events.
 
     Comments (`: …`) and fields other than `data` are skipped, as the HTML standard
-    has it; lines end with LF, CRLF or CR, and a byte order mark may come first.
+    has it, and events without a byte of data, by which relays keep a connection alive;
+    lines end with LF, CRLF or CR, and a byte order mark may come first.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class EventSplitter:
             # As almost all come: each a line of data, and nothing else between them.
             events = whole[6:].split(b"\n\ndata: ")
             if whole.count(b"\n") == 2 * (len(events) - 1):
-                return events
+                return events if all(events) else list(filter(None, events))
         found = map(_data, whole.split(b"\n\n"))
         return [data for data in found if data is not None]
 
@@ -66,6 +67,8 @@ class EventSplitter:
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         """A CR ends its line at once; a LF that comes next is the rest of that end."""
+        if not chunk:
+            return chunk
         if self._after_cr:
             chunk = chunk.removeprefix(b"\n")
         self._after_cr = chunk.endswith(b"\r")
@@ -81,13 +84,13 @@ class EventSplitter:
 
 def _data(event: bytes) -> bytes | None:
     if event.startswith(b"data: ") and b"\n" not in event:
-        return event[6:]
+        return event[6:] or None
     lines = [
         line[5:].removeprefix(b" ")
         for line in event.split(b"\n")
         if line.startswith(b"data:")
     ]
-    return b"\n".join(lines) if lines else None
+    return b"\n".join(lines) or None
 
 
 def event(data: bytes) -> bytes:

@@ -75,6 +75,7 @@ class Attempts:
         self._told: ServingError | None = None  # to the client, if nothing is left
         self._current: str | None = None
         self._tries = 0
+        self._since = 0  # how often the breaker had opened when the attempt began
         self._whole_s = self.time_left_s
         self._late = False  # most of it was used before the current attempt
         self._over = False
@@ -137,7 +138,7 @@ class Attempts:
     def finished(self) -> None:
         """The answer is complete."""
         if self._current is not None:
-            self._breakers.of(self._key_of(self._current)).succeeded()
+            self._breakers.of(self._key_of(self._current)).succeeded(since=self._since)
         self._over, self._current = True, None
 
     def broke(self, error: ServingError, *, hurried: bool = False) -> None:
@@ -202,6 +203,7 @@ class Attempts:
 
     def _try(self, model: str, wait_s: float = 0.0) -> Attempt:
         self._current = model
+        self._since = self._breakers.of(self._key_of(model)).openings
         self._tries += 1
         self._late = self.time_left_s < self._whole_s / 2
         return Attempt(model, wait_s)
@@ -213,7 +215,7 @@ class Attempts:
         # Nor does one that lets a model ahead use up the time of this one.
         late = hurried and self._late and isinstance(error, UpstreamTimeout)
         if failed and not late and not isinstance(error, UpstreamForbids):
-            breaker.failed(error.retry_after_s)
+            breaker.failed(error.retry_after_s, since=self._since)
         else:
             breaker.abandoned()
 

@@ -92,17 +92,25 @@ def texts_in(value: Any) -> Iterator[str]:
     Of sealed thoughts a quarter stands for the tokens: as base64, four letters hold
     three bytes, and a token is rarely less.
     """
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts_in(item)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if name in _SEALED and isinstance(item, str):
-                yield item[: len(item) // 4]
-            elif name not in _PAYLOADS:
-                yield from texts_in(item)
+    # Not by calling itself: a text would pass through as many generators as it lies
+    # deep, and a small body can hold many that lie deep.
+    left = [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            left.extend(reversed(value))
+        elif isinstance(value, dict):
+            left.extend(reversed([*_read(value)]))
+
+
+def _read(fields: dict[str, Any]) -> Iterator[Any]:
+    for name, item in fields.items():
+        if name in _SEALED and isinstance(item, str):
+            yield item[: len(item) // 4]
+        elif name not in _PAYLOADS:
+            yield item
 
 
 _PAYLOADS = {

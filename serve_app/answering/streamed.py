@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from deployments.backends.patience import Patience
@@ -114,6 +114,7 @@ async def _paced(
         while True:
             yield item
             if not isinstance(item, bytes):
+                await _to_its_end(frames)
                 return
             patience.saw(seen)
             try:
@@ -125,6 +126,14 @@ async def _paced(
                 raise UpstreamError("The answer ended without its usage.") from None
             received.add(item)
             seen += 1
+
+
+async def _to_its_end(frames: AsyncIterator[Item]) -> None:
+    """All is said: now the backend may end, too. Who was closed instead would take the
+    client for gone, and its answer for cancelled."""
+    with suppress(ServingError, TimeoutError):
+        async with asyncio.timeout(GRACE_S):
+            await anext(frames, None)
 
 
 def _with_grace(timeouts: Timeouts) -> Timeouts:

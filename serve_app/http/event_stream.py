@@ -33,10 +33,12 @@ class EventStream(Response):
         head = {"type": "http.response.start", "status": self.status_code}
         async with aclosing(self._events) as events:
             await send({**head, "headers": self.raw_headers})
+            more = True
+            # To their end: a source that is closed before would think that the client
+            # has left.
             async for event in events:
                 more = not isinstance(event, LastPiece)
                 body = {"type": "http.response.body", "body": event}
                 await send({**body, "more_body": more})
-                if not more:
-                    return
-            await send({"type": "http.response.body", "body": b""})
+            if more:
+                await send({"type": "http.response.body", "body": b""})

@@ -59,7 +59,6 @@ async def sse_body(
                         end += event(_last_chunk(started, _CHUNKS[surface], told))
                     end += event(DONE)
                 yield LastPiece(end)
-                return
         except ServingError as error:
             logger.warning("stream of %s broke off", started.answered.model)
             yield _error_event(started, error, surface)

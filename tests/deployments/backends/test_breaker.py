@@ -113,11 +113,46 @@ def test_a_retry_after_beyond_the_limit_is_cut(breaker):
     assert breaker.wait_s == 25
 
 
-def test_answers_of_attempts_from_before_it_opened_are_no_news(breaker):
+def test_answers_of_attempts_from_before_it_opened_are_no_news(breaker, clock):
+    before = breaker.openings
     trip(breaker)
     breaker.succeeded()
-
     assert breaker.state == "open"
+
+    clock.now += 10
+    breaker.succeeded(since=before)
+    assert breaker.state == "half-open"
+    breaker.succeeded(since=breaker.openings)
+    assert breaker.state == "closed"
+
+
+def test_failures_of_attempts_from_before_it_opened_are_no_news(breaker, clock):
+    before = breaker.openings
+    trip(breaker)
+    clock.now += 10
+    breaker.failed(since=before)
+
+    assert breaker.admit(), "as one that hung has failed no probe"
+    breaker.began()
+    breaker.failed(since=before)
+    assert breaker.state == "closed"
+    breaker.failed(retry_after_s=3, since=before)
+    assert breaker.wait_s == 3
+    clock.now += 3
+    breaker.failed(since=breaker.openings)
+    assert breaker.wait_s == 20
+
+
+@pytest.mark.parametrize("later_s", [0, 10])
+def test_an_attempt_from_before_it_opened_may_know_how_long_to_wait(
+    breaker, clock, later_s
+):
+    before = breaker.openings
+    trip(breaker)
+    clock.now += later_s
+    breaker.failed(retry_after_s=17, since=before)
+
+    assert breaker.wait_s == 17, "and no longer: it was no probe"
 
 
 def test_each_model_has_its_own(clock):
@@ -126,6 +161,28 @@ def test_each_model_has_its_own(clock):
 
     assert breakers.of("b").state == "closed"
     assert breakers.states() == {"a": "open", "b": "closed"}
+
+
+def test_of_very_many_those_are_forgotten_that_nobody_asks_any_more(monkeypatch, clock):
+    monkeypatch.setattr("deployments.backends.breaker._MANY", 3)
+    breakers = Breakers(BreakerConfig(failures=1), clock)
+    breakers.of("a gone").succeeded()
+    breakers.of("a down").failed()
+    clock.now += 3700
+    breakers.of("a").succeeded()
+    breakers.of("b").failed()
+
+    assert breakers.states() == {"a": "closed", "b": "open"}
+
+
+def test_none_is_forgotten_that_is_in_use_however_many_they_are(monkeypatch, clock):
+    monkeypatch.setattr("deployments.backends.breaker._MANY", 3)
+    breakers = Breakers(BreakerConfig(failures=1), clock)
+    for name in "abcdefgh":
+        breakers.of(name).failed()
+
+    assert set(breakers.states().values()) == {"open"}
+    assert len(breakers.states()) == 8
 
 
 @pytest.mark.parametrize(("n_answers", "state"), [(3, "open"), (4, "closed")])

@@ -179,6 +179,7 @@ ENDS = {
     "not an object": b"data: 3\n\n" + chunk("too late"),
     "several lines": b'data: {"model": "them/theirs",\ndata: "choices": []}\n\n',
     "a comment": b": still there\n\n" + chunk("z"),
+    "no data": b"data: \n\ndata:\n\n" + chunk("z"),
     "not whole": chunk("z")[:-5],
     "nothing after done": b"data: [DONE]\n\n" + chunk("too late"),
 }
@@ -207,6 +208,15 @@ def test_many_events_at_a_time_pass_as_one_by_one(end):
     assert repr(error) == repr(same_error)
     assert (stream.usage, stream.done) == (alone.usage, alone.done)
     assert stream.n_events == alone.n_events or error
+
+
+def test_an_event_without_data_is_neither_passed_on_nor_counted():
+    stream = ChatStream("ours")
+    passed = stream.feed(b"data:\n\n" + chunk("a") + b"data: \n\n" + chunk("b"))
+    passed += stream.feed(b"data: \n\n")
+
+    assert len(events(passed)) == 2
+    assert stream.n_events == 2, "it says nothing: the next event is still waited for"
 
 
 HALVES = ["\ud83d", "\ude00"]  # of one emoji, as JavaScript cuts it

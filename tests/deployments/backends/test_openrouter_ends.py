@@ -107,6 +107,10 @@ async def test_without_done_it_broke_off_but_what_it_cost_is_known():
     [
         (BILL, b"data: [DONE]"),
         (BILL + b"data: [DONE]\r\n",),
+        (BILL, b"data: [DONE] \n\n"),
+        (BILL, b"data: [DONE] "),
+        (b"", BILL, b"", DONE),  # HTTP/2 has frames without a byte
+        (b"data:\n\n", BILL + b"data: \n\n" + DONE),  # to keep it alive
     ],
 )
 async def test_a_body_that_ends_after_all_was_said_is_complete(end):

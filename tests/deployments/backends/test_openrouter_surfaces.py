@@ -1,6 +1,9 @@
 """The upstream's other paths: text completions and responses."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,9 +15,17 @@ from deployments.backends.openrouter import (
     OpenRouterConfig,
     UpstreamConfig,
 )
+from deployments.catalog import Timeouts
 from deployments.errors import InvalidRequest, RateLimited, UpstreamError
 from deployments.protocol.backend import BackendRequest, Settlement, Surface, Usage
-from tests.deployments.backends.test_responses_stream import USAGE, WHOLE, events
+from tests.deployments.backends.test_responses_stream import (
+    USAGE,
+    WHOLE,
+    delta,
+    events,
+    told,
+    wire,
+)
 from tests.fakes import parts_of
 
 EVENTS = {"content-type": "text/event-stream"}
@@ -91,6 +102,21 @@ async def test_a_stream_is_renamed_and_settled(surface, content, cost_usd):
     assert settlement.cost_usd == cost_usd
     if surface == "responses":
         assert events(b"".join(frames))[-1][0] == "response.completed"
+
+
+async def test_a_model_that_thinks_unseen_has_the_time_to_begin():
+    class Thinking(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield told("created")
+            yield wire("response.output_item.added", item={"type": "reasoning"})
+            await asyncio.sleep(0.2)
+            yield delta("a") + told("completed", usage=USAGE)
+
+    response = httpx.Response(200, stream=Thinking(), headers=EVENTS)
+    asked = replace(request("responses"), timeouts=Timeouts(between_tokens_s=0.02))
+    _, settlement = await parts_of(backend("responses", response).stream(asked))
+
+    assert settlement.cost_usd == 0.5
 
 
 @pytest.mark.parametrize("surface", ["completions", "responses"])

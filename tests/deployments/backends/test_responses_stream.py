@@ -94,6 +94,23 @@ def test_what_announces_the_answer_comes_with_its_first_words():
     assert stream.n_events == 1
 
 
+@pytest.mark.parametrize(("kind", "n_events"), [("reasoning", 0), ("message", 1)])
+def test_a_model_that_begins_to_think_has_said_nothing_yet(kind, n_events):
+    stream = ResponsesStream("ours")
+    begins = wire("response.output_item.added", item={"id": "rs", "type": kind})
+    passed = stream.feed(told("created") + begins)
+
+    assert stream.n_events == n_events
+    assert bool(passed) == bool(n_events)
+    names = [name for name, _ in events(passed + stream.feed(delta("a") + begins))]
+    assert names == [
+        "response.created",
+        "response.output_item.added",
+        "response.output_text.delta",
+        "response.output_item.added",
+    ]
+
+
 @pytest.mark.parametrize("tail", [b"", b"data: [DONE]\n\n", delta("too late")])
 def test_nothing_comes_after_the_end(tail):
     stream = ResponsesStream("ours")
@@ -102,6 +119,13 @@ def test_nothing_comes_after_the_end(tail):
 
     assert events(whole)[-1][0] == "response.completed"
     assert b"[DONE]" not in whole
+
+
+@pytest.mark.parametrize("name", ["acme:trace_event", "response.x-y.Done"])
+def test_an_event_that_only_this_upstream_has_passes(name):
+    passed = ResponsesStream("ours").feed(wire(name, a=1))
+
+    assert events(passed) == [(name, {"type": name, "a": 1})]
 
 
 def test_an_answer_that_was_cut_short_by_its_limit_is_complete():

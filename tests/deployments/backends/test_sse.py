@@ -23,6 +23,16 @@ def test_events_do_not_depend_on_how_the_bytes_are_cut(cut):
     assert events == [b'{"a":1}', b"one\ntwo", b"[DONE]"]
 
 
+@pytest.mark.parametrize("cut", range(len(STREAM) + 1))
+def test_a_piece_without_a_byte_changes_nothing(cut):
+    splitter = EventSplitter()
+    pieces = (STREAM[:cut], b"", STREAM[cut:])
+
+    events = [one for piece in pieces for one in splitter.feed(piece)]
+
+    assert events == [b'{"a":1}', b"one\ntwo", b"[DONE]"]
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_events_do_not_depend_on_the_size_of_the_pieces(size):
     splitter = EventSplitter()

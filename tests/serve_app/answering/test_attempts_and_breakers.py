@@ -110,6 +110,23 @@ def test_a_probe_that_the_budget_does_not_cover_is_left_to_the_next_request(worl
     assert world.request("a", "b").next().model == "a"
 
 
+def test_a_model_that_hung_is_probed_though_some_still_wait_for_it(world):
+    waiting = [world.request("a", "z") for _ in range(4)]
+    for attempts in waiting:
+        attempts.next()
+    for attempts in waiting[:2]:
+        attempts.failed(UpstreamTimeout("t"))
+    assert world.breakers.of("a").state == "open"
+    world.now += 10
+    waiting[2].failed(UpstreamTimeout("t"))
+
+    probe = world.request("a", "b")
+    assert probe.next().model == "a"
+    probe.began()
+    waiting[3].failed(UpstreamTimeout("t"))
+    assert world.request("a", "b").next().model == "a"
+
+
 def test_an_answer_that_breaks_counts_against_its_model(world):
     for _ in range(2):
         attempts = world.request("a")

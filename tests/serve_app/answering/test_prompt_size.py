@@ -2,13 +2,15 @@
 
 import base64
 import random
+import sys
+from typing import Any
 
 import pytest
 
 from deployments.catalog import ModelSpec
 from serve_app.access import request_size
 from serve_app.access.request_size import PromptSize
-from serve_app.answering.prompt_size import prompt_size, size_problem
+from serve_app.answering.prompt_size import prompt_size, size_problem, texts_in
 
 BASE64 = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
 WORDS = "alpha beta gamma delta " * 200  # about 800 tokens, 4,600 bytes
@@ -118,6 +120,32 @@ def test_an_image_that_a_tool_returns_counts_as_one():
     item = {"type": "function_call_output", "call_id": "c", "output": output}
 
     assert 1600 < prompt_size({"input": [item]}, "responses").bound < 2000
+
+
+def test_texts_that_lie_deep_take_no_more_steps_than_others():
+    deep: Any = ["a"] * 1000
+    for _ in range(200):
+        deep = [{"x": deep}]
+    steps = 0
+
+    def step(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(step)
+    try:
+        found = list(texts_in(deep))
+    finally:
+        sys.setprofile(None)
+
+    assert found == ["a"] * 1000
+    assert steps < 50_000, "of a body on the event loop: it stands still meanwhile"
+
+
+def test_texts_are_read_in_their_order():
+    message = {"content": [{"text": "a"}, {"data": "bbbb", "file": "no"}], "name": "c"}
+
+    assert list(texts_in([message, "d"])) == ["a", "b", "c", "d"]
 
 
 def test_prompts_of_other_surfaces_count_as_well():

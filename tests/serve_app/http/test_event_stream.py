@@ -61,6 +61,21 @@ async def test_the_last_piece_ends_the_response():
     assert closed
 
 
+async def test_a_source_ends_by_itself_after_its_last_piece():
+    ended = []
+
+    async def events():
+        yield LastPiece(b"a")
+        ended.append(True)
+
+    async def send(message):
+        pass
+
+    await EventStream(events(), {})({}, nothing, send)
+
+    assert ended
+
+
 async def test_a_client_that_cannot_be_sent_to_ends_the_source():
     source = Source()
 

@@ -5,6 +5,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from deployments.errors import UpstreamError
+from deployments.telemetry.traced import TracedBackend
 from serve_app.http.api import build_api
 from serve_app.observing.observer import Observer
 from tests.fakes import FixedRouter, ScriptedBackend, gateway
@@ -51,6 +52,18 @@ async def test_a_request(stream):
     assert router.queries[0].traceparent == traceparent_of(span)
     assert backend.requests[0].traceparent == traceparent_of(span)
     assert "secret" not in span.to_json()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_is_complete_is_none_that_was_cancelled(stream):
+    spans = KeptSpans()
+    backend = TracedBackend(ScriptedBackend(), spans.tracer())
+    await ask(spans, {"stream": stream}, backend=backend)
+
+    answer = spans.named("chat them/small")
+    assert answer.attributes["gen_ai.usage.output_tokens"] == 3
+    assert "error.type" not in answer.attributes
+    assert answer.status.status_code is not StatusCode.ERROR
 
 
 async def test_the_client_s_trace_goes_on():
