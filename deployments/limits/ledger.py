@@ -57,6 +57,7 @@ class Ledger:
         self._reading = asyncio.Lock()
         self._version = 0
         self._sent: dict[int, Snapshot] = {}  # by version, the latest
+        self._latest: Snapshot | None = None  # what was read last
 
     def configure(self, tiers: Collection[str]) -> None:
         """The configuration defines these cost tiers from now on."""
@@ -76,6 +77,7 @@ class Ledger:
         snapshot = await self._accounts.snapshot()
         self._version = snapshot.version
         self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
+        self._latest = snapshot
         await self._book.start({**self._configured, **self._stored})
 
     async def retain(self, days: float) -> None:
@@ -85,9 +87,15 @@ class Ledger:
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""
         async with told_to_clients():
-            if await self._accounts.version() == known_version:
-                return None
-            snapshot = await self._read()
+            try:
+                if await self._accounts.version() == known_version:
+                    return None
+                snapshot = await self._read()
+            except StoreUnavailable:
+                if known_version or self._latest is None:
+                    raise
+                # A replica that starts now would else know nobody of the store.
+                return self._latest
         # All of many thousand tenants would keep a replica busy for a while.
         known = self._sent.get(known_version)
         return snapshot if known is None else snapshot.after(known)
@@ -243,6 +251,7 @@ class Ledger:
             self._version = snapshot.version
             self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
             self._book.know({**self._configured, **self._stored})
+        self._latest = snapshot
         self._sent[snapshot.version] = snapshot
         while len(self._sent) > _VERSIONS_KEPT:
             del self._sent[min(self._sent)]
