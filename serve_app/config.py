@@ -23,6 +23,7 @@ from serve_app.backends_config import VLLM, Backends, Placement
 from serve_app.live_settings import (
     FieldError,
     LiveSettings,
+    refuse_bounds,
     refuse_unknown,
     refuse_unknown_backends,
 )
@@ -148,7 +149,8 @@ class AppConfig(LiveSettings):
     conversations: ConversationConfig = ConversationConfig()
     usage: UsageConfig = UsageConfig()
     database: DatabaseConfig | None = Field(
-        default=None, description="none = tenants of this file only, no budgets"
+        default=None,
+        description="none = tenants of this file only, without limits and budgets",
     )
     auth: AuthConfig = AuthConfig()
     metrics: MetricsConfig = MetricsConfig()
@@ -167,9 +169,11 @@ class AppConfig(LiveSettings):
 
     @model_validator(mode="after")
     def _usage_is_kept(self) -> "AppConfig":
-        if self.database is not None and self.usage.journal is None:
+        if self.database is None:
+            refuse_bounds(self)
+        elif self.usage.journal is None:
             raise FieldError(("database",), "usage.journal is needed, too")
-        if self.database is not None and self.rollout != Rollout():
+        elif self.rollout != Rollout():
             raise FieldError(("rollout",), "with a database the admin API sets it")
         return self
 
