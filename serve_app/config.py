@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,7 @@ from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
+from deployments.plain_number import PLAIN_NUMBER
 from deployments.protocol.backend import Surface
 from deployments.rollout import Rollout
 from deployments.routing.cached_embedder import RouterConfig
@@ -28,6 +29,8 @@ from serve_app.live_settings import (
     refuse_unknown_backends,
 )
 from serve_app.observing.config import LoggingConfig, MetricsConfig
+
+_Days = Annotated[float, Field(gt=0), PLAIN_NUMBER]
 
 
 class _Frozen(BaseModel):
@@ -97,8 +100,8 @@ class DatabaseConfig(_Frozen):
         default=None,
         description="environment variable with its password; SQLite needs none",
     )
-    usage_kept_days: float | None = Field(
-        default=None, gt=0, description="older usage records are deleted; none = never"
+    usage_kept_days: _Days | None = Field(
+        default=None, description="older usage records are deleted; none = never"
     )
 
     @model_validator(mode="after")

@@ -240,6 +240,11 @@ def test_a_database_has_one_address(database):
         DatabaseConfig(**database)
 
 
+def test_yes_is_no_number_of_days_after_which_usage_is_deleted():
+    with pytest.raises(ValidationError, match=r"usage_kept_days\n.*a number was exp"):
+        DatabaseConfig(url="sqlite:///x", usage_kept_days=True)
+
+
 def test_a_database_s_address_may_stand_in_the_environment():
     config = DatabaseConfig(url_env="WHERE")
 
