@@ -175,3 +175,11 @@ def test_an_artifact_that_is_not_there_is_told_before_anything_starts(tmp_path):
     ):
         read_app_config(path, SET)
     assert read_app_config(path)
+
+
+def test_the_log_of_requests_is_off_without_quotes_too(tmp_path):
+    path = tmp_path / "s.yaml"
+    off = "default_model: a\n    logging: {requests: off}"
+    path.write_text(FILE.replace("default_model: a", off))
+
+    assert read_app_config(path).logging.requests == "off"
