@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.limits.reports import Reports
 from deployments.limits.retention import retain
 from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
@@ -50,6 +51,7 @@ class Ledger:
         self._rollouts = Rollouts(self._accounts)
         self._artifacts = artifacts or {}
         self._usage = UsageStore(database)
+        self._reports = Reports()
         self._book = AllowanceBook(self._usage, LeaseStore(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
@@ -150,7 +152,8 @@ class Ledger:
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """See LedgerLike."""
         async with told_to_clients():
-            return await self._usage.rows(query)
+            with self._reports.another():
+                return await self._usage.rows(query)
 
     async def soft_budgets_reached(
         self, configured: Sequence[TenantConfig] = ()
@@ -163,7 +166,8 @@ class Ledger:
     async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
         """See LedgerLike."""
         async with told_to_clients():
-            return await self._usage.shadows(query, shadow_id)
+            with self._reports.another():
+                return await self._usage.shadows(query, shadow_id)
 
     async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
         """See LedgerLike."""

@@ -185,7 +185,7 @@ def test_if_nothing_is_said_the_budgets_period_counts_or_30_days(config, start, 
     query = usage_query(opened(**config)[1], {}, NOW)
 
     assert (query.start, query.end) == (start, end)
-    assert (query.tenant, query.by) == ("t", ("day",))
+    assert (query.tenant, query.by, query.most_rows) == ("t", ("day",), 10_000)
 
 
 @pytest.mark.parametrize(
