@@ -1,6 +1,7 @@
 """`/admin/v1/…`: tenants, keys, budgets, artifacts, for who holds the admin key."""
 
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -142,6 +143,9 @@ class Admin:
     async def issue_key(self, request: Request, tenant_id: str) -> Response:
         """A new key; the answer is the only place where it ever stands."""
         terms = checked_body(KeyTerms, await admin_body(request))
+        if terms.expires_at is not None and terms.expires_at <= datetime.now(UTC):
+            message = "expires_at: that is over."
+            raise InvalidRequest(message, param="expires_at", code="invalid_value")
         check_models("models", terms.models or (), self._directory())
         return _issued(await self._ledger.issue_key(tenant_id, terms))
 

@@ -210,6 +210,7 @@ async def test_the_budget_of_the_present_period(client):
             "rpm_limit",
         ),
         ("POST /tenants/acme/keys", b'{"models": ["nope"]}', "models"),
+        ("POST /tenants/acme/keys", b'{"expires_at": "2020-01-01"}', "expires_at"),
         (
             "POST /tenants/acme/keys",
             b'{"expires_at": "9999-12-31T23:59:59-14:00"}',
