@@ -80,6 +80,8 @@ async def test_what_is_registered_again_is_what_lies_there_by_now(graph):
         ("PUT /rollout/shadow", {"artifact": "default", "percent": 5}, 400, "artifact"),
         ("PUT /tenants/x/rollout/shadow", {"artifact": "b", "percent": 5}, 404, None),
         ("GET /tenants/x/rollout", {}, 404, None),
+        ("GET /tenants/*/rollout", {}, 404, None),
+        ("POST /tenants/*/rollout/activate", {"artifact": "b"}, 404, None),
         ("PUT /tenants/t", {"alpha": 1, "artifact": "x"}, 400, "artifact"),
     ],
 )
