@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deployments.plain_number import PLAIN_NUMBER
 from deployments.vllm_config import VLLMConfig
 
 Capability = Literal["tools", "vision", "audio", "files", "json_schema", "reasoning"]
@@ -15,7 +16,7 @@ class _Frozen(BaseModel):
 
 _PER_TOKEN = "not stated = not known, which is not 0"
 # What has no end is no price: a cost by it is none that a record can hold.
-_Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Usd = Annotated[float, Field(ge=0, allow_inf_nan=False), PLAIN_NUMBER]
 
 
 class Price(_Frozen):

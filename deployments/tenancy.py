@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -14,6 +13,7 @@ from pydantic import (
 )
 
 from deployments.budget_period import BudgetDuration, zone
+from deployments.plain_number import PLAIN_NUMBER
 
 _ID = "^[A-Za-z0-9._:-]{1,64}$"
 _KEY_ID_LENGTH = 12
@@ -24,19 +24,10 @@ Names = Annotated[
     frozenset[str], PlainSerializer(sorted, return_type=list[str], when_used="json")
 ]
 
-
-def _not_boolean(value: object) -> object:
-    """YAML's `no` is false, which as a number would be a budget of 0."""
-    if isinstance(value, bool):
-        raise ValueError("a number was expected, not true or false")
-    return value
-
-
-_Number = BeforeValidator(_not_boolean)
-_Alpha = Annotated[float, Field(ge=0, le=1), _Number]
-_Price = Annotated[float, Field(ge=0), _Number]
-_Usd = Annotated[float, Field(ge=0, le=1e9), _Number]
-_Limit = Annotated[int, Field(ge=1, le=_MOST), _Number]
+_Alpha = Annotated[float, Field(ge=0, le=1), PLAIN_NUMBER]
+_Price = Annotated[float, Field(ge=0), PLAIN_NUMBER]
+_Usd = Annotated[float, Field(ge=0, le=1e9), PLAIN_NUMBER]
+_Limit = Annotated[int, Field(ge=1, le=_MOST), PLAIN_NUMBER]
 
 
 class _Frozen(BaseModel):

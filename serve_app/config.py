@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,7 @@ from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
+from deployments.plain_number import PLAIN_NUMBER
 from deployments.protocol.backend import Surface
 from deployments.rollout import Rollout
 from deployments.routing.cached_embedder import RouterConfig
@@ -23,10 +24,13 @@ from serve_app.backends_config import VLLM, Backends, Placement
 from serve_app.live_settings import (
     FieldError,
     LiveSettings,
+    refuse_bounds,
     refuse_unknown,
     refuse_unknown_backends,
 )
 from serve_app.observing.config import LoggingConfig, MetricsConfig
+
+_Days = Annotated[float, Field(gt=0), PLAIN_NUMBER]
 
 
 class _Frozen(BaseModel):
@@ -98,8 +102,8 @@ class DatabaseConfig(_Frozen):
         default=None,
         description="environment variable with its password; SQLite needs none",
     )
-    usage_kept_days: float | None = Field(
-        default=None, gt=0, description="older usage records are deleted; none = never"
+    usage_kept_days: _Days | None = Field(
+        default=None, description="older usage records are deleted; none = never"
     )
 
     @model_validator(mode="after")
@@ -150,7 +154,8 @@ class AppConfig(LiveSettings):
     conversations: ConversationConfig = ConversationConfig()
     usage: UsageConfig = UsageConfig()
     database: DatabaseConfig | None = Field(
-        default=None, description="none = tenants of this file only, no budgets"
+        default=None,
+        description="none = tenants of this file only, without limits and budgets",
     )
     auth: AuthConfig = AuthConfig()
     metrics: MetricsConfig = MetricsConfig()
@@ -169,9 +174,11 @@ class AppConfig(LiveSettings):
 
     @model_validator(mode="after")
     def _usage_is_kept(self) -> "AppConfig":
-        if self.database is not None and self.usage.journal is None:
+        if self.database is None:
+            refuse_bounds(self)
+        elif self.usage.journal is None:
             raise FieldError(("database",), "usage.journal is needed, too")
-        if self.database is not None and self.rollout != Rollout():
+        elif self.rollout != Rollout():
             raise FieldError(("rollout",), "with a database the admin API sets it")
         return self
 

@@ -29,7 +29,9 @@ def idle_keys(config: AppConfig, environment: Mapping[str, str]) -> Iterator[str
                 where = f"tenants.{tenant.id}.byok.{backend}"
                 yield f"{where}: {variable} is not set: its requests there will fail"
     admin = config.auth.admin_key_env
-    if admin and not _is_set(admin, environment):
+    if admin and config.database is None:
+        yield "auth.admin_key_env: without a database there is no /admin/v1"
+    elif admin and not _is_set(admin, environment):
         yield f"auth.admin_key_env: {admin} is not set: there is no /admin/v1"
 
 

@@ -37,7 +37,11 @@ from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.config import AppConfig
-from serve_app.live_settings import LiveSettings, refuse_unknown_backends
+from serve_app.live_settings import (
+    LiveSettings,
+    refuse_bounds,
+    refuse_unknown_backends,
+)
 from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -60,7 +64,7 @@ class Gateway:
         self.observer = observer or Observer(max_tenants=config.metrics.max_tenants)
         self._router = router
         self._backends = backends
-        self._directory = Directory(config)
+        self._directory = self._view(config, None)
         self._changing = threading.Lock()
         self._configured = frozenset(tenant.id for tenant in config.tenants)
         self.limits = config.limits
@@ -98,7 +102,7 @@ class Gateway:
         """
         whole = snapshot.onto(self._directory.snapshot)
         with self._changing:
-            self._directory = Directory(self._directory.settings, snapshot=whole)
+            self._directory = self._view(self._directory.settings, whole)
 
     @property
     def directory(self) -> Directory:
@@ -131,10 +135,12 @@ class Gateway:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
         refuse_unknown_backends(settings, self._config.backends.names)
-        if self._config.database is not None and settings.rollout != Rollout():
+        if self._config.database is None:
+            refuse_bounds(settings)
+        elif settings.rollout != Rollout():
             raise ValueError("rollout: with a database the admin API sets it")
         with self._changing:
-            self._directory = Directory(settings, snapshot=self._directory.snapshot)
+            self._directory = self._view(settings, self._directory.snapshot)
         self._configured = frozenset(tenant.id for tenant in settings.tenants)
 
     def plan(
@@ -204,6 +210,10 @@ class Gateway:
     def backend_of(self, spec: ModelSpec) -> str:
         """The name of the backend that answers for a model."""
         return self._config.backend_of(spec)
+
+    def _view(self, settings: LiveSettings, snapshot: Snapshot | None) -> Directory:
+        awaited = snapshot is None and self._config.database is not None
+        return Directory(settings, snapshot=snapshot, awaited=awaited)
 
     def _port(self, view: Directory, model: str) -> BackendPort:
         port: BackendPort | None = view.kept.get(model)

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from artifacts.location import artifact_location
 from deployments.catalog import ModelCatalog
 from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
-from deployments.tenancy import CostTier, TenantConfig
+from deployments.tenancy import CostTier, Limits, TenantConfig
+
+_LIMITS = tuple(Limits.model_fields)
+_BUDGETS = ("max_budget", "soft_budget")
 
 
 class FieldError(ValueError):
@@ -134,6 +137,24 @@ def refuse_unknown_backends(settings: LiveSettings, known: Collection[str]) -> N
     """FieldError names a tenant whose own key is for none of the backends `known`."""
     for tenant in settings.tenants:
         refuse_unknown(("tenants", tenant.id, "byok"), tenant.byok.keys(), known)
+
+
+def refuse_bounds(settings: LiveSettings) -> None:
+    """FieldError names the first limit or budget of a tenant or of a key: without a
+    database there is no Ledger, and they would bound nothing."""
+    for tenant in settings.tenants:
+        where = ("tenants", tenant.id)
+        _refuse_stated(where, tenant, (*_LIMITS, *_BUDGETS))
+        for i, key in enumerate(tenant.keys):
+            _refuse_stated((*where, "keys", i), key, _LIMITS)
+
+
+def _refuse_stated(
+    where: Sequence[str | int], limits: Limits, names: Collection[str]
+) -> None:
+    for name in names:
+        if getattr(limits, name) is not None:
+            raise FieldError((*where, name), "it takes a database, which keeps count")
 
 
 def _is_host(name: str) -> bool:

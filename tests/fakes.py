@@ -32,6 +32,11 @@ from serve_app.gateway import Gateway
 from serve_app.observing.observer import Observer
 
 SETTLEMENT = Settlement(Usage(2, 3, 5), 0.25, "upstream", "Test")
+# What a configuration needs beside limits and budgets; nothing here opens it.
+KEPT: dict[str, Any] = {
+    "database": {"url": "sqlite:///nowhere"},
+    "usage": {"journal": "nowhere"},
+}
 FIRST_EVENT = (
     b'data: {"id":"gen-1","created":1,"choices":[{"delta":{"content":"hi"}}]}\n\n'
 )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.limits.reports import Reports
 from deployments.limits.retention import retain
 from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
@@ -50,6 +51,7 @@ class Ledger:
         self._rollouts = Rollouts(self._accounts)
         self._artifacts = artifacts or {}
         self._usage = UsageStore(database)
+        self._reports = Reports()
         self._book = AllowanceBook(self._usage, LeaseStore(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
@@ -57,6 +59,7 @@ class Ledger:
         self._reading = asyncio.Lock()
         self._version = 0
         self._sent: dict[int, Snapshot] = {}  # by version, the latest
+        self._latest: Snapshot | None = None  # what was read last
 
     def configure(self, tiers: Collection[str]) -> None:
         """The configuration defines these cost tiers from now on."""
@@ -76,6 +79,7 @@ class Ledger:
         snapshot = await self._accounts.snapshot()
         self._version = snapshot.version
         self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
+        self._latest = snapshot
         await self._book.start({**self._configured, **self._stored})
 
     async def retain(self, days: float) -> None:
@@ -85,9 +89,15 @@ class Ledger:
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""
         async with told_to_clients():
-            if await self._accounts.version() == known_version:
-                return None
-            snapshot = await self._read()
+            try:
+                if await self._accounts.version() == known_version:
+                    return None
+                snapshot = await self._read()
+            except StoreUnavailable:
+                if known_version or self._latest is None:
+                    raise
+                # A replica that starts now would else know nobody of the store.
+                return self._latest
         # All of many thousand tenants would keep a replica busy for a while.
         known = self._sent.get(known_version)
         return snapshot if known is None else snapshot.after(known)
@@ -142,7 +152,8 @@ class Ledger:
     async def usage(self, query: UsageQuery) -> list[UsageRow]:
         """See LedgerLike."""
         async with told_to_clients():
-            return await self._usage.rows(query)
+            with self._reports.another():
+                return await self._usage.rows(query)
 
     async def soft_budgets_reached(
         self, configured: Sequence[TenantConfig] = ()
@@ -155,7 +166,8 @@ class Ledger:
     async def shadows(self, query: UsageQuery, shadow_id: str) -> list[ShadowRow]:
         """See LedgerLike."""
         async with told_to_clients():
-            return await self._usage.shadows(query, shadow_id)
+            with self._reports.another():
+                return await self._usage.shadows(query, shadow_id)
 
     async def put_artifact(self, artifact: StoredArtifact) -> list[Change]:
         """See LedgerLike."""
@@ -243,6 +255,7 @@ class Ledger:
             self._version = snapshot.version
             self._stored = {tenant.id: tenant for tenant in snapshot.tenants}
             self._book.know({**self._configured, **self._stored})
+        self._latest = snapshot
         self._sent[snapshot.version] = snapshot
         while len(self._sent) > _VERSIONS_KEPT:
             del self._sent[min(self._sent)]

@@ -102,7 +102,8 @@ class LedgerLike(Protocol):
     """
 
     async def snapshot(self, known_version: int) -> Snapshot | None:
-        """The accounts, whole or what changed since; None if nothing did."""
+        """The accounts, whole or what changed since; None if nothing did. Who knows
+        none (0) is told what was read last while the store is away."""
 
     async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
         """One grant for each; None where the resource has no limit."""

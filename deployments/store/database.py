@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from deployments.store.errors import StoreError, StoreUnavailable
@@ -133,6 +134,9 @@ def _engine(url: URL, busy_timeout_s: float) -> AsyncEngine:
         )
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs asyncpg (pip install asyncpg)") from None
+    except (ArgumentError, ValueError):
+        what = "a host or a port of it is none"
+        raise StoreError(f"the database's address: {what}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -31,19 +31,28 @@ _OPTIONS = {
 def parse_url(text: str, password: str | None = None) -> URL:
     """`sqlite:///PATH` or `postgresql://…`, the driver filled in; StoreError else.
 
-    `password` takes the place of one in the address. A path: see `local_path`.
+    `password` takes the place of one in the address; SQLite needs none. Both may come
+    from a Secret that ends with a line end. A path: see `local_path`.
     """
     try:
-        url = make_url(text)
+        url = make_url(text.strip())
     except (ArgumentError, ValueError):
         raise StoreError("the database's address is no URL") from None
     if url.drivername not in _DRIVERS:
         raise StoreError(f"{url.drivername!r} is no database that is served here")
     url = url.set(drivername=_DRIVERS[url.drivername])
+    if is_sqlite(url):
+        return _file(url)
     if password is not None:
-        url = url.set(password=password)
-    if not is_sqlite(url):
-        return _with_driver_s_options(url)
+        url = url.set(password=password.strip("\r\n"))
+    return _with_driver_s_options(url)
+
+
+def _file(url: URL) -> URL:
+    if url.host or url.username or url.password or url.port or url.query:
+        # As in sqlite://var/my.db, which the driver explains in five lines.
+        what = "sqlite:///PATH, three slashes before the path and no options"
+        raise StoreError(f"SQLite needs a file: {what}")
     if url.database in (None, "", ":memory:"):
         raise StoreError("SQLite needs a file: sqlite:///PATH")
     try:

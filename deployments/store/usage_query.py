@@ -13,6 +13,7 @@ class UsageQuery:
 
     `by`: one row for each combination; none = one row for all. Days are those of
     `timezone` (an IANA name). A filter that is None lets everything through.
+    `most_rows`: ValueError where there are more.
     """
 
     start: datetime
@@ -22,6 +23,7 @@ class UsageQuery:
     key_id: str | None = None
     model: str | None = None
     timezone: str = "UTC"
+    most_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ def condition(query: UsageQuery) -> ColumnElement[bool]:
 
 
 async def read_rows(connection: AsyncConnection, query: UsageQuery) -> list[UsageRow]:
-    """ValueError for a time zone that is not known, or for more than ten years of days.
+    """ValueError for a time zone that is not known, for more than ten years of days, or
+    for more rows than the query allows.
 
     One row for all, even of nothing, where no dimension is asked for.
     """
@@ -62,7 +63,12 @@ async def read_rows(connection: AsyncConnection, query: UsageQuery) -> list[Usag
             table, usage_records, within
         )
         groups.append(table.c.day)
-    found = (await connection.execute(statement.group_by(*groups))).mappings().all()
+    most, statement = query.most_rows, statement.group_by(*groups)
+    if most is not None:
+        statement = statement.limit(most + 1)
+    found = (await connection.execute(statement)).mappings().all()
+    if most is not None and len(found) > most:
+        raise ValueError(f"there are more than {most:,} rows: ask for less at a time")
     rows = [_row(dict(row), days) for row in found]
     return sorted(rows, key=lambda row: _place(row, query.by))
 

@@ -32,9 +32,13 @@ class TelemetryConfig(BaseModel):
     )
 
     def headers(self, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """With their values; ValueError names a variable that is not set."""
+        """With their values; ValueError names a variable that is not set, or that holds
+        lines: what refuses such a header writes it into the log."""
+        found: dict[str, str] = {}
         for name, variable in self.headers_env.items():
-            if variable not in environment:
-                what = f"telemetry.headers_env.{name}: {variable} is not set"
-                raise ValueError(what)
-        return {name: environment[of] for name, of in self.headers_env.items()}
+            # A Secret made with `echo` ends with a line end.
+            value = found[name] = environment.get(variable, "").strip()
+            if not value.isprintable() or not value:
+                why = "holds more than a line" if value else "is not set"
+                raise ValueError(f"telemetry.headers_env.{name}: {variable} {why}")
+        return found

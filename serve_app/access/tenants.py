@@ -8,7 +8,13 @@ from typing import Any
 
 from deployments.api_key import key_sha256
 from deployments.catalog import ModelSpec
-from deployments.errors import Forbidden, NotFound, Unauthenticated
+from deployments.errors import (
+    Forbidden,
+    NotFound,
+    Overloaded,
+    ServingError,
+    Unauthenticated,
+)
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from serve_app.access.cost_tiers import models_of
@@ -45,6 +51,7 @@ class Directory:
 
     Of tenants and tiers that both name, the snapshot's count and not the settings'.
     Names in it that the catalog lacks open nothing.
+    `awaited`: there is a store, and it has told nothing yet.
     """
 
     def __init__(
@@ -53,6 +60,8 @@ class Directory:
         environment: Mapping[str, str] = os.environ,
         snapshot: Snapshot | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        awaited: bool = False,
     ) -> None:
         self.settings = settings
         self.snapshot = snapshot
@@ -62,6 +71,7 @@ class Directory:
             self.cost_tiers |= snapshot.cost_tiers
         self.rollouts = Rollouts(settings.artifacts, settings.rollout, snapshot)
         self._clock = clock
+        self._awaited = awaited
         self._keys = dict(_keys(settings, snapshot, environment))
         # Made when a key is first used: of many thousand keys few are at any time.
         self._opened: dict[str, Tenant] = {}
@@ -74,7 +84,8 @@ class Directory:
         return _tenants(self.settings, self.snapshot)
 
     def authenticate(self, authorization: str | None) -> Tenant:
-        """The tenant of an `Authorization` header; Unauthenticated if there is none.
+        """The tenant of an `Authorization` header; Unauthenticated if there is none,
+        Overloaded while it may be one of the store's.
 
         Only digests are compared, so the time taken tells nothing about a key.
         """
@@ -85,7 +96,7 @@ class Directory:
             )
         digest = key_sha256(key.strip())
         if digest not in self._keys:
-            raise Unauthenticated("This API key is not known.")
+            raise self._not_known()
         config, found = self._keys[digest]
         if ended := found.ended(self._clock()):
             message = f"This API key {_ENDED[ended]}. Another one is needed."
@@ -122,6 +133,13 @@ class Directory:
                 code="model_not_allowed",
             )
         return self.specs[model]
+
+    def _not_known(self) -> ServingError:
+        if self._awaited:
+            # To most clients a 401 is for good; and this replica has only just begun.
+            what = "The keys of the store are not known here yet."
+            return Overloaded(what, retry_after_s=1.0)
+        return Unauthenticated("This API key is not known.")
 
     def _tenant(self, config: TenantConfig, key: KeyConfig) -> Tenant:
         """What the key opens: never more than its tenant may do."""

@@ -20,9 +20,12 @@ def ask_gateway(
     """
     import httpx
 
-    key = os.environ.get(key_env)
+    key = os.environ.get(key_env, "").strip()
     if not key:
         raise BadInput(f"--key-env: {key_env} is not set")
+    if not (key.isascii() and key.isprintable()):
+        # What refuses such a header quotes it, and so the key.
+        raise BadInput(f"--key-env: what {key_env} holds cannot be a key")
     try:
         headers = {"authorization": f"Bearer {key}"}
         response = httpx.request(*request, headers=headers, **asked)

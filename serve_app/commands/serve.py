@@ -75,21 +75,30 @@ def serve(
 def ensure_keys(
     config: AppConfig, environment: MutableMapping[str, str]
 ) -> dict[str, str]:
-    """The development key and the admin key, as far as the configuration has a use for
-    them: else what is printed would open nothing.
+    """The development key, and the admin key if it is made here, as far as the
+    configuration has a use for them: else what is printed would open nothing.
 
     Those that are not set, or empty, are made. Ray's processes inherit the environment;
-    keys are written nowhere else.
+    keys are written nowhere else. An operator's own admin key is not printed: what is
+    printed ends in a log, where a service is started by one.
     """
     named = {key.env for tenant in config.tenants for key in tenant.keys}
-    used = {
-        "key": DEV_KEY if DEV_KEY in named else None,
-        "admin-key": ADMIN_KEY if config.auth.admin_key_env == ADMIN_KEY else None,
-    }
-    for variable in used.values():
-        if variable is not None and not environment.get(variable, "").strip():
-            environment[variable] = new_key()
-    return {said: environment[name] for said, name in used.items() if name is not None}
+    administers = config.database is not None and config.auth.admin_key_env == ADMIN_KEY
+    keys: dict[str, str] = {}
+    if DEV_KEY in named:
+        _ensure(DEV_KEY, environment)
+        keys["key"] = environment[DEV_KEY]
+    if administers and _ensure(ADMIN_KEY, environment):
+        keys["admin-key"] = environment[ADMIN_KEY]
+    return keys
+
+
+def _ensure(variable: str, environment: MutableMapping[str, str]) -> bool:
+    """Whether the key had to be made."""
+    if environment.get(variable, "").strip():
+        return False
+    environment[variable] = new_key()
+    return True
 
 
 def _keeps_state(config: AppConfig) -> bool:

@@ -1,6 +1,7 @@
 """`/admin/v1/…`: tenants, keys, budgets, artifacts, for who holds the admin key."""
 
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -99,21 +100,28 @@ class Admin:
 
     async def put_tenant(self, request: Request, tenant_id: str) -> Response:
         """Create or replace one. Keys that were issued stay; so do revoked
-        and rotated ones."""
+        and rotated ones. It says so if that shuts out keys of the configuration."""
         stated = await admin_body(request)
         if stated.setdefault("id", tenant_id) != tenant_id:
             message = f"id: the path names the tenant {tenant_id!r}."
             raise InvalidRequest(message, param="id", code="invalid_value")
         tenant = checked_body(TenantConfig, stated)
         self._check_names(tenant)
-        return changes_response(await self._ledger.put_tenant(tenant))
+        changes = await self._ledger.put_tenant(tenant)
+        made = any(change.kind == "created" for change in changes)
+        if not (made and self._is_configured(tenant_id)):
+            return changes_response(changes)
+        message = (
+            f"The configuration has a tenant {tenant_id!r}, too, which counts no more: "
+            "of its keys only those open that are stored here."
+        )
+        return changes_response(changes, message)
 
     async def delete_tenant(self, tenant_id: str) -> Response:
         """Delete one and its keys; its usage stays. It says so if that leaves open what
         the configuration has of the same id."""
         changes = await self._ledger.delete_tenant(tenant_id)
-        settings = self._directory().settings
-        if all(tenant.id != tenant_id for tenant in settings.tenants):
+        if not self._is_configured(tenant_id):
             return changes_response(changes)
         message = (
             f"The configuration has a tenant {tenant_id!r}, too, which counts again: "
@@ -135,6 +143,9 @@ class Admin:
     async def issue_key(self, request: Request, tenant_id: str) -> Response:
         """A new key; the answer is the only place where it ever stands."""
         terms = checked_body(KeyTerms, await admin_body(request))
+        if terms.expires_at is not None and terms.expires_at <= datetime.now(UTC):
+            message = "expires_at: that is over."
+            raise InvalidRequest(message, param="expires_at", code="invalid_value")
         check_models("models", terms.models or (), self._directory())
         return _issued(await self._ledger.issue_key(tenant_id, terms))
 
@@ -146,6 +157,11 @@ class Admin:
     async def revoke_key(self, key_id: str) -> Response:
         """It opens nothing from now on."""
         return changes_response(await self._ledger.revoke_key(key_id))
+
+    def _is_configured(self, tenant_id: str) -> bool:
+        """Whether the configuration has a tenant of this id, too."""
+        tenants = self._directory().settings.tenants
+        return any(tenant.id == tenant_id for tenant in tenants)
 
     def _check_names(self, tenant: TenantConfig) -> None:
         """InvalidRequest if it names a model or a backend that there is not."""

@@ -169,4 +169,8 @@ def known_artifacts(snapshot: Snapshot) -> Rollouts:
 
 
 def _scope(request: Request) -> str:
-    return str(request.path_params.get("tenant_id", GATEWAY))
+    """Whose rollout a path is of; NotFound for a tenant of the gateway's own name."""
+    tenant_id = request.path_params.get("tenant_id")
+    if tenant_id == GATEWAY:
+        raise NotFound(f"There is no tenant {GATEWAY!r}.", code="not_found")
+    return GATEWAY if tenant_id is None else str(tenant_id)

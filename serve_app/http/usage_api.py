@@ -1,6 +1,6 @@
 """`GET /v1/usage`: what the caller's tenant has used, and what it has saved."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,6 +30,8 @@ from serve_app.http.usage_span import (
 
 _BY: tuple[Dimension, ...] = ("day", "model", "key_id", "cost_tier")
 _PARAMS = frozenset({"start", "end", "by", "timezone", "model", "key_id"})
+# Making them holds up the one Ledger, whose time is everybody's.
+_MOST_ROWS = 10_000
 
 Clock = Callable[[], datetime]
 Span = Callable[[], tuple[datetime, datetime]]
@@ -91,7 +93,7 @@ def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> Usa
     timezone = params.get("timezone", tenant.config.budget_timezone)
     current = partial(current_span, tenant.config, now)
     query = read_query(params, _BY, timezone=timezone, current=current)
-    return replace(query, tenant=tenant.id)
+    return replace(query, tenant=tenant.id, most_rows=_MOST_ROWS)
 
 
 def read_query(
@@ -103,12 +105,7 @@ def read_query(
 ) -> UsageQuery:
     """By some of `by`; for the `current` span if the parameters name none."""
     allowed = {*_PARAMS, "tenant"} if "tenant" in by else _PARAMS
-    for name in params.keys() - allowed:
-        known = ", ".join(sorted(allowed))
-        raise _bad(name, f"there is no such parameter, only {known}")
-    for name, text in params.items():
-        if "\0" in text:  # no database has it in a text
-            raise _bad(name, "it must not hold a NUL character")
+    check_params(params, allowed)
     _checked("timezone", zone, timezone)
     start, end = _span(params, timezone, current)
     if start >= end:
@@ -125,6 +122,16 @@ def read_query(
         model=params.get("model"),
         timezone=timezone,
     )
+
+
+def check_params(params: Mapping[str, str], allowed: Collection[str]) -> None:
+    """InvalidRequest names a parameter that nobody reads, or that no text can be."""
+    for name in params.keys() - set(allowed):
+        known = ", ".join(sorted(allowed))
+        raise _bad(name, f"there is no such parameter, only {known}")
+    for name, text in params.items():
+        if "\0" in text:  # no database has it in a text
+            raise _bad(name, "it must not hold a NUL character")
 
 
 def _span(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class MetricsConfig(BaseModel):
@@ -35,3 +35,8 @@ class LoggingConfig(BaseModel):
         description="of the files of replicas that are gone, on each node; the oldest "
         "are deleted",
     )
+
+    @field_validator("requests", mode="before")
+    @classmethod
+    def _as_yaml_says_it(cls, value: object) -> object:
+        return "off" if value is False else value  # without quotes `off` is false

@@ -46,6 +46,10 @@ def test_what_a_cache_held_costs_its_own_price_or_that_of_input(
         ([{"id": "a\nb"}], "printable ASCII is needed"),
         ([{"id": "a", "price": {"input_usd_per_token": -1}}], "greater than or equal"),
         (
+            [{"id": "a", "price": {"input_usd_per_token": False}}],
+            "a number was expected",
+        ),
+        (
             [{"id": "a", "price": {"output_usd_per_token": float("inf")}}],
             "finite number",
         ),

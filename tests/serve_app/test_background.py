@@ -25,7 +25,7 @@ from serve_app.access.holdings import Holdings
 from serve_app.answering import correction
 from serve_app.background import Background
 from tests.deployments.store.made import record, tenant
-from tests.fakes import ScriptedBackend, gateway
+from tests.fakes import KEPT, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import call_of
 
 BUDGET = Resource("budget", "t")
@@ -41,7 +41,7 @@ class World:
         self.holdings = Holdings(self.journal.replica, ledger)
         self.recorder = recorder = Recorder(self.journal)
         self.backend = ScriptedBackend()
-        self.gateway = gateway(backend=self.backend, sink=recorder)
+        self.gateway = gateway(backend=self.backend, sink=recorder, **KEPT)
         self.background = Background(self.gateway, ledger, recorder, self.holdings)
 
     async def spend(self, usd: float) -> None:

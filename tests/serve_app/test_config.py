@@ -10,7 +10,14 @@ from serve_app.config_file import IMPORT_PATH, read_app_config
 from serve_app.config_file import app_config as checked_app_config
 from serve_app.gateway import Gateway
 from serve_app.live_settings import LiveSettings
-from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
+from tests.fakes import (
+    CATALOG,
+    KEPT,
+    UPSTREAM,
+    FixedRouter,
+    app_config,
+    gateway,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,18 @@ from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
         ({"hosts": {"eco.test:80": "economy"}}, r"eco\.test:80: a host name without"),
         ({"hosts": {"http://eco.test": "economy"}}, "a host name without a port"),
         ({"hosts": {"a.b": "economy", "A.b": "economy"}}, r"A\.b: listed twice"),
+        (
+            {"tenants": [{"id": "t", "alpha": 1, "soft_budget": 0}]},
+            r"tenants\.t\.soft_budget: it takes a database",
+        ),
+        (
+            {
+                "tenants": [
+                    {"id": "t", "alpha": 1, "keys": [{"env": "A", "rpm_limit": 1}]}
+                ]
+            },
+            r"tenants\.t\.keys\.0\.rpm_limit: it takes a database",
+        ),
         ({"database": {"url": "sqlite:///x"}}, "database: usage.journal is needed"),
         (
             {
@@ -191,6 +210,14 @@ def test_a_tenant_s_own_key_for_no_backend_is_refused_while_serving():
         gateway().apply({"tenants": tenants})
 
 
+def test_a_budget_that_nobody_keeps_is_refused_while_serving():
+    tenants = [{"id": "t", "alpha": 1, "max_budget": 5}]
+
+    with pytest.raises(ValueError, match=r"tenants\.t\.max_budget: it takes a databas"):
+        gateway().apply({"tenants": tenants})
+    gateway(**KEPT).apply({"tenants": tenants})
+
+
 def test_user_config_counts_alone_and_not_with_what_came_before(monkeypatch):
     monkeypatch.setenv("TEST_KEY", "sk-av-t")
     made = gateway()
@@ -211,6 +238,11 @@ def test_only_known_backends_are_deployed(name):
 def test_a_database_has_one_address(database):
     with pytest.raises(ValidationError, match="either url or url_env"):
         DatabaseConfig(**database)
+
+
+def test_yes_is_no_number_of_days_after_which_usage_is_deleted():
+    with pytest.raises(ValidationError, match=r"usage_kept_days\n.*a number was exp"):
+        DatabaseConfig(url="sqlite:///x", usage_kept_days=True)
 
 
 def test_a_database_s_address_may_stand_in_the_environment():

@@ -22,6 +22,8 @@ applications:
     - id: two
       alpha: 0.5
       max_budget: 10
+    database: {{url_env: WHERE}}
+    usage: {{journal: x}}
   deployments:
   - name: Router
   - name: Gateway
@@ -35,23 +37,28 @@ applications:
         ("alpha: 0.2", "alpha: 2", "6: args.cost_tiers.economy.alpha: Input should be"),
         ("10", "-1", "16: args.tenants.1.max_budget: Input should be greater"),
         ("10", "10\n      max_budget: 9", "17: max_budget: said twice"),
+        (
+            "    database: {url_env: WHERE}\n",
+            "",
+            "16: args.tenants.two.max_budget: it takes a database",
+        ),
         ("default_model: a", "default_model: b", "7: args.default_model: 'b' is not"),
         ("them/a}", "them/a, backend: b}", "10: args.catalog.models.a.backend: 'b' is"),
         ("      alpha: 0.5", "", "14: args.tenants.1: either cost_tier or alpha"),
         ("alpha: 0.5", "cost_tier: x", "15: args.tenants.two.cost_tier: 'x' is not"),
         (
             "default_model: a",
-            "default_model: a\n    database: 5",
-            "8: args.database: Input should be",
+            "default_model: a\n    breaker: 5",
+            "8: args.breaker: Input should be",
         ),
         ("    default_model: a\n", "", "4: args.default_model: Field required"),
         (IMPORT_PATH, "x", "1: no application has the import_path"),
         ("  args:", "  args: 5\n  name:", "4: args: a mapping was expected"),
-        ("{}", "[1, 2]", "20: deployments.Gateway.user_config: a mapping was"),
-        ("{}", "hello", "20: deployments.Gateway.user_config: a mapping was"),
-        ("{}", "{x: 1}", "20: deployments.Gateway.user_config.x: not a live setting"),
-        ("deployments:", "deployments: 5\n  x:", "17: deployments: a list was"),
-        ("{}", "{hosts: {A: b}}", "20: deployments.Gateway.user_config.hosts.a: 'b'"),
+        ("{}", "[1, 2]", "22: deployments.Gateway.user_config: a mapping was"),
+        ("{}", "hello", "22: deployments.Gateway.user_config: a mapping was"),
+        ("{}", "{x: 1}", "22: deployments.Gateway.user_config.x: not a live setting"),
+        ("deployments:", "deployments: 5\n  x:", "19: deployments: a list was"),
+        ("{}", "{hosts: {A: b}}", "22: deployments.Gateway.user_config.hosts.a: 'b'"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_told_by_line_and_field(tmp_path, old, new, said):
@@ -168,3 +175,11 @@ def test_an_artifact_that_is_not_there_is_told_before_anything_starts(tmp_path):
     ):
         read_app_config(path, SET)
     assert read_app_config(path)
+
+
+def test_the_log_of_requests_is_off_without_quotes_too(tmp_path):
+    path = tmp_path / "s.yaml"
+    off = "default_model: a\n    logging: {requests: off}"
+    path.write_text(FILE.replace("default_model: a", off))
+
+    assert read_app_config(path).logging.requests == "off"

@@ -1,7 +1,7 @@
 """Variables that a configuration names: what is said of those that are not set."""
 
 from serve_app.environment import idle_keys
-from tests.fakes import app_config
+from tests.fakes import KEPT, app_config
 
 TENANTS = [
     {"id": "set", "alpha": 0, "keys": [{"env": "SET"}, {"sha256": "0" * 64}]},
@@ -10,7 +10,8 @@ TENANTS = [
 
 
 def test_a_key_that_opens_nothing_is_told_of():
-    config = app_config(tenants=TENANTS, auth={"admin_key_env": "ADMIN"})
+    admin = {"auth": {"admin_key_env": "ADMIN"}}
+    config = app_config(tenants=TENANTS, **admin, **KEPT)
 
     assert list(idle_keys(config, {"SET": "k", "ADMIN": " "})) == [
         "tenants.unset.keys: UNSET is not set: it opens nothing",
@@ -19,3 +20,6 @@ def test_a_key_that_opens_nothing_is_told_of():
     ]
     every = dict.fromkeys(("SET", "UNSET", "OWN", "ADMIN"), "k")
     assert list(idle_keys(config, every)) == []
+    assert list(idle_keys(app_config(**admin), every | {"TEST_KEY": "k"})) == [
+        "auth.admin_key_env: without a database there is no /admin/v1"
+    ]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deployments.errors import InvalidRequest, NotFound
+from deployments.errors import InvalidRequest, NotFound, Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Ask, Resource
 from deployments.store.database import Database
@@ -176,4 +176,18 @@ async def test_a_new_key_is_told_though_the_store_cannot_be_read_after_it(tmp_pa
     (found,) = await ledger.tenants()
     assert {key.key_id for key in found.keys} == {issued.id, rotated.id}
     assert (await ledger.budget("t")).max_budget == 3.0
+    await database.close()
+
+
+async def test_who_starts_while_the_store_is_away_is_told_what_is_known(tmp_path):
+    database = Unread(f"sqlite:///{tmp_path / 'db'}")
+    ledger = Ledger(database)
+    await ledger.open()
+    await ledger.put_tenant(tenant())
+    known = await ledger.snapshot(0)
+    database.shown = False
+
+    assert await ledger.snapshot(0) == known
+    with pytest.raises(Overloaded):
+        await ledger.snapshot(known.version)
     await database.close()

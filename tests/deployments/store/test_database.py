@@ -10,6 +10,7 @@ from sqlalchemy import text
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.store.errors import StoreError, StoreUnavailable
+from deployments.store.location import parse_url
 from deployments.store.usage_store import UsageStore
 from tests.deployments.store.made import JULY, JUNE, record
 from tests.postgresql import postgresql_server
@@ -39,11 +40,24 @@ async def count(database: Database, table: str) -> int:
         ("postgresql://h/d?channel_binding=require", "no option 'channel_binding'"),
         ("sqlite://", "SQLite needs a file"),
         ("sqlite:///:memory:", "SQLite needs a file"),
+        ("sqlite://var/store.db", "three slashes before the path"),
+        ("sqlite:///store.db?mode=ro", "no options"),
+        ("postgresql://h/d?port=x", "a host or a port of it is none"),
     ],
 )
 def test_addresses_that_cannot_be(url, what):
     with pytest.raises(StoreError, match=what):
         Database(url)
+
+
+def test_a_line_end_of_a_secret_is_no_part_of_an_address_or_a_password():
+    url = parse_url("postgresql://me@h/d\n", "geheim\n")
+
+    assert (url.database, url.password) == ("d", "geheim")
+
+
+def test_a_file_needs_no_password():
+    assert parse_url("sqlite:////a/store.db", "geheim").password is None
 
 
 async def test_a_file_is_for_its_owner_only(tmp_path):

@@ -139,3 +139,11 @@ async def test_years_of_days_are_told_apart(database):
 async def test_a_time_zone_that_is_not_known(store):
     with pytest.raises(ValueError, match="'Mars/Base' is no time zone"):
         await table(store, "day", query=replace(ALL, timezone="Mars/Base"))
+
+
+async def test_more_rows_than_are_wanted_are_not_made(store):
+    query = replace(ALL, most_rows=4)
+
+    assert len(await table(store, "model", "key_id", query=query)) == 4
+    with pytest.raises(ValueError, match="there are more than 4 rows"):
+        await table(store, "day", "model", "key_id", query=query)

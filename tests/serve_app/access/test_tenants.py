@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployments.api_key import key_sha256
-from deployments.errors import Forbidden, NotFound, Unauthenticated
+from deployments.errors import Forbidden, NotFound, Overloaded, Unauthenticated
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from serve_app.access.tenants import Directory, Tenant
-from tests.fakes import app_config
+from tests.fakes import KEPT, app_config, gateway
 
 KEYS = [{"env": "A_KEY"}, {"env": "UNSET"}, {"sha256": key_sha256("sk-av-b")}]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def opened(key: dict, at: datetime = NOON, **fields: object) -> Tenant:
     """What a key of the tenant `t` opens."""
     keys = [{"sha256": key_sha256("sk-av-k"), **key}]
     made = {"id": "t", "cost_tier": "economy", "keys": keys, **fields}
-    config = app_config(tenants=[made])
+    config = app_config(tenants=[made], **KEPT)
     return Directory(config, {}, clock=lambda: at).authenticate("Bearer sk-av-k")
 
 
@@ -223,3 +223,17 @@ def test_a_key_with_an_alpha_does_not_need_its_tenant_s_tier():
 def test_a_tenant_s_own_default_model_counts():
     assert opened({}, default_model="small").default_model == "small"
     assert opened({}).default_model == "large"
+
+
+def test_no_key_is_called_unknown_before_the_store_was_heard_of(monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "sk-av-t")
+    made = gateway(**KEPT)
+    made.apply({})
+    with pytest.raises(Overloaded) as raised:
+        made.directory.authenticate("Bearer sk-av-u")
+
+    assert raised.value.retry_after_s == 1
+    assert made.directory.authenticate("Bearer sk-av-t").id == "t"
+    made.take(snapshot())
+    with pytest.raises(Unauthenticated):
+        made.directory.authenticate("Bearer sk-av-u")

@@ -175,3 +175,20 @@ def test_without_a_key_nobody_is_asked(cli, gateway, monkeypatch):
     assert run.code == 2
     assert run.err == "avengers: --key-env: AVENGERS_ADMIN_KEY is not set\n"
     assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("held", "sent"),
+    [
+        ("sk-av-mine\n", ["Bearer sk-av-mine"]),
+        ("sk-av-mine\nsk-av-other", []),
+        ("sk-av-mine-ü", []),
+    ],
+)
+def test_a_key_is_told_to_nobody_but_the_gateway(cli, gateway, monkeypatch, held, sent):
+    monkeypatch.setenv("AVENGERS_ADMIN_KEY", held)
+    run = cli.run("artifacts", "rollback")
+
+    assert [*gateway.keys] == sent
+    assert run.code == (0 if sent else 2), run.err
+    assert "mine" not in run.out + run.err

@@ -42,6 +42,16 @@ def test_those_that_are_set_stay_and_an_empty_one_is_not_set():
     assert keys["admin-key"].startswith("sk-av-")
 
 
+def test_an_operator_s_admin_key_is_not_printed_nor_one_that_opens_nothing():
+    local = read_app_config(Path(LOCAL_CONFIG))
+    environment = {DEV_KEY: "sk-av-mine", ADMIN_KEY: "sk-av-admin"}
+    kept_nowhere = own(auth={"admin_key_env": ADMIN_KEY})
+
+    assert ensure_keys(local, environment) == {"key": "sk-av-mine"}
+    assert environment[ADMIN_KEY] == "sk-av-admin"
+    assert ensure_keys(kept_nowhere, {}) == {}
+
+
 def test_a_key_that_would_open_nothing_is_not_said():
     environment: dict[str, str] = {}
 

@@ -196,6 +196,7 @@ def test_a_table_passes_no_command_on_to_the_terminal(cli):
     ("options", "code", "what"),
     [
         (("--database", "mysql://x/y"), 2, "'mysql' is no database"),
+        (("--database", "sqlite://var/x.db"), 2, "three slashes before the path"),
         (("--database", "sqlite:////dev/null/x"), 2, "/dev/null/x: no such file"),
         (("--password-env", "NO_SUCH_VARIABLE"), 2, "NO_SUCH_VARIABLE is not set"),
     ],

@@ -98,6 +98,17 @@ async def test_a_tenant_is_made_changed_and_deleted(client, accounts):
     assert [tenant.id for tenant in (await accounts.snapshot()).tenants] == ["acme"]
 
 
+async def test_making_says_if_the_configurations_tenant_counts_no_more(client):
+    made, changed, other = [
+        (await client.put(f"{TENANTS}/{name}", json={"alpha": alpha})).json()
+        for name, alpha in (("t", 0), ("t", 1), ("other", 0))
+    ]
+
+    assert made["data"][0]["kind"] == other["data"][0]["kind"] == "created"
+    assert "The configuration has a tenant 't', too" in made["message"]
+    assert "message" not in changed | other
+
+
 async def test_deleting_says_if_the_configurations_tenant_counts_again(client):
     for name in ("t", "other"):
         await client.put(f"{TENANTS}/{name}", json={"alpha": 0})
@@ -199,6 +210,7 @@ async def test_the_budget_of_the_present_period(client):
             "rpm_limit",
         ),
         ("POST /tenants/acme/keys", b'{"models": ["nope"]}', "models"),
+        ("POST /tenants/acme/keys", b'{"expires_at": "2020-01-01"}', "expires_at"),
         (
             "POST /tenants/acme/keys",
             b'{"expires_at": "9999-12-31T23:59:59-14:00"}',

@@ -68,6 +68,8 @@ async def test_what_is_registered_again_is_what_lies_there_by_now(graph):
         ("GET /artifacts/x/shadow", {}, 404, None),
         ("GET /artifacts/b/shadow?start=never", {}, 400, "start"),
         ("GET /artifacts/b/shadow?start=2026-02-01&end=2026-01-01", {}, 400, "end"),
+        ("GET /artifacts/b/shadow?tenant=a%00", {}, 400, "tenant"),
+        ("GET /artifacts/b/shadow?tenants=t", {}, 400, "tenants"),
         ("POST /rollout/activate", {"artifact": "x"}, 400, "artifact"),
         ("POST /rollout/activate", {}, 400, "artifact"),
         ("POST /rollout/rollback", {}, 400, None),
@@ -78,6 +80,8 @@ async def test_what_is_registered_again_is_what_lies_there_by_now(graph):
         ("PUT /rollout/shadow", {"artifact": "default", "percent": 5}, 400, "artifact"),
         ("PUT /tenants/x/rollout/shadow", {"artifact": "b", "percent": 5}, 404, None),
         ("GET /tenants/x/rollout", {}, 404, None),
+        ("GET /tenants/*/rollout", {}, 404, None),
+        ("POST /tenants/*/rollout/activate", {"artifact": "b"}, 404, None),
         ("PUT /tenants/t", {"alpha": 1, "artifact": "x"}, 400, "artifact"),
     ],
 )

@@ -16,7 +16,7 @@ from serve_app.access.tenants import Directory
 from serve_app.http.api import build_api
 from serve_app.http.usage_api import usage_of, usage_query
 from tests.deployments.store.made import JUNE, MAY, record
-from tests.fakes import CATALOG, app_config, gateway
+from tests.fakes import CATALOG, KEPT, app_config, gateway
 from tests.serve_app.http.api_client import asking
 
 PRICED = [
@@ -73,7 +73,7 @@ def tenant_config(**changes):
 
 
 def opened(**changes):
-    config = app_config(**tenant_config(**changes))
+    config = app_config(**tenant_config(**changes), **KEPT)
     directory = Directory(config, {"TEST_KEY": "sk-av-t"})
     return directory, directory.authenticate("Bearer sk-av-t")
 
@@ -185,7 +185,7 @@ def test_if_nothing_is_said_the_budgets_period_counts_or_30_days(config, start, 
     query = usage_query(opened(**config)[1], {}, NOW)
 
     assert (query.start, query.end) == (start, end)
-    assert (query.tenant, query.by) == ("t", ("day",))
+    assert (query.tenant, query.by, query.most_rows) == ("t", ("day",), 10_000)
 
 
 @pytest.mark.parametrize(
