@@ -61,6 +61,10 @@ from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
         ({"hosts": {"eco.test:80": "economy"}}, r"eco\.test:80: a host name without"),
         ({"hosts": {"http://eco.test": "economy"}}, "a host name without a port"),
         ({"hosts": {"a.b": "economy", "A.b": "economy"}}, r"A\.b: listed twice"),
+        ({"cors_origins": ["https://a.test/"]}, r"cors_origins\.0\n.*scheme://host"),
+        ({"cors_origins": ["https://*.a.test"]}, "scheme://host"),
+        ({"cors_origins": ["https://A.test"]}, "scheme://host"),
+        ({"cors_origins": ["a.test"]}, "scheme://host"),
         ({"database": {"url": "sqlite:///x"}}, "database: usage.journal is needed"),
         (
             {
