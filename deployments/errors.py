@@ -8,6 +8,7 @@
     ├── NotFound            404 invalid_request_error
     ├── RequestTimeout      408 timeout_error
     ├── PayloadTooLarge     413 invalid_request_error
+    ├── UnreadEncoding      415 invalid_request_error
     ├── RateLimited         429 rate_limit_exceeded
     ├── UpstreamError       502 upstream_error (UpstreamRefusal: will not serve us;
     │   │                   UpstreamForbids: its 403)
@@ -170,6 +171,14 @@ class PayloadTooLarge(ServingError):
     status = 413
     error_type = "invalid_request_error"
     code = "request_too_large"
+
+
+class UnreadEncoding(ServingError):
+    """The body is compressed."""
+
+    status = 415
+    error_type = "invalid_request_error"
+    code = "unsupported_content_encoding"
 
 
 class RateLimited(ServingError):

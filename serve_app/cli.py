@@ -4,11 +4,13 @@ Exit codes: 0, 1 (it failed), 2 (bad input, said in one line).
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
 from artifacts.errors import BadInput
 from deployments.store.errors import StoreUnavailable
+from serve_app import __version__
 from serve_app.commands import (
     artifact,
     artifacts,
@@ -25,6 +27,26 @@ from serve_app.commands import (
 from serve_app.launching.local_cluster import LaunchError
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"avengers-serve {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_tell_version,
+            is_eager=True,
+            help="Say which version this is.",
+        ),
+    ] = False,
+) -> None:
+    """Of the command itself."""
+
+
 def build_cli() -> typer.Typer:
     """All commands."""
     cli = typer.Typer(
@@ -35,6 +57,7 @@ def build_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # a usage error is a line, not a drawing
     )
+    cli.callback()(_options)
     for command in (
         serve.serve,
         artifact.fit,

@@ -29,6 +29,7 @@ from serve_app.live_settings import (
     refuse_unknown_backends,
 )
 from serve_app.observing.config import LoggingConfig, MetricsConfig
+from serve_app.origins import Origin
 
 _Days = Annotated[float, Field(gt=0), PLAIN_NUMBER]
 
@@ -158,6 +159,11 @@ class AppConfig(LiveSettings):
         description="none = tenants of this file only, without limits and budgets",
     )
     auth: AuthConfig = AuthConfig()
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="origins (https://app.example.com, or * for all) whose pages may "
+        "ask from a browser; none = no page may",
+    )
     metrics: MetricsConfig = MetricsConfig()
     logging: LoggingConfig = LoggingConfig()
     telemetry: TelemetryConfig = TelemetryConfig()

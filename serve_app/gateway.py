@@ -68,6 +68,7 @@ class Gateway:
         self._changing = threading.Lock()
         self._configured = frozenset(tenant.id for tenant in config.tenants)
         self.limits = config.limits
+        self.cors_origins = config.cors_origins
         self.breakers = Breakers(config.breaker)
         self._sink = sink
         self._warnings: Mapping[str, str] = {}

@@ -7,13 +7,15 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.backends.settling import settle
+from deployments.backends.simulated_answer import CHARACTERS_PER_TOKEN, choices_of
 from deployments.backends.sse import event
 from deployments.errors import InvalidRequest, UpstreamError
 from deployments.protocol.backend import (
@@ -29,7 +31,6 @@ SURFACES: frozenset[Surface] = frozenset({"chat/completions"})
 _WORDS = tuple(
     "we add each part in turn and check that their sum holds as asked".split()  # noqa: SIM905
 )
-_CHARACTERS_PER_TOKEN = 4
 
 
 class SimulatorConfig(BaseModel):
@@ -54,7 +55,8 @@ class SimulatorConfig(BaseModel):
 
 
 class SimulatorBackend:
-    """Answers with filler words; the same request gets the same answer."""
+    """Answers with filler words, or in the form that is asked for; the same request
+    gets the same answer."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._config = config
@@ -62,38 +64,33 @@ class SimulatorBackend:
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer, after the time that its tokens would take."""
         script = self._script(request)
-        pause = self._config.first_token_s + len(script.tokens) / self._pace
+        pause = self._config.first_token_s + script.longest / self._pace
         await asyncio.sleep(pause)
         script.raise_planned_error()
-        message = {"role": "assistant", "content": "".join(script.tokens)}
-        choice = {"index": 0, "message": message, "finish_reason": script.finish_reason}
-        body = {
-            **script.head("chat.completion"),
-            "choices": [choice],
-            "usage": script.usage_object(),
-        }
         settlement = settle(request, script.usage, None, PROVIDER, upstream_s=pause)
-        return Answer(orjson.dumps(body), settlement)
+        return Answer(script.whole(), settlement)
 
     async def stream(
         self, request: BackendRequest
     ) -> AsyncIterator[bytes | Settlement]:
-        """Events at the set pace, then the settlement."""
+        """Events at the set pace, of all choices together; then the settlement."""
         script = self._script(request)
         await asyncio.sleep(self._config.first_token_s)
         script.raise_planned_error()
-        yield script.chunk({"role": "assistant", "content": ""}, None)
+        yield script.frame(choice.first_chunk() for choice in script.choices)
         step = self._config.tokens_per_chunk
         start = time.monotonic()
-        for sent in range(0, len(script.tokens), step):
-            if script.cut and sent >= len(script.tokens) // 2:
+        for sent in range(0, script.longest, step):
+            if script.cut and sent >= script.longest // 2:
                 raise UpstreamError("The simulated upstream broke off.")
-            yield script.chunk(
-                {"content": "".join(script.tokens[sent : sent + step])}, None
+            yield script.frame(
+                choice.chunk(sent, sent + step)
+                for choice in script.choices
+                if sent < len(choice.tokens)
             )
             due = start + (sent + step) / self._pace
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-        yield script.chunk({}, script.finish_reason)
+        yield script.frame(choice.last_chunk() for choice in script.choices)
         first_s = self._config.first_token_s
         yield settle(request, script.usage, None, PROVIDER, upstream_s=first_s)
 
@@ -122,47 +119,54 @@ class _Script:
         digest = hashlib.blake2b(request.body, digest_size=8)
         # The request's bytes decide, so that a run can be repeated.
         draw = random.Random(digest.digest())
-        self.id = f"gen-{digest.hexdigest()}"
-        self.model = request.model
-        length = round(config.completion_tokens * draw.uniform(0.5, 1.5))
-        limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        capped = isinstance(limit, int) and 0 < limit < length
-        self.finish_reason = "length" if capped else "stop"
-        words = [f"[simulated {request.model}]"]
-        words += [" " + draw.choice(_WORDS) for _ in range(length - 1)]
-        self.tokens = words[:limit] if capped else words
+        words = partial(_words, request.model, config.completion_tokens, draw)
+        self.choices = choices_of(body, digest.hexdigest(), words)
         self.failing = draw.random() < config.error_rate
         self.cut = draw.random() < config.cut_rate
-        prompt = len(orjson.dumps(body.get("messages", ""))) // _CHARACTERS_PER_TOKEN
-        count = len(self.tokens)
-        self.usage = Usage(max(1, prompt), count, max(1, prompt) + count)
+        counts = [len(choice.tokens) for choice in self.choices]
+        self.longest = max(counts)
+        prompt = len(orjson.dumps(body.get("messages", ""))) // CHARACTERS_PER_TOKEN
+        prompt = max(1, prompt)
+        self.usage = Usage(prompt, sum(counts), prompt + sum(counts))
+        self._id = f"gen-{digest.hexdigest()}"
+        self._created = int(time.time())  # all events of a stream say the same
+        self._model = request.model
 
     def raise_planned_error(self) -> None:
         """UpstreamError in the share of requests that was asked for."""
         if self.failing:
             raise UpstreamError("The simulated upstream failed.")
 
-    def head(self, kind: str) -> dict[str, Any]:
-        """What every object of this answer begins with."""
-        return {
-            "id": self.id,
-            "object": kind,
-            "created": int(time.time()),
-            "model": self.model,
-            "provider": PROVIDER,
-        }
-
-    def chunk(self, delta: dict[str, str], finish_reason: str | None) -> bytes:
-        """One event of the stream."""
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return event(
-            orjson.dumps({**self.head("chat.completion.chunk"), "choices": [choice]})
-        )
-
-    def usage_object(self) -> dict[str, int]:
-        """OpenAI's usage."""
-        return {
+    def whole(self) -> bytes:
+        """The answer in one object."""
+        usage = {
             "prompt_tokens": self.usage.prompt_tokens,
             "completion_tokens": self.usage.completion_tokens,
             "total_tokens": self.usage.total_tokens,
         }
+        choices = [choice.whole() for choice in self.choices]
+        head = self._head("chat.completion")
+        return orjson.dumps({**head, "choices": choices, "usage": usage})
+
+    def frame(self, choices: Iterable[dict[str, Any]]) -> bytes:
+        """An event of the stream for each of them."""
+        head = self._head("chat.completion.chunk")
+        return b"".join(
+            event(orjson.dumps({**head, "choices": [choice]})) for choice in choices
+        )
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {
+            "id": self._id,
+            "object": kind,
+            "created": self._created,
+            "model": self._model,
+            "provider": PROVIDER,
+        }
+
+
+def _words(model: str, mean: int, draw: random.Random) -> list[str]:
+    """Tokens of an answer in words, the first of which says whose it would be."""
+    length = round(mean * draw.uniform(0.5, 1.5))
+    rest = (" " + draw.choice(_WORDS) for _ in range(length - 1))
+    return [f"[simulated {model}]", *rest]

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from scripts.upstream.schema_sample import sample
+from deployments.backends.schema_sample import sample
 from scripts.upstream.settings import ModelSettings
 
 _WORDS = ("add", "and", "as", "asked", "check", "each", "in", "part", "sum", "that")

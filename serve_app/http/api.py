@@ -1,10 +1,11 @@
 """The HTTP surface: OpenAI's paths, and ours beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -49,6 +50,8 @@ def build_api(  # noqa: PLR0913  (its collaborators)
     )
     app.router.default = _without_slash(app.router)
     answer_failures(app)
+    if gateway.cors_origins:
+        _let_pages_ask(app, gateway.cors_origins)
     answers, paths = Answers(gateway), _Paths(gateway, embeddings, health)
     for prefix in ("/v1", "/tiers/{cost_tier}/v1"):
         app.router.routes += _openai_routes(answers, paths, prefix)
@@ -61,6 +64,20 @@ def build_api(  # noqa: PLR0913  (its collaborators)
         Route("/readyz", paths.readyz),
     ]
     return app
+
+
+def _let_pages_ask(app: FastAPI, origins: Sequence[str]) -> None:
+    """Browsers let pages of these origins ask us, and read all that we answer.
+
+    They are lent nothing: a key stands in a header that the page has to write itself.
+    """
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
 
 
 def _openai_routes(answers: Answers, paths: "_Paths", prefix: str) -> list[Route]:

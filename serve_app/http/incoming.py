@@ -8,11 +8,18 @@ from types import MappingProxyType
 
 from starlette.requests import ClientDisconnect, Request
 
-from deployments.errors import InvalidRequest, PayloadTooLarge, RequestTimeout
+from deployments.errors import (
+    InvalidRequest,
+    PayloadTooLarge,
+    RequestTimeout,
+    UnreadEncoding,
+)
 from serve_app.answering.planning import Asked
 
 # Of a Content-Length: more than any limit has.
 _MOST_DIGITS = 20
+# Of what a client says of its body, in a message to it.
+_MOST_ENCODING = 32
 # Of a client's own id: it is written into each record of usage, and kept.
 _MOST_ID = 128
 _NO_HOSTS: Mapping[str, str] = MappingProxyType({})
@@ -57,8 +64,10 @@ async def read_body(request: Request, limit: int, within_s: float) -> bytes:
     """The body, never holding more than `limit` bytes of it; PayloadTooLarge beyond.
 
     RequestTimeout if it takes longer: a replica has room for so many requests only, and
-    one that is never sent to its end draws on no limit of its tenant.
+    one that is never sent to its end draws on no limit of its tenant. UnreadEncoding if
+    it is compressed: a few bytes might become more than there is room for.
     """
+    _refuse_compressed(request)
     too_large = PayloadTooLarge(f"The body is over the limit of {limit} bytes.")
     length = request.headers.get("content-length", "")
     # Python refuses to read a number of thousands of digits.
@@ -79,3 +88,16 @@ async def read_body(request: Request, limit: int, within_s: float) -> bytes:
         what = f"The body did not arrive within {within_s:g} s."
         raise RequestTimeout(what, code="request_timeout") from None
     return b"".join(parts)
+
+
+def _refuse_compressed(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding in {"", "identity"}:
+        return
+    named = encoding[:_MOST_ENCODING]
+    error = UnreadEncoding(
+        f"Content-Encoding: {named!r} is not read here; send the body as it is.",
+        param="Content-Encoding",
+    )
+    error.headers["accept-encoding"] = "identity"  # RFC 9110, 15.5.16
+    raise error

@@ -80,6 +80,10 @@ from tests.fakes import (
             },
             r"tenants\.t\.keys\.0\.rpm_limit: it takes a database",
         ),
+        ({"cors_origins": ["https://a.test/"]}, r"cors_origins\.0\n.*scheme://host"),
+        ({"cors_origins": ["https://*.a.test"]}, "scheme://host"),
+        ({"cors_origins": ["https://A.test"]}, "scheme://host"),
+        ({"cors_origins": ["a.test"]}, "scheme://host"),
         ({"database": {"url": "sqlite:///x"}}, "database: usage.journal is needed"),
         (
             {

@@ -4,24 +4,9 @@ import json
 
 import pytest
 
-from deployments.backends.simulator import SimulatorBackend, SimulatorConfig
-from deployments.catalog import Price
 from deployments.errors import UpstreamError
-from deployments.protocol.backend import BackendRequest, Settlement
-
-PRICE = Price(input_usd_per_token=0.001, output_usd_per_token=0.002)
-
-
-def request(**body: object) -> BackendRequest:
-    messages = [{"role": "user", "content": "Hello?"}]
-    data = json.dumps({"messages": messages, **body}).encode()
-    return BackendRequest("req-1", "gpt-x", "them/gpt-x", data, PRICE)
-
-
-def simulator(**config: float) -> SimulatorBackend:
-    return SimulatorBackend(
-        SimulatorConfig(first_token_s=0, tokens_per_s=1e6, **config)
-    )
+from deployments.protocol.backend import Settlement
+from tests.deployments.backends.simulated import request, simulator
 
 
 async def streamed(**config: float) -> list[bytes | Settlement]:

@@ -5,9 +5,12 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import serve_app
 
 ROOT = Path(__file__).parents[3]
 MAIN = "from serve_app.cli import main; main()"
@@ -33,6 +36,18 @@ def record(i: int) -> str:
             "usages": {"a": {**usage, "cost": 0.1}, "b": {**usage, "cost": 0.3}},
             "index": i,
         }
+    )
+
+
+def test_the_version_is_what_the_project_is_built_as():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    run = avengers("--version")
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == f"avengers-serve {serve_app.__version__}\n"
+    assert project["project"]["dynamic"] == ["version"]
+    assert (ROOT / project["tool"]["hatch"]["version"]["path"]).samefile(
+        serve_app.__file__
     )
 
 

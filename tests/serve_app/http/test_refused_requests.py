@@ -1,6 +1,7 @@
 """What is refused before a model is asked, and what is not, over HTTP."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 
@@ -123,6 +124,29 @@ async def test_without_a_known_key_nothing_is_read(header):
 
     assert response.status_code == 401
     assert response.json()["error"]["type"] == "authentication_error"
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/route"])
+async def test_a_compressed_body_is_refused_by_its_encoding(path):
+    body = gzip.compress(json.dumps({"messages": MESSAGES}).encode())
+    async with client() as c:
+        headers = {"content-encoding": "GZIP"}
+        response = await c.post(path, content=body, headers=headers)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (415, "Content-Encoding")
+    assert error["code"] == "unsupported_content_encoding"
+    assert "'gzip'" in error["message"]
+    assert response.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("encoding", ["", "identity"])
+async def test_a_body_that_says_it_is_not_compressed_is_read(encoding):
+    headers = {"content-encoding": encoding}
+    async with client() as c:
+        response = await c.post(CHAT, json={"messages": MESSAGES}, headers=headers)
+
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True])
