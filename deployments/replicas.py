@@ -67,10 +67,10 @@ class EmbedderReplica(ServedEmbedder):
         self._serve(
             batched, encoder.tokenizer, config, metrics=metrics, telemetry=telemetry
         )
-        self._check = batched.check
 
     async def check_health(self) -> None:
-        """Serve puts another in the place of one that raises: see `check`."""
+        """Serve puts another in the place of one that raises, or is silent for its
+        health_check_timeout_s: see `check`."""
         await self._check()
 
 

@@ -55,6 +55,11 @@ class VLLMEmbedderReplica(ServedEmbedder, LLMServer):  # type: ignore[misc]
         # Better here than in the first request; and the dimension is checked.
         await pooled.vector("warm-up")
 
+    async def check_health(self) -> None:
+        """Of vLLM's engine; and that it still answers, see `check`."""
+        await super().check_health()
+        await self._check()
+
     async def _pooled(self, ids: TokenIds) -> Vector:
         # base64: thousands of floats as JSON would cost more than their tokens.
         asked = {"model": self._spec.id, "input": ids, "encoding_format": "base64"}
