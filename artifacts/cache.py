@@ -35,20 +35,31 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "avengers"
 
 
-def cached(folder: RemoteFolder) -> Path:
+def cached(folder: RemoteFolder, *, encoder: bool = True) -> Path:
     """The artifact's directory in the cache, fetched unless it is there.
 
-    ArtifactError: it cannot be read, or is not what its manifest says.
+    Without `encoder` its encoder is not: of those who only decide it is not asked, and
+    weights may be large. ArtifactError: it cannot be read, or is not what its manifest
+    says.
     """
     data = folder.read(MANIFEST)
     for _ in range(_TRIES):
         try:
-            return _entry(folder, data)
+            return _entry(folder, data, encoder=encoder)
         except ArtifactError:
             before, data = data, folder.read(MANIFEST)
             if data == before:
                 raise
     raise ArtifactError(folder.where(MANIFEST), "it changes faster than it can be read")
+
+
+def cached_encoder(folder: RemoteFolder) -> tuple[EncoderSpec, Path]:
+    """What its manifest says of the encoder, and where `cached` puts the files.
+
+    Only the manifest is fetched: the weights may be large, and wanted elsewhere.
+    """
+    manifest = manifest_of(folder.read(MANIFEST), folder.where(MANIFEST))
+    return manifest.encoder, _encoder_place(manifest.encoder)
 
 
 def addressed(name: str, manifest: Manifest) -> str:
@@ -61,18 +72,18 @@ def addressed(name: str, manifest: Manifest) -> str:
     return name
 
 
-def _entry(folder: RemoteFolder, data: bytes) -> Path:
+def _entry(folder: RemoteFolder, data: bytes, *, encoder: bool) -> Path:
     entry = cache_directory() / "artifacts" / hashlib.sha256(data).hexdigest()
     manifest = manifest_of(data, folder.where(MANIFEST))
-    if _is_whole(entry, manifest):
+    if _is_whole(entry, manifest, encoder=encoder):
         return entry
     arrays = _arrays(folder, manifest)
-    encoder = _encoder(folder, manifest)
+    files = _encoder(folder, manifest) if encoder else None
 
     def link_encoder(to: Path) -> None:
-        if encoder is not None:
+        if files is not None:
             with suppress(FileExistsError):
-                (to / ENCODER).symlink_to(_from_entry(encoder))
+                (to / ENCODER).symlink_to(_from_entry(files))
 
     def link(staging: Path) -> None:
         (staging / MANIFEST).write_bytes(data)
@@ -84,12 +95,13 @@ def _entry(folder: RemoteFolder, data: bytes) -> Path:
     return entry
 
 
-def _is_whole(entry: Path, manifest: Manifest) -> bool:
-    """Without an encoder only where none is to be had: of an artifact that is being
-    copied there file by file, it may have come since."""
+def _is_whole(entry: Path, manifest: Manifest, *, encoder: bool) -> bool:
+    """Without an encoder only where none is wanted or to be had: of an artifact that is
+    being copied there file by file, it may have come since."""
     if not entry.is_dir() or not all(path.exists() for path in entry.iterdir()):
         return False
-    return manifest.encoder.digest is None or (entry / ENCODER).exists()
+    wanted = encoder and manifest.encoder.digest is not None
+    return not wanted or (entry / ENCODER).exists()
 
 
 def _from_entry(path: Path) -> Path:
@@ -124,9 +136,13 @@ def _encoder(folder: RemoteFolder, manifest: Manifest) -> Path | None:
             raise ArtifactError(folder.where(ENCODER), error.what) from None
 
     try:
-        return _placed(cache_directory() / "encoders" / spec.key, fetch)
+        return _placed(_encoder_place(spec), fetch)
     except NotThere:
         return None
+
+
+def _encoder_place(spec: EncoderSpec) -> Path:
+    return cache_directory() / "encoders" / spec.key
 
 
 def _encoder_files(folder: RemoteFolder, manifest: Manifest) -> list[str]:

@@ -20,10 +20,18 @@ from urllib.parse import unquote, urlsplit
 import artifacts
 from artifacts.artifact import RoutingArtifact
 from artifacts.atomic import check_replaceable
-from artifacts.cache import addressed, cached
+from artifacts.cache import addressed, cached, cached_encoder
+from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import ArtifactError
 from artifacts.remote import NotThere, RemoteFolder
-from artifacts.store import MANIFEST, OTHERS, load_manifest, manifest_of, save
+from artifacts.store import (
+    ENCODER,
+    MANIFEST,
+    OTHERS,
+    load_manifest,
+    manifest_of,
+    save,
+)
 
 BUNDLED_ARTIFACT = "default"
 
@@ -33,18 +41,31 @@ def is_remote(location: str) -> bool:
     return "://" in location and not location.startswith("file://")
 
 
-def directory_of(location: str) -> Path:
+def directory_of(location: str, *, encoder: bool = True) -> Path:
     """The local directory with the artifact that lies at `location`.
 
     A path is resolved and nothing is looked at. What an address holds is downloaded
-    and verified, unless the cache has it (`cache.py`); ArtifactError if that fails.
+    and verified, unless the cache has it (`cache.py`), but for its encoder where that
+    is not asked for; ArtifactError if that fails.
     """
     if is_remote(location):
-        return cached(RemoteFolder(location))
+        return cached(RemoteFolder(location), encoder=encoder)
     try:
         return _local(location).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
         raise ArtifactError(location, str(error)) from None
+
+
+def encoder_at(location: str) -> tuple[EncoderSpec, Path]:
+    """The encoder of the artifact that lies at `location`, and its files' directory.
+
+    Those of an address are there once `directory_of` has fetched them: the path is the
+    same on every machine whose cache is at the same place. ArtifactError.
+    """
+    if is_remote(location):
+        return cached_encoder(RemoteFolder(location))
+    directory = directory_of(location)
+    return load_manifest(directory).encoder, directory / ENCODER
 
 
 def artifact_location(artifact: str) -> str:
@@ -57,9 +78,10 @@ def artifact_location(artifact: str) -> str:
     return artifact if is_remote(artifact) else str(directory_of(artifact))
 
 
-def artifact_directory(artifact: str) -> Path:
-    """The directory that `artifact` names; what an address holds is fetched."""
-    return directory_of(artifact_location(artifact))
+def artifact_directory(artifact: str, *, encoder: bool = True) -> Path:
+    """The directory that `artifact` names; what an address holds is fetched, its
+    encoder only if that is asked for."""
+    return directory_of(artifact_location(artifact), encoder=encoder)
 
 
 def check_destination(location: str) -> None:

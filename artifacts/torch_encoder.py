@@ -107,7 +107,7 @@ class SentenceTransformerEncoder:
         rows = np.empty((len(windows), self._spec.dimension), dtype=np.float32)
         lengths = [self._padded(len(window)) for window in windows]
         for batch in batches_by_tokens(lengths, self._token_budget):
-            rows[batch] = self._vectors([windows[index] for index in batch])
+            rows[batch] = self._in_memory([windows[index] for index in batch])
         return rows
 
     def warm_up(self) -> None:
@@ -126,6 +126,21 @@ class SentenceTransformerEncoder:
         said = "%s: %d shapes warmed up in %.1f s on %s with %s"
         device = self._model.device
         logger.info(said, self.spec.id, len(shapes), took_s, device, self.attention)
+
+    def _in_memory(self, windows: list[TokenIds]) -> NDArray[np.float32]:
+        """In halves where the GPU's memory does not hold them together: others may
+        have taken some of it, and a fit has warmed nothing up."""
+        import torch
+
+        try:
+            return self._vectors(windows)
+        except torch.OutOfMemoryError:
+            if len(windows) == 1:
+                raise
+        # Only now: while it is handled, an error holds on to what the batch took.
+        middle = len(windows) // 2
+        halves = windows[:middle], windows[middle:]
+        return np.concatenate([self._in_memory(half) for half in halves])
 
     def _vectors(self, windows: list[TokenIds]) -> NDArray[np.float32]:
         import torch

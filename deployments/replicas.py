@@ -67,10 +67,10 @@ class EmbedderReplica(ServedEmbedder):
         self._serve(
             batched, encoder.tokenizer, config, metrics=metrics, telemetry=telemetry
         )
-        self._check = batched.check
 
     async def check_health(self) -> None:
-        """Serve puts another in the place of one that raises: see `check`."""
+        """Serve puts another in the place of one that raises, or is silent for its
+        health_check_timeout_s: see `check`."""
         await self._check()
 
 
@@ -86,7 +86,7 @@ class RouterReplica:
     ) -> None:
         metrics = EmbedderMetrics(Tally(RayExport()))
         self._configured = artifact
-        loaded = load(directory_of(artifact))
+        loaded = load(directory_of(artifact, encoder=False))
         remote = RemoteEmbedder(embedder, loaded.manifest.encoder)
         self._router = Router(CachedEmbedder(remote, config, metrics), loaded)
         self._asked = traced_router(self._router, telemetry)
@@ -101,7 +101,7 @@ class RouterReplica:
         if unknown := sorted(user_config.keys() - {"artifact"}):
             raise BadInput(f"user_config: there is no field {unknown[0]!r}")
         artifact = user_config.get("artifact") or self._configured
-        directory = await asyncio.to_thread(artifact_directory, artifact)
+        directory = await asyncio.to_thread(artifact_directory, artifact, encoder=False)
         self._router.activate(await asyncio.to_thread(load, directory))
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:

@@ -105,6 +105,11 @@ def parameters(size: Mapping[str, float]) -> int:
     return int(size["num_hidden_layers"]) * (attention + 3 * width * inner)
 
 
+def flop_per_token(size: Mapping[str, float]) -> int:
+    """To embed one: 2 for each of those weights; attention's products are left out."""
+    return 2 * parameters(size)
+
+
 def _with_end(tokenizer):  # type: ignore[no-untyped-def]  # tokenizers has no stubs
     from tokenizers.processors import TemplateProcessing
 

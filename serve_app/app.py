@@ -80,9 +80,11 @@ def _embedder(
     if config.engine == "vllm":
         # Here the artifact is looked at: Ray's library wants to know the model now.
         spec, weights = encoder_of(artifact)
-        if config.source is None and weights is not None:
-            config = config.model_copy(update={"source": str(weights)})
-        return build_vllm_embedder(spec, config, _DEFAULTS["Embedder"], telemetry)
+        options = _DEFAULTS["Embedder"]
+        if config.source is not None or weights is None:
+            return build_vllm_embedder(spec, config, options, telemetry)
+        config = config.model_copy(update={"source": str(weights)})
+        return build_vllm_embedder(spec, config, options, telemetry, artifact=artifact)
     return _deployment(EmbedderReplica, "Embedder").bind(artifact, config, telemetry)
 
 

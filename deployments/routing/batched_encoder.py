@@ -64,13 +64,16 @@ class BatchedEncoder:
         return self._checked(await self.load.through(len(ids), self._encode(ids)))
 
     async def check(self) -> None:
-        """Raises what the encoder does if it fails at a short text, too.
+        """Raises what the encoder does if it fails at a short text, too; waits for ever
+        if it hangs.
 
-        Asked only after a batch that failed. Too long a batch costs no more than its
-        own texts; but a process whose GPU has had a fault encodes nothing any more.
+        Asked only after a batch that failed, and where none has come for long. Too long
+        a batch costs no more than its own texts; but a process whose GPU has had a
+        fault encodes nothing any more, or never ends what it has begun.
         """
-        if self._failed:
-            [row] = await self._vectors(await self._token_ids(["a"]))
+        if self._failed or self.load.silent:
+            [ids] = await self._token_ids(["a"])
+            [row] = await self.load.through(len(ids), self._vectors([ids]))
             self._checked(row)
 
     def _checked(self, row: Vector) -> Vector:

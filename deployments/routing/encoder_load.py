@@ -8,6 +8,7 @@ from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 
 T = TypeVar("T")
 _LEAST_S = 0.5
+_SILENT_S = 10.0  # no batch that is worth waiting for takes so long
 
 
 class EncoderLoad:
@@ -22,19 +23,33 @@ class EncoderLoad:
         self._queued = self._encoded = 0
         self._since = clock()
         self._per_s = 0.0
+        self._unanswered_since: float | None = None
 
     async def through(self, tokens: int, encoding: Awaitable[T]) -> T:
         """What `encoding` answers, its text of so many tokens counted.
 
         One that is given up or fails waits no longer, but was not encoded.
         """
+        if self._unanswered_since is None:
+            self._unanswered_since = self._clock()
         self._queued += tokens
         try:
             answer = await encoding
         finally:
             self._queued -= tokens
         self._encoded += tokens
+        self._unanswered_since = self._clock() if self._queued else None
         return answer
+
+    @property
+    def silent(self) -> bool:
+        """Whether a text was asked for a while ago, and none was encoded since.
+
+        The encoder hangs, or whoever asked has left: callers give up before it does, so
+        what waits now does not tell.
+        """
+        since = self._unanswered_since
+        return since is not None and self._clock() - since > _SILENT_S
 
     def told(self) -> dict[str, float]:
         """What waits now, and tokens a second since this was last asked; asked again at

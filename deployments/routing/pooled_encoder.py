@@ -52,3 +52,12 @@ class PooledEncoder:
             raise EncoderMismatch(f"{self._spec.id}: {what}")
         unit: Vector = directed(pooled) / np.linalg.norm(pooled)
         return unit
+
+    async def check(self) -> None:
+        """Raises what the engine does at a short text; waits for ever if it hangs.
+
+        Asked only where no vector has come for long. Of its death an engine tells
+        itself.
+        """
+        if self.load.silent:
+            await self.vector("a")

@@ -19,9 +19,12 @@ from deployments.telemetry.traced import traced_embedder
 
 
 class LoadedEncoder(TextEncoder, Protocol):
-    """One that counts what it has to do."""
+    """One that counts what it has to do, and can be asked whether it still works."""
 
     load: EncoderLoad
+
+    async def check(self) -> None:
+        """Raises, or never ends, if it does not."""
 
 
 class ServedEmbedder:
@@ -42,6 +45,7 @@ class ServedEmbedder:
         self._embedder = traced_embedder(embedder, self._spec.id, telemetry)
         self._tokens = EncoderTokens(self._spec, tokenizer)
         self._load = encoder.load
+        self._check = encoder.check
 
     async def embed(
         self,

@@ -28,7 +28,7 @@ Load = Callable[[str], RoutingArtifact]
 
 def load_at(location: str) -> RoutingArtifact:
     """The artifact at a path or an address, verified; BadInput if it is not whole."""
-    return load(directory_of(location))
+    return load(directory_of(location, encoder=False))
 
 
 class Shelf:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
-from artifacts.location import directory_of
-from artifacts.store import ENCODER, load_manifest
+from artifacts.location import encoder_at
 from deployments.routing.embedder_config import EmbedderConfig, VLLMEmbedderConfig
 from deployments.telemetry.config import TelemetryConfig
 
@@ -23,10 +22,9 @@ _NO_TRACES = TelemetryConfig()
 
 def encoder_of(artifact: str) -> tuple[EncoderSpec, Path | None]:
     """The encoder of an artifact (directory or address), and where its weights lie;
-    None: only a hub has them."""
-    directory = directory_of(artifact)
-    spec = load_manifest(directory).encoder
-    return spec, None if spec.digest is None else directory / ENCODER
+    None: only a hub has them. Those of an address may still have to be fetched."""
+    spec, directory = encoder_at(artifact)
+    return spec, None if spec.digest is None else directory
 
 
 def llm_options(spec: EncoderSpec, config: EmbedderConfig) -> dict[str, Any]:
@@ -74,9 +72,12 @@ def build_vllm_embedder(
     config: EmbedderConfig,
     serve_options: dict[str, Any],
     telemetry: TelemetryConfig = _NO_TRACES,
+    *,
+    artifact: str | None = None,
 ) -> "Application":
     """The Embedder, ready to be bound; its handle is an EmbedderLike's.
 
+    `artifact`: the one that `config.source` is of, which each replica fetches first.
     Call it in a process that has vLLM and belongs to a Ray cluster.
     """
     from ray.serve.llm import LLMConfig, build_llm_deployment
@@ -86,6 +87,11 @@ def build_vllm_embedder(
     return build_llm_deployment(
         LLMConfig(**llm_options(spec, config)),
         deployment_cls=VLLMEmbedderReplica,
-        bind_kwargs={"encoder": spec, "config": config, "telemetry": telemetry},
+        bind_kwargs={
+            "encoder": spec,
+            "config": config,
+            "telemetry": telemetry,
+            "artifact": artifact,
+        },
         override_serve_options={"name": "Embedder", **serve_options},
     )

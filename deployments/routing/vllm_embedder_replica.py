@@ -17,6 +17,7 @@ from ray.serve.llm.openai_api_models import EmbeddingRequest, ErrorResponse
 
 from artifacts.encoder_spec import EncoderSpec, verify_files
 from artifacts.errors import EncoderMismatch
+from artifacts.location import directory_of
 from artifacts.token_window import TokenIds, plain
 from deployments.errors import RoutingUnavailable
 from deployments.routing.embedder_config import EmbedderConfig
@@ -39,8 +40,12 @@ class VLLMEmbedderReplica(ServedEmbedder, LLMServer):  # type: ignore[misc]
         encoder: EncoderSpec,
         config: EmbedderConfig,
         telemetry: TelemetryConfig,
+        artifact: str | None = None,
     ) -> None:
         """EncoderMismatch when the model is not what the spec says."""
+        if artifact is not None:
+            # To this node: the application was built on any of them.
+            await asyncio.to_thread(directory_of, artifact)
         if encoder.digest is not None:
             directory = Path(config.source) if config.source else None
             await asyncio.to_thread(verify_files, directory, encoder.digest)
@@ -54,6 +59,11 @@ class VLLMEmbedderReplica(ServedEmbedder, LLMServer):  # type: ignore[misc]
         self._serve(pooled, tokenizer, config, metrics=metrics, telemetry=telemetry)
         # Better here than in the first request; and the dimension is checked.
         await pooled.vector("warm-up")
+
+    async def check_health(self) -> None:
+        """Of vLLM's engine; and that it still answers, see `check`."""
+        await super().check_health()
+        await self._check()
 
     async def _pooled(self, ids: TokenIds) -> Vector:
         # base64: thousands of floats as JSON would cost more than their tokens.

@@ -25,7 +25,13 @@ from scripts.bench.embedder_engines import ENGINES, ONNX, Model, missing, starte
 from scripts.bench.embedder_load import MIXED, Ruler, Speed, advice, measure
 from scripts.bench.embedder_table import show
 from scripts.option_types import number, result_file, whole
-from scripts.tiny_embedder import QWEN3_8B, TINY, make_embedder, parameters, spec_of
+from scripts.tiny_embedder import (
+    QWEN3_8B,
+    TINY,
+    flop_per_token,
+    make_embedder,
+    spec_of,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +68,7 @@ class Bench:
         self._model = model
         self._chip = chip
         size = TINY if options.tiny else QWEN3_8B
-        self.flop = None if options.artifact else 2 * parameters(size)
+        self.flop = None if options.artifact else flop_per_token(size)
         self._small = options.tiny or options.artifact or model.device == "cpu"
 
     def flops_share(self, tokens_per_s: float) -> float | None:

@@ -10,6 +10,7 @@ from serve_app.launching.ray_settings import ALWAYS
 
 _MOST_REPLICAS = 1000  # the CRD's default is 2,147,483,647
 _DEAD = ("serviceUnhealthySecondThreshold", "deploymentUnhealthySecondThreshold")
+_FOR_GOOD = "ray.io/initializing-timeout"
 # Values that are the operator's choice, but one for the whole cluster.
 _SAME = ("RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH", "RAY_USAGE_STATS_ENABLED")
 _LOCAL = (
@@ -49,6 +50,9 @@ def _service(service: Object) -> Iterator[Finding]:
         yield Finding(
             where, "excludeHeadPodFromServeSvc: true; the head answers nobody"
         )
+    if _FOR_GOOD in (service["metadata"].get("annotations") or {}):
+        what = "after it a first start is given up for good, and no edit begins it anew"
+        yield Finding(named(service), f"{_FOR_GOOD}: {what}")
 
 
 def _cluster(cluster: Mapping[str, Any], name: str) -> Iterator[Finding]:

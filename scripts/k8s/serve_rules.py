@@ -75,7 +75,7 @@ def _applications(
     else:
         yield from _deployments(where, ours[0], checked, built)
     groups = [group for group in groups_of(service) if not group.is_head]
-    yield from check_placement(where, ours[0], checked, groups)
+    yield from check_placement(service, ours[0], checked)
     yield from _kept(where, checked, groups)
     if service["metadata"]["name"] == "avengers":
         yield from _watched(ours[0], manifests)

@@ -58,6 +58,9 @@ def _budgets(group: Group, manifests: Sequence[Object]) -> Iterator[Finding]:
     if not found:
         yield Finding(group.where, "no PodDisruptionBudget selects its pods")
     for budget in found:
+        if budget["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+            what = "unhealthyPodEvictionPolicy: AlwaysAllow; a pod that never becomes"
+            yield Finding(named(budget), f"{what} ready keeps its node from a drain")
         least = budget["spec"].get("minAvailable")
         if not isinstance(least, int):
             what = "minAvailable as a number: Ray's pods have no scale subresource"

@@ -16,7 +16,10 @@ from scripts.observability.queries import (
 )
 
 # What no run on one machine tells, and who does.
-ELSEWHERE = {"kuberay_service_condition_ready": "the KubeRay operator"}
+ELSEWHERE = {
+    "kuberay_service_condition_ready": "the KubeRay operator",
+    "kuberay_service_condition_upgrade_in_progress": "the KubeRay operator",
+}
 # The label of what a node's agent has no room for: a short run has none of that.
 LOST = "otel_metric_overflow"
 

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from scripts.placing import PLACES
-from scripts.scaling.constants import WAYS, Assumptions, Constants, Way
+from scripts.scaling.constants import (
+    FLOP_PER_TOKEN,
+    GPU,
+    GPU_PEAK,
+    GPU_PEAK_SHARE,
+    WAYS,
+    Assumptions,
+    Constants,
+    Way,
+)
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.steady import capacity, in_each_way, loads
 
@@ -84,9 +93,10 @@ def gpu_note(load: Workload) -> str:
     if tokens != Assumptions().gpu_tokens_per_s:
         return f"{said}; {tokens:,.0f} tokens/s a GPU, as you state."
     return (
-        f"{said}. {tokens:,.0f} tokens/s a GPU is arithmetic, not a measurement: 60 % "
-        "of a 790 TFLOP/s bf16 peak over 16 GFLOP a token; set yours: "
-        "`--gpu-tokens-per-s`."
+        f"{said}. {tokens:,.0f} tokens/s a GPU is arithmetic, not a measurement: "
+        f"{GPU_PEAK_SHARE:.0%} of an {GPU}'s dense bfloat16 peak ({GPU_PEAK / 1e12:g} "
+        f"TFLOP/s) over {FLOP_PER_TOKEN / 1e9:.1f} GFLOP a token. "
+        "`scripts/bench/embedder` measures it; set yours: `--gpu-tokens-per-s`."
     )
 
 

@@ -12,12 +12,21 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scripts.bench.chips import peak_flops
+from scripts.tiny_embedder import QWEN3_8B, flop_per_token
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs/capacity/constants.json"
 DEPLOYMENTS = ("Gateway", "Router", "Embedder", "OpenRouterBackend", "Ledger")
 STREAMING = ("Gateway", "OpenRouterBackend", "Node")  # an answer's bytes pass there
 IN_GATEWAY = ("Router", "OpenRouterBackend")  # with `placement: gateway`
 GATHER_MS = (25, 50, 100)  # of an upstream; the first is its default
+
+# What a GPU embeds is reckoned as `scripts/bench/embedder` does, which prints the share
+# of the peak that it measures; this one is assumed.
+GPU, GPU_PEAK_SHARE = "H200", 0.5
+GPU_PEAK = peak_flops(GPU) or 0.0
+FLOP_PER_TOKEN = flop_per_token(QWEN3_8B)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +117,4 @@ class Assumptions:
     node_start_s: float = 90.0
     gpu_node_start_s: float = 240.0
     gpu_replica_start_s: float = 120.0
-    # Qwen3-Embedding-8B: 16 GFLOP a token, bf16 peak 790 TFLOP/s, 60 % of it the goal.
-    gpu_tokens_per_s: float = 0.6 * 790e12 / 16e9
+    gpu_tokens_per_s: float = GPU_PEAK_SHARE * GPU_PEAK / FLOP_PER_TOKEN

@@ -5,6 +5,8 @@ import math
 import sys
 from pathlib import Path
 
+import yaml
+
 from artifacts.errors import BadInput
 from scripts.option_types import number
 from scripts.scaling.assumed import add_assumptions, assumptions_of
@@ -57,6 +59,19 @@ def too_few_calls(config: AppConfig, load: Workload, goal: Goal) -> list[str]:
     return problems
 
 
+def embeds_on_gpu(text: str, config: AppConfig) -> bool:
+    """Whether the configuration lends its Embedder a GPU."""
+    if config.embedder.engine == "vllm":
+        return config.embedder.device != "cpu"
+    lent = [
+        (one.get("ray_actor_options") or {}).get("num_gpus")
+        for application in yaml.safe_load(text)["applications"]
+        for one in application.get("deployments") or ()
+        if one.get("name") == "Embedder"
+    ]
+    return any(lent)
+
+
 def way_of(config: AppConfig) -> Way:
     """What the configuration says of its frames: the longest time that was measured and
     is not longer than its own. BadInput where Router or backends are no deployments.
@@ -86,6 +101,9 @@ def main() -> int:
     except BadInput as error:
         parser.error(str(error))
     text = options.file.read_text(encoding="utf-8")
+    if embeds_on_gpu(text, config) != options.gpu:
+        what = "no GPU: leave --gpu out" if options.gpu else "a GPU: add --gpu"
+        parser.error(f"{options.file}: its Embedder has {what}")
     load = Workload(
         Constants.read(options.constants),
         assumptions,

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass, replace
 
+from artifacts.torch_encoder import QWEN3_EMBEDDING_8B
 from scripts.scaling.constants import WAYS, Assumptions, Constants, Way
 from scripts.scaling.demand import bundled_demand
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.traffic import Lengths
 
-GPU_WINDOW = 2048
+GPU_WINDOW = QWEN3_EMBEDDING_8B.max_tokens
 _HOURS = 730.0
 _AVAILABLE = 2  # of each, that one may die
 

@@ -86,7 +86,7 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
     Exit code 0: ok, watch, or not enough to say; 3: refit. Prompts are not needed: the
     usage records hold clusters, similarity, tokens, cost and failures.
     """
-    directory = artifact_directory(artifact)
+    directory = artifact_directory(artifact, encoder=bool(records))
     loaded = load(directory)
     query = _query(end, days, tenant)
     dataset = _read(records or [], catalog)

@@ -40,6 +40,17 @@ def test_a_copied_directory_is_read_as_well(memory, artifact, encoder, tmp_path)
     assert (directory / ENCODER / "model.onnx").exists()
 
 
+def test_an_encoder_is_fetched_for_those_who_ask_for_it(stored, cache, artifact):
+    directory = directory_of("memory://m/a", encoder=False)
+
+    assert load(directory).artifact_id == artifact.artifact_id
+    assert not (cache / "encoders").exists()
+    for _ in range(2):
+        assert directory_of("memory://m/a") == directory
+        assert (directory / ENCODER / "model.onnx").exists()
+        assert directory_of("memory://m/a", encoder=False) == directory
+
+
 def test_what_the_cache_has_is_not_fetched_again(memory, artifact, encoder):
     save_at(artifact, "memory://m/a", encoder_directory=encoder)
     first = directory_of("memory://m/a")

@@ -6,7 +6,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from artifacts.artifact import arrays_digest, arrays_of
 from artifacts.errors import ArtifactError
-from artifacts.location import check_destination, directory_of, save_at
+from artifacts.location import check_destination, directory_of, encoder_at, save_at
 from artifacts.store import ENCODER, load
 from tests.artifacts.hand_made import altered, bundled
 
@@ -24,6 +24,26 @@ def test_what_was_saved_at_an_address_decides_as_before(memory, artifact, encode
     for name in ("model.onnx", "tokenizer.json", "encoder.json"):
         bytes_here = (directory / ENCODER / name).read_bytes()
         assert bytes_here == (encoder / name).read_bytes()
+
+
+def test_an_encoder_at_an_address_is_known_before_it_is_fetched(
+    memory, cache, artifact, encoder
+):
+    save_at(artifact, "memory://m/a", encoder_directory=encoder)
+
+    spec, files = encoder_at("memory://m/a")
+
+    assert spec == artifact.manifest.encoder
+    assert not cache.exists()
+    assert files == (directory_of("memory://m/a") / ENCODER).resolve()
+    assert files.is_dir()
+
+
+def test_an_encoder_in_a_directory_is_there():
+    assert encoder_at(str(bundled())) == (
+        load(bundled()).manifest.encoder,
+        bundled() / ENCODER,
+    )
 
 
 def test_paths_are_only_resolved(tmp_path, monkeypatch):

@@ -217,6 +217,33 @@ def test_a_batch_stays_within_its_tokens_where_a_gpu_s_tiles_widen_it(
 
 
 @needs_torch
+def test_a_batch_that_memory_does_not_hold_is_divided(
+    qwen: Path, spec: EncoderSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    encoder = SentenceTransformerEncoder(spec, directory=qwen)
+    expected = encoder.encode(TEXTS)
+    sizes = []
+    vectors = encoder._vectors
+
+    def small(windows: list[list[int]]) -> np.ndarray:
+        sizes.append(len(windows))
+        if len(windows) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return vectors(windows)
+
+    monkeypatch.setattr(encoder, "_vectors", small)
+    most = 1
+    np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
+    assert sizes == [4, 2, 1, 1, 2, 1, 1]
+
+    most = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        encoder.encode(TEXTS[:1])
+
+
+@needs_torch
 def test_a_named_model_may_lie_in_a_directory(qwen: Path, spec: EncoderSpec) -> None:
     named = spec.model_copy(update={"digest": None})
     run = EncoderRun(device="auto", source=qwen, token_budget=64)

@@ -59,6 +59,21 @@ async def test_a_router_takes_an_artifact_from_an_address(
     assert await decided_by(replica) == other.artifact_id
 
 
+async def test_a_router_leaves_an_artifact_s_encoder_where_it_is(
+    replica, tmp_path, monkeypatch
+):
+    """It may be gigabytes of weights, which only Embedders run."""
+    monkeypatch.setenv("AVENGERS_CACHE", str(tmp_path))
+    other = altered(load(bundled()))
+    encoder = bundled() / ENCODER
+    save_at(other, "memory://replicas/whole", encoder_directory=encoder)
+
+    await replica.reconfigure({"artifact": "memory://replicas/whole"})
+
+    assert await decided_by(replica) == other.artifact_id
+    assert not (tmp_path / "encoders").exists()
+
+
 async def test_a_router_keeps_its_artifact_where_the_other_cannot_be_read(replica):
     with pytest.raises(ArtifactError, match="No such file"):
         await replica.reconfigure({"artifact": "memory://replicas/none"})

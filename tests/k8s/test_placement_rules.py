@@ -49,14 +49,43 @@ def with_embedder_in_vllm(text: str) -> str:
     return text.replace(named, named + engine).replace(lent, "")
 
 
+def in_one_image(text: str) -> str:
+    """The head and the CPU group run the GPUs' image as well."""
+    return text.replace("/avengers/gateway@", "/avengers/gpu@")
+
+
 def test_an_embedder_in_vllm_wants_cpus_where_its_gpu_is() -> None:
     """Its artifact need not be there, nor vLLM."""
-    text = with_embedder_in_vllm(golden("prod-gpu").read_text(encoding="utf-8"))
+    text = golden("prod-gpu").read_text(encoding="utf-8")
+    text = in_one_image(with_embedder_in_vllm(text))
 
     [found] = said(text)
 
     assert "embedder: its engine asks for 2 CPUs and 1 GPUs of one node" in found
     assert said(with_cpus(text)) == []
+
+
+def test_what_holds_vllm_is_built_on_any_node_and_wants_its_image_there() -> None:
+    """Serve's task for it asks for no CPU: the head gets it, too."""
+    text = golden("prod-gpu").read_text(encoding="utf-8")
+    text = with_cpus(with_embedder_in_vllm(text))
+
+    [found] = said(text)
+
+    assert "all groups run the image that has it" in found
+    assert "avengers/gateway@sha256" in found
+    assert "(head, cpu)" in found
+    assert "(embedder)" in found
+    assert said(in_one_image(text)) == []
+
+
+def test_an_application_that_is_built_on_chosen_nodes_may_have_its_own_image() -> None:
+    text = golden("prod-gpu").read_text(encoding="utf-8")
+    text = with_cpus(with_embedder_in_vllm(text))
+    lent = "ray_actor_options: {num_cpus: 0.5"
+    chosen = f"{lent}, label_selector: {{ray.io/node-group: embedder}}"
+
+    assert said(text.replace(lent, chosen, 1)) == []
 
 
 def with_cpus(text: str) -> str:
@@ -70,8 +99,9 @@ def test_a_model_wants_all_its_gpus_on_one_node() -> None:
     few = 'nvidia.com/gpu: "8"'
     assert text.count(few) == 2
 
-    found = said(text.replace(few, 'nvidia.com/gpu: "2"'))
+    *each, together = said(text.replace(few, 'nvidia.com/gpu: "2"'))
 
-    assert len(found) == 2  # of each model
-    for one in found:
+    assert len(each) == 2  # of each model
+    for one in each:
         assert "its engine asks for 5 CPUs and 4 GPUs of one node" in one
+    assert "it asks for 8 GPUs at least" in together

@@ -1,11 +1,13 @@
 """What the composition root hands to those who build a deployment."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployments.catalog import ModelSpec
+from deployments.routing.embedder_config import EmbedderConfig
 from serve_app.config import AppConfig
 
 with warnings.catch_warnings():
@@ -32,3 +34,23 @@ def test_a_local_model_s_replica_may_end_its_longest_answer(
     app._local_model(thinking, AppConfig.model_fields["telemetry"].default)
 
     assert [said["longest_answer_s"] for said in told] == [3600]
+
+
+def test_an_embedder_in_vllm_is_told_which_artifact_holds_its_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where its replicas run, nobody has fetched them."""
+    told: list[tuple[Any, ...]] = []
+
+    def build(spec: Any, config: EmbedderConfig, *_: Any, artifact: Any = None) -> None:
+        told.append((config.source, artifact))
+
+    spec = object()
+    monkeypatch.setattr(app, "build_vllm_embedder", build)
+    monkeypatch.setattr(app, "encoder_of", lambda artifact: (spec, Path("/cache/key")))
+    telemetry = AppConfig.model_fields["telemetry"].default
+    for source in (None, "/models/mine"):
+        config = EmbedderConfig(engine="vllm", source=source)
+        app._embedder("s3://them/router", config, telemetry)
+
+    assert told == [("/cache/key", "s3://them/router"), ("/models/mine", None)]

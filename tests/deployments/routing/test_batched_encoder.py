@@ -9,7 +9,9 @@ import pytest
 
 from deployments.errors import RoutingUnavailable
 from deployments.routing.batched_encoder import BatchedEncoder
+from deployments.routing.encoder_load import EncoderLoad
 from deployments.telemetry.metrics import EmbedderMetrics
+from tests.deployments.routing.test_encoder_load import Clock
 from tests.kept_metrics import kept
 from tests.length_encoder import SPEC
 
@@ -178,6 +180,45 @@ async def test_an_encoder_that_fails_at_anything_is_told_until_it_works():
             await batched.check()
     words.most = 5
     await batched.check()
+
+
+async def left_alone(batched: BatchedEncoder, words: Words) -> None:
+    """A text is being encoded; who asked for it has given up."""
+    asked = asyncio.ensure_future(batched.vector("w w"))
+    while "encoder_0" not in words.threads:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    asked.cancel()
+    await asyncio.wait([asked])
+
+
+async def test_an_encoder_that_hangs_leaves_the_check_without_an_answer():
+    words, clock = Words(), Clock()
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    batched.load = EncoderLoad(clock)
+    await left_alone(batched, words)
+    await batched.check()  # it may be at work
+
+    clock.now += 60
+    checked = asyncio.ensure_future(batched.check())
+    await asyncio.wait([checked], timeout=0.2)
+
+    assert not checked.done()  # Serve waits for health_check_timeout_s
+    words.gate.set()
+    await checked
+
+
+async def test_an_encoder_that_nobody_waited_for_is_asked_once_and_is_well():
+    words, clock = Words(), Clock()
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    batched.load = EncoderLoad(clock)
+    await left_alone(batched, words)
+    words.gate.set()
+
+    for _ in range(3):
+        clock.now += 60
+        await batched.check()
+
+    assert words.batches == [[2], [1]]
 
 
 class Pointless(Words):

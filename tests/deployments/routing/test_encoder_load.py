@@ -72,3 +72,49 @@ async def test_asked_again_at_once_it_tells_the_same_and_forgets_nothing(clock):
     assert load.told()["tokens_per_s"] == 20
     clock.now += 0.9
     assert load.told()["tokens_per_s"] == 30
+
+
+async def test_it_is_silent_where_nothing_came_for_long_of_what_was_asked_for(clock):
+    load, encoded = EncoderLoad(clock), asyncio.Event()
+    clock.now += 3600
+    assert not load.silent  # nobody asks
+
+    waiting = asyncio.ensure_future(load.through(7, encoded.wait()))
+    await asyncio.sleep(0)
+    clock.now += 9
+    assert not load.silent
+    clock.now += 2
+    assert load.silent
+
+    encoded.set()
+    await waiting
+    clock.now += 3600
+    assert not load.silent
+
+
+async def test_silence_outlasts_those_who_asked(clock):
+    load = EncoderLoad(clock)
+    given_up = asyncio.ensure_future(load.through(9, asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+
+    clock.now += 11
+    assert load.silent
+    await load.through(1, done())
+    assert not load.silent
+
+
+async def test_an_encoder_that_works_on_while_others_wait_is_not_silent(clock):
+    load, encoded = EncoderLoad(clock), asyncio.Event()
+    waiting = asyncio.ensure_future(load.through(7, encoded.wait()))
+    await asyncio.sleep(0)
+    for _ in range(5):
+        clock.now += 9
+        await load.through(3, done())
+        assert not load.silent
+
+    clock.now += 11
+    assert load.silent
+    encoded.set()
+    await waiting

@@ -1,5 +1,7 @@
 """An engine that batches itself is given the very tokens that every engine reads."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,9 @@ from artifacts.errors import EncoderMismatch
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load_manifest
 from deployments.errors import RoutingUnavailable
+from deployments.routing.encoder_load import EncoderLoad
 from deployments.routing.pooled_encoder import PooledEncoder
+from tests.deployments.routing.test_encoder_load import Clock
 
 DIRECTORY = artifact_directory(BUNDLED_ARTIFACT)
 TEXTS = ["What is 6 × 7?", "", "word " * 5000]
@@ -64,3 +68,35 @@ async def test_a_vector_without_a_direction_is_refused(encoder, value):
     pooled = PooledEncoder(encoder.spec, encoder.tokenizer, pool)
     with pytest.raises(RoutingUnavailable, match="without a direction"):
         await pooled.vector("text")
+
+
+async def test_an_engine_that_was_silent_for_long_is_asked_whether_it_works(encoder):
+    asked, works, clock = [], asyncio.Event(), Clock()
+
+    async def pool(ids):
+        asked.append(ids)
+        await works.wait()
+        return np.ones(384, np.float32)
+
+    pooled = PooledEncoder(encoder.spec, encoder.tokenizer, pool)
+    pooled.load = EncoderLoad(clock)
+    await pooled.check()
+    assert not asked
+    given_up = asyncio.ensure_future(pooled.vector("What is 6 × 7?"))
+    while not asked:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+
+    clock.now += 60
+    checked = asyncio.ensure_future(pooled.check())
+    async with asyncio.timeout(10):
+        while len(asked) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert asked[1:] == encoder.token_ids(["a"])
+    assert not checked.done()  # Serve waits for health_check_timeout_s
+
+    works.set()
+    await checked
+    await pooled.check()
+    assert len(asked) == 2

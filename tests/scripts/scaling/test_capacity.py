@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from artifacts.store import load
+from scripts.bench.chips import peak_flops
 from scripts.scaling import capacity as command
 from scripts.scaling.capacity_tables import (
     clusters_note,
@@ -15,6 +16,7 @@ from scripts.scaling.capacity_tables import (
 from scripts.scaling.constants import FILE, WAYS, Assumptions, Constants, Way
 from scripts.scaling.demand import ARTIFACT, demand, query_vectors
 from scripts.scaling.steady import capacity
+from scripts.tiny_embedder import QWEN3_8B, parameters
 from tests.scripts.scaling.made import made_constants, made_workload
 
 LOAD = made_workload()
@@ -64,10 +66,18 @@ def test_a_small_rate_is_not_rounded_away():
 def test_what_a_reader_states_is_not_called_arithmetic():
     stated = replace(LOAD.assumptions, gpu_tokens_per_s=50_000.0)
 
-    assert "790 TFLOP/s" in gpu_note(LOAD)
+    assert "50% of an H200's dense bfloat16 peak (989.5 TFLOP/s)" in gpu_note(LOAD)
+    assert "over 13.9 GFLOP a token" in gpu_note(LOAD)
     assert "50,000 tokens/s a GPU, as you state" in gpu_note(
         replace(LOAD, assumptions=stated)
     )
+
+
+def test_what_a_gpu_embeds_is_reckoned_as_its_benchmark_does():
+    per_s = Assumptions().gpu_tokens_per_s
+
+    peak = peak_flops("NVIDIA H200")
+    assert 2 * parameters(QWEN3_8B) * per_s == pytest.approx(0.5 * peak)
 
 
 def test_longer_frames_and_calls_saved_take_fewer_cores():

@@ -257,3 +257,23 @@ def test_what_cannot_be_derived_is_a_usage_error(content, options, told, tmp_pat
     assert told in run.stderr
     assert "Traceback" not in run.stderr
     assert file.exists() is (content is not None)
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "told"),
+    [
+        ("k8s/base/serve-config.yaml", ["--gpu"], "has no GPU: leave --gpu out"),
+        ("k8s/overlays/prod-gpu/serve-config.yaml", [], "has a GPU: add --gpu"),
+    ],
+)
+def test_an_embedder_is_not_reckoned_to_run_on_what_it_does_not(file, options, told):
+    run = subprocess.run(
+        [sys.executable, "-m", "scripts.scaling.derive", file, "--check", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 2
+    assert f"{file}: its Embedder {told}" in " ".join(run.stderr.split())
