@@ -78,18 +78,22 @@ def ensure_keys(
     """The development key and the admin key, as far as the configuration has a use for
     them: else what is printed would open nothing.
 
-    Those that are not set, or empty, are made. Ray's processes inherit the environment;
-    keys are written nowhere else.
+    Those that are not set, or empty, are made. Of one that is set the variable is said:
+    its owner has it, and what is printed may end in a log. Ray's processes inherit the
+    environment; keys are written nowhere else.
     """
     named = {key.env for tenant in config.tenants for key in tenant.keys}
     used = {
         "key": DEV_KEY if DEV_KEY in named else None,
         "admin-key": ADMIN_KEY if config.auth.admin_key_env == ADMIN_KEY else None,
     }
-    for variable in used.values():
-        if variable is not None and not environment.get(variable, "").strip():
-            environment[variable] = new_key()
-    return {said: environment[name] for said, name in used.items() if name is not None}
+    said: dict[str, str] = {}
+    for name, variable in used.items():
+        if variable is not None and environment.get(variable, "").strip():
+            said[name] = f"${variable}"
+        elif variable is not None:
+            said[name] = environment[variable] = new_key()
+    return said
 
 
 def _keeps_state(config: AppConfig) -> bool:
@@ -119,7 +123,7 @@ def _simulated_note(backends: frozenset[str]) -> str:
 def _example(url: str, key: str) -> str:
     return f"""
 curl -i {url}/v1/chat/completions \\
-  -H 'Authorization: Bearer {key}' \\
+  -H "Authorization: Bearer {key}" \\
   -H 'Content-Type: application/json' \\
   -d '{{"model": "auto",
        "messages": [{{"role": "user", "content": "What is 6 × 7?"}}]}}'

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from serve_app.commands import serve
 from serve_app.commands.serve import ADMIN_KEY, DEV_KEY, LOCAL_CONFIG, ensure_keys
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
@@ -33,13 +34,16 @@ def test_both_keys_of_the_local_configuration_are_made():
     assert all(key.startswith("sk-av-") for key in keys.values())
 
 
-def test_those_that_are_set_stay_and_an_empty_one_is_not_set():
+def test_one_that_is_set_stays_and_is_not_said_and_an_empty_one_is_not_set():
     environment = {DEV_KEY: "sk-av-mine", ADMIN_KEY: ""}
 
     keys = ensure_keys(read_app_config(Path(LOCAL_CONFIG)), environment)
 
-    assert keys["key"] == "sk-av-mine"
+    assert environment[DEV_KEY] == "sk-av-mine"
+    assert keys == {"key": "$AVENGERS_DEV_KEY", "admin-key": environment[ADMIN_KEY]}
     assert keys["admin-key"].startswith("sk-av-")
+    example = serve._example("http://h", keys["key"])
+    assert '-H "Authorization: Bearer $AVENGERS_DEV_KEY"' in example
 
 
 def test_a_key_that_would_open_nothing_is_not_said():
