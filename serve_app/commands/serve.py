@@ -11,6 +11,7 @@ import typer
 
 import serve_app
 from deployments.api_key import new_key
+from serve_app.backends_config import VLLM
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
 from serve_app.environment import idle_keys
@@ -18,11 +19,14 @@ from serve_app.launching.local_cluster import LocalCluster
 from serve_app.launching.serve_config import MOST_PORT
 from serve_app.launching.state_directory import VAR, state_directory
 from serve_app.launching.until_signal import serve_until_signal
-from serve_app.profiled import unprofiled_models
+from serve_app.profiled import local_manifest, unprofiled_models
 
 LOCAL_CONFIG = Path(serve_app.__path__[0]) / "local.yaml"
 DEV_KEY = "AVENGERS_DEV_KEY"
 ADMIN_KEY = "AVENGERS_ADMIN_KEY"
+
+# For replicas to start: as long as a cluster has for a large model (k8s/components).
+_START_S, _LARGE_START_S = 120.0, 3600.0
 
 
 def serve(
@@ -68,7 +72,12 @@ def serve(
 
     with state_directory(var) if _keeps_state(checked) else nullcontext():
         serve_until_signal(
-            config, host=host, port=port, dashboard=dashboard, on_ready=ready
+            config,
+            host=host,
+            port=port,
+            dashboard=dashboard,
+            patience_s=patience_s(checked),
+            on_ready=ready,
         )
 
 
@@ -94,6 +103,15 @@ def ensure_keys(
         elif variable is not None:
             said[name] = environment[variable] = new_key()
     return said
+
+
+def patience_s(config: AppConfig) -> float:
+    """How long replicas may take to start: a local model, or an encoder that is not the
+    artifact's own small one, is fetched and loaded first; so is an artifact."""
+    manifest = local_manifest(config)
+    small = manifest is not None and manifest.encoder.kind == "onnx"
+    models = any(name.startswith(VLLM) for name in config.backend_names)
+    return _LARGE_START_S if models or not small else _START_S
 
 
 def _keeps_state(config: AppConfig) -> bool:

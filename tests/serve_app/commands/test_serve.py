@@ -1,9 +1,15 @@
-"""What `avengers serve` says of keys."""
+"""What `avengers serve` says of keys, and how long it waits."""
 
 from pathlib import Path
 
 from serve_app.commands import serve
-from serve_app.commands.serve import ADMIN_KEY, DEV_KEY, LOCAL_CONFIG, ensure_keys
+from serve_app.commands.serve import (
+    ADMIN_KEY,
+    DEV_KEY,
+    LOCAL_CONFIG,
+    ensure_keys,
+    patience_s,
+)
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
 
@@ -52,3 +58,12 @@ def test_a_key_that_would_open_nothing_is_not_said():
     assert ensure_keys(own(), environment) == {}
     assert ensure_keys(own(auth={"admin_key_env": "MY_ADMIN_KEY"}), environment) == {}
     assert environment == {}
+
+
+def test_a_large_model_has_an_hour_to_start():
+    catalogs = sorted(LOCAL_CONFIG.parent.glob("catalogs/qwen3-235b-*.yaml"))
+
+    assert len(catalogs) == 3
+    assert [patience_s(read_app_config(path)) for path in catalogs] == [3600.0] * 3
+    assert patience_s(own(artifact="s3://bucket/router")) == 3600.0
+    assert patience_s(read_app_config(LOCAL_CONFIG)) == 120.0
