@@ -1,6 +1,7 @@
 """`avengers serve`: the whole graph on this machine."""
 
 import os
+import re
 import time
 from collections.abc import MutableMapping
 from contextlib import nullcontext
@@ -27,6 +28,7 @@ ADMIN_KEY = "AVENGERS_ADMIN_KEY"
 
 # For replicas to start: as long as a cluster has for a large model (k8s/components).
 _START_S, _LARGE_START_S = 120.0, 3600.0
+_IN_VAR = re.compile(rf"\$({VAR}\b|\{{{VAR}\}})")
 
 
 def serve(
@@ -118,7 +120,7 @@ def _keeps_state(config: AppConfig) -> bool:
     """Whether anything of it lies in the state directory."""
     database = config.database.url if config.database else None
     paths = (database or "", config.usage.journal or "")
-    return any(f"${VAR}/" in path for path in paths)
+    return any(_IN_VAR.search(path) for path in paths)
 
 
 def _parts(cluster: LocalCluster) -> str:

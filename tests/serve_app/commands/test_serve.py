@@ -1,6 +1,8 @@
-"""What `avengers serve` says of keys, and how long it waits."""
+"""What `avengers serve` says of keys, what it locks, and how long it waits."""
 
 from pathlib import Path
+
+import pytest
 
 from serve_app.commands import serve
 from serve_app.commands.serve import (
@@ -58,6 +60,23 @@ def test_a_key_that_would_open_nothing_is_not_said():
     assert ensure_keys(own(), environment) == {}
     assert ensure_keys(own(auth={"admin_key_env": "MY_ADMIN_KEY"}), environment) == {}
     assert environment == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "is_there"),
+    [
+        ("$AVENGERS_VAR/usage", True),
+        ("${AVENGERS_VAR}/usage", True),
+        ("$AVENGERS_VAR", True),
+        ("$AVENGERS_VARIOUS/usage", False),
+        ("/srv/AVENGERS_VAR/usage", False),
+    ],
+)
+def test_the_state_directory_is_locked_if_anything_lies_there(place, is_there):
+    assert serve._keeps_state(own(usage={"journal": place})) == is_there
+    database = {"url": f"sqlite:///{place}/a.db"}
+    whole = own(usage={"journal": "/elsewhere"}, database=database)
+    assert serve._keeps_state(whole) == is_there
 
 
 def test_a_large_model_has_an_hour_to_start():
