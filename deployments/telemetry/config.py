@@ -34,7 +34,9 @@ class TelemetryConfig(BaseModel):
     def headers(self, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
         """With their values; ValueError names a variable that is not set."""
         for name, variable in self.headers_env.items():
-            if variable not in environment:
+            if not environment.get(variable, "").strip():
                 what = f"telemetry.headers_env.{name}: {variable} is not set"
                 raise ValueError(what)
-        return {name: environment[of] for name, of in self.headers_env.items()}
+        # A secret made of a file ends with its line: no span would leave, and each try
+        # would log the header with its value.
+        return {name: environment[of].strip() for name, of in self.headers_env.items()}

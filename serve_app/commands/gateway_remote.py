@@ -20,9 +20,12 @@ def ask_gateway(
     """
     import httpx
 
-    key = os.environ.get(key_env)
+    # A secret made of a file ends with its line. What httpx says of it names it whole.
+    key = os.environ.get(key_env, "").strip()
     if not key:
         raise BadInput(f"--key-env: {key_env} is not set")
+    if not (key.isascii() and key.isprintable()):
+        raise BadInput(f"--key-env: what {key_env} holds is no key")
     try:
         headers = {"authorization": f"Bearer {key}"}
         response = httpx.request(*request, headers=headers, **asked)

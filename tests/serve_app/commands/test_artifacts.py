@@ -175,3 +175,20 @@ def test_without_a_key_nobody_is_asked(cli, gateway, monkeypatch):
     assert run.code == 2
     assert run.err == "avengers: --key-env: AVENGERS_ADMIN_KEY is not set\n"
     assert gateway.asked == []
+
+
+def test_a_key_from_a_file_may_end_with_the_line(cli, gateway, monkeypatch):
+    monkeypatch.setenv("AVENGERS_ADMIN_KEY", "secret\n")
+
+    assert cli.run("artifacts", "rollback").code == 0
+    assert gateway.keys == {"Bearer secret"}
+
+
+@pytest.mark.parametrize("key", ["sk-av-first\nsk-av-second", "sk-av-caf\u00e9"])
+def test_what_is_no_key_is_not_said(cli, gateway, monkeypatch, key):
+    monkeypatch.setenv("AVENGERS_ADMIN_KEY", key)
+    run = cli.run("artifacts", "list")
+
+    assert (run.code, gateway.asked) == (2, [])
+    said = "avengers: --key-env: what AVENGERS_ADMIN_KEY holds is no key\n"
+    assert run.err == said
