@@ -31,17 +31,18 @@ _OPTIONS = {
 def parse_url(text: str, password: str | None = None) -> URL:
     """`sqlite:///PATH` or `postgresql://…`, the driver filled in; StoreError else.
 
-    `password` takes the place of one in the address. A path: see `local_path`.
+    `password` takes the place of one in the address. Of both, the end of a line is no
+    part: secrets made of files have it. A path: see `local_path`.
     """
     try:
-        url = make_url(text)
+        url = make_url(text.strip())
     except (ArgumentError, ValueError):
         raise StoreError("the database's address is no URL") from None
     if url.drivername not in _DRIVERS:
         raise StoreError(f"{url.drivername!r} is no database that is served here")
     url = url.set(drivername=_DRIVERS[url.drivername])
     if password is not None:
-        url = url.set(password=password)
+        url = url.set(password=password.rstrip("\r\n"))
     if not is_sqlite(url):
         return _with_driver_s_options(url)
     if url.database in (None, "", ":memory:"):
