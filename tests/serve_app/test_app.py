@@ -1,5 +1,6 @@
 """What the composition root hands to those who build a deployment."""
 
+import pickle
 import warnings
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from deployments.catalog import ModelSpec
 from serve_app.config import AppConfig
+from tests.fakes import app_config
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, of what it imports
@@ -32,3 +34,18 @@ def test_a_local_model_s_replica_may_end_its_longest_answer(
     app._local_model(thinking, AppConfig.model_fields["telemetry"].default)
 
     assert [said["longest_answer_s"] for said in told] == [3600]
+
+
+def test_no_password_goes_into_what_the_ledger_is_made_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray's head keeps that, and so does its Redis."""
+    monkeypatch.setenv("WHERE", "postgresql://me:hunter2@127.0.0.1/usage")
+    config = app_config(database={"url_env": "WHERE"}, usage={"journal": "/journal"})
+
+    ledger = app._ledger(config)
+
+    assert ledger is not None
+    made_with = pickle.dumps(ledger._bound_deployment.init_args)
+    assert b"WHERE" in made_with
+    assert b"hunter2" not in made_with
