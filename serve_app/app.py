@@ -94,14 +94,8 @@ def _ledger(config: AppConfig) -> Application | None:
     # Late: without a database nobody waits for SQLAlchemy.
     from deployments.limits.ledger_replica import LedgerReplica
 
-    database = config.database
     return _deployment(LedgerReplica, "Ledger").bind(
-        database.address(),
-        database.password_env,
-        config.tenants,
-        [*config.cost_tiers],
-        database.usage_kept_days,
-        config.artifacts,
+        config.database, config.tenants, [*config.cost_tiers], config.artifacts
     )
 
 

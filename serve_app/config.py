@@ -1,8 +1,6 @@
 """The configuration of the application: what stands under `args` in the Serve YAML."""
 
-import os
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,11 +10,11 @@ from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES
 from deployments.catalog import ModelCatalog, ModelSpec
-from deployments.plain_number import PLAIN_NUMBER
 from deployments.protocol.backend import Surface
 from deployments.rollout import Rollout
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
+from deployments.store.config import DatabaseConfig
 from deployments.telemetry.config import TelemetryConfig
 from deployments.tenancy import CostTier, TenantConfig
 from serve_app.answering.config import ConversationConfig, RetryPolicy
@@ -30,8 +28,6 @@ from serve_app.live_settings import (
 )
 from serve_app.observing.config import LoggingConfig, MetricsConfig
 from serve_app.origins import Origin
-
-_Days = Annotated[float, Field(gt=0), PLAIN_NUMBER]
 
 
 class _Frozen(BaseModel):
@@ -86,39 +82,6 @@ class UsageConfig(_Frozen):
         default="refuse",
         description="what becomes of requests while the journal cannot be written",
     )
-
-
-class DatabaseConfig(_Frozen):
-    """Where tenants, keys, budgets and usage are kept."""
-
-    url: str | None = Field(
-        default=None,
-        description="sqlite:///PATH, ~ and $VARIABLES filled in, or "
-        "postgresql://USER@HOST/NAME, for which asyncpg has to be installed",
-    )
-    url_env: str | None = Field(
-        default=None, description="environment variable with the url, in its place"
-    )
-    password_env: str | None = Field(
-        default=None,
-        description="environment variable with its password; SQLite needs none",
-    )
-    usage_kept_days: _Days | None = Field(
-        default=None, description="older usage records are deleted; none = never"
-    )
-
-    @model_validator(mode="after")
-    def _one_url(self) -> "DatabaseConfig":
-        if (self.url is None) == (self.url_env is None):
-            raise ValueError("either url or url_env")
-        return self
-
-    def address(self, environment: Mapping[str, str] = os.environ) -> str:
-        """The url; ValueError names the variable where it is not set."""
-        url = self.url or environment.get(self.url_env or "")
-        if not url:
-            raise ValueError(f"database.url_env: {self.url_env} is not set")
-        return url
 
 
 class AuthConfig(_Frozen):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from serve_app.config import AppConfig, DatabaseConfig
+from deployments.store.config import DatabaseConfig
+from serve_app.config import AppConfig
 
 Steps = tuple[str | int, ...]
 

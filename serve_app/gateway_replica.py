@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from pydantic import ValidationError
+from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
@@ -71,6 +72,7 @@ class GatewayReplica:
         routes = _router(router, config)
         self._gateway = Gateway(config, routes, ports, recorder, holdings, observer)
         metrics.watch_breakers(self._gateway.breakers)
+        metrics.watch_bound(max_ongoing_requests)
         self._admin = (
             Admin(
                 remote,
@@ -132,6 +134,12 @@ class GatewayReplica:
                 yield
         finally:
             self._gateway.observer.stop()
+
+
+def max_ongoing_requests() -> int:
+    """Of this replica. Asked for each time: an edit of it restarts nothing."""
+    bound: int = serve.get_replica_context()._deployment_config.max_ongoing_requests
+    return bound
 
 
 def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:

@@ -9,6 +9,7 @@ from artifacts.location import artifact_location
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import LedgerLike
 from deployments.limits.store_failures import unavailable
+from deployments.store.config import DatabaseConfig
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
 from deployments.store.location import needs_password
@@ -25,23 +26,22 @@ _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_
 
 
 class LedgerReplica:
-    """A Ledger on the database at `url`, its password in the variable named.
+    """A Ledger on a database, whose address and password the replica reads from its own
+    environment: what it is made with lies in Ray's head, and in its Redis.
 
     `configured`, `tiers` and `artifacts`: tenants, names of cost tiers, and where
     artifacts lie, of the configuration.
-    `kept_days`: usage records that are older are deleted.
     """
 
-    def __init__(  # noqa: PLR0913  (what a configuration says to it)
+    def __init__(
         self,
-        url: str,
-        password_env: str | None,
+        config: DatabaseConfig,
         configured: Sequence[TenantConfig],
         tiers: Sequence[str] = (),
-        kept_days: float | None = None,
         artifacts: Mapping[str, str] | None = None,
     ) -> None:
-        database = Database(url, password=_password(url, password_env))
+        url = config.address()
+        database = Database(url, password=_password(url, config.password_env))
         self._ledger = ledger = Ledger(database, configured, tiers, artifacts)
         self._metrics = LedgerMetrics(
             Tally(RayExport()), lambda: ledger.tightest_budgets(_BUDGETS)
@@ -50,7 +50,7 @@ class LedgerReplica:
         self._configured_artifacts = artifacts or {}
         self._opening = asyncio.Lock()
         self._is_open = False
-        self._kept_days = kept_days
+        self._kept_days = config.usage_kept_days
         self._retaining: asyncio.Task[None] | None = None
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:

@@ -189,6 +189,11 @@ JOURNAL_WRITABLE = Family(
     "gauge",
     "1 while usage records can be written to the journal, else 0.",
 )
+MAX_ONGOING = Family(
+    "avengers_gateway_max_ongoing_requests",
+    "gauge",
+    "Requests that a Gateway replica works on at once; what comes then waits.",
+)
 
 FAMILIES: tuple[Family, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Family)

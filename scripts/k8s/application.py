@@ -1,9 +1,7 @@
 """The deployments of the application as `build_app` really makes them."""
 
 import inspect
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 
 from ray.serve._private.build_app import build_app as finalize
@@ -34,8 +32,7 @@ def deployed(config: AppConfig) -> dict[str, bool]:
     if local and find_spec("vllm") is None:
         named = {deployment_name(spec.id): False for spec in local}
         config = _without_local_models(config)
-    with _addresses(config):
-        built = finalize(build_app(config), name=_NAME)
+    built = finalize(build_app(config), name=_NAME)
     takes = {one.name: _reconfigures(one.func_or_class) for one in built.deployments}
     return takes | named
 
@@ -65,17 +62,3 @@ def _without_local_models(config: AppConfig) -> AppConfig:
 def _nothing_live() -> Iterator[tuple[str, object]]:
     for name in ("catalog", "cost_tiers", "tenants", "default_model"):
         yield name, AppConfig.model_fields[name].default
-
-
-@contextmanager
-def _addresses(config: AppConfig) -> Iterator[None]:
-    """A database's address, where the environment is to name one."""
-    variable = config.database.url_env if config.database else None
-    if variable is None or variable in os.environ:
-        yield
-        return
-    os.environ[variable] = "sqlite:////nowhere"
-    try:
-        yield
-    finally:
-        del os.environ[variable]

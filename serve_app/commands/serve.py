@@ -1,6 +1,7 @@
 """`avengers serve`: the whole graph on this machine."""
 
 import os
+import re
 import time
 from collections.abc import MutableMapping
 from contextlib import nullcontext
@@ -11,6 +12,7 @@ import typer
 
 import serve_app
 from deployments.api_key import new_key
+from serve_app.backends_config import VLLM
 from serve_app.config import AppConfig
 from serve_app.config_file import read_app_config
 from serve_app.environment import idle_keys
@@ -18,11 +20,15 @@ from serve_app.launching.local_cluster import LocalCluster
 from serve_app.launching.serve_config import MOST_PORT
 from serve_app.launching.state_directory import VAR, state_directory
 from serve_app.launching.until_signal import serve_until_signal
-from serve_app.profiled import unprofiled_models
+from serve_app.profiled import local_manifest, unprofiled_models
 
 LOCAL_CONFIG = Path(serve_app.__path__[0]) / "local.yaml"
 DEV_KEY = "AVENGERS_DEV_KEY"
 ADMIN_KEY = "AVENGERS_ADMIN_KEY"
+
+# For replicas to start: as long as a cluster has for a large model (k8s/components).
+_START_S, _LARGE_START_S = 120.0, 3600.0
+_IN_VAR = re.compile(rf"\$({VAR}\b|\{{{VAR}\}})")
 
 
 def serve(
@@ -68,7 +74,12 @@ def serve(
 
     with state_directory(var) if _keeps_state(checked) else nullcontext():
         serve_until_signal(
-            config, host=host, port=port, dashboard=dashboard, on_ready=ready
+            config,
+            host=host,
+            port=port,
+            dashboard=dashboard,
+            patience_s=patience_s(checked),
+            on_ready=ready,
         )
 
 
@@ -78,34 +89,39 @@ def ensure_keys(
     """The development key, and the admin key if it is made here, as far as the
     configuration has a use for them: else what is printed would open nothing.
 
-    Those that are not set, or empty, are made. Ray's processes inherit the environment;
-    keys are written nowhere else. An operator's own admin key is not printed: what is
-    printed ends in a log, where a service is started by one.
+    Those that are not set, or empty, are made. Of one that is set the variable is said:
+    its owner has it, and what is printed may end in a log. Ray's processes inherit the
+    environment; keys are written nowhere else.
     """
     named = {key.env for tenant in config.tenants for key in tenant.keys}
     administers = config.database is not None and config.auth.admin_key_env == ADMIN_KEY
-    keys: dict[str, str] = {}
-    if DEV_KEY in named:
-        _ensure(DEV_KEY, environment)
-        keys["key"] = environment[DEV_KEY]
-    if administers and _ensure(ADMIN_KEY, environment):
-        keys["admin-key"] = environment[ADMIN_KEY]
-    return keys
+    used = {
+        "key": DEV_KEY if DEV_KEY in named else None,
+        "admin-key": ADMIN_KEY if administers else None,
+    }
+    said: dict[str, str] = {}
+    for name, variable in used.items():
+        if variable is not None and environment.get(variable, "").strip():
+            said[name] = f"${variable}"
+        elif variable is not None:
+            said[name] = environment[variable] = new_key()
+    return said
 
 
-def _ensure(variable: str, environment: MutableMapping[str, str]) -> bool:
-    """Whether the key had to be made."""
-    if environment.get(variable, "").strip():
-        return False
-    environment[variable] = new_key()
-    return True
+def patience_s(config: AppConfig) -> float:
+    """How long replicas may take to start: a local model, or an encoder that is not the
+    artifact's own small one, is fetched and loaded first; so is an artifact."""
+    manifest = local_manifest(config)
+    small = manifest is not None and manifest.encoder.kind == "onnx"
+    models = any(name.startswith(VLLM) for name in config.backend_names)
+    return _LARGE_START_S if models or not small else _START_S
 
 
 def _keeps_state(config: AppConfig) -> bool:
     """Whether anything of it lies in the state directory."""
     database = config.database.url if config.database else None
     paths = (database or "", config.usage.journal or "")
-    return any(f"${VAR}/" in path for path in paths)
+    return any(_IN_VAR.search(path) for path in paths)
 
 
 def _parts(cluster: LocalCluster) -> str:
@@ -128,7 +144,7 @@ def _simulated_note(backends: frozenset[str]) -> str:
 def _example(url: str, key: str) -> str:
     return f"""
 curl -i {url}/v1/chat/completions \\
-  -H 'Authorization: Bearer {key}' \\
+  -H "Authorization: Bearer {key}" \\
   -H 'Content-Type: application/json' \\
   -d '{{"model": "auto",
        "messages": [{{"role": "user", "content": "What is 6 × 7?"}}]}}'

@@ -1,11 +1,15 @@
 """A local cluster that is coming up or runs: its address, its progress, its failure."""
 
+import logging
 import re
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _SILENT_S = 15.0
@@ -48,21 +52,26 @@ class LocalCluster:
         return f"http://{self.host}:{self.port}"
 
     def wait_until_ready(self, timeout_s: float = 120.0) -> StartUp:
-        """Until every application runs and HTTP is served; LaunchError if one fails."""
+        """Until every application runs and HTTP is served; LaunchError if one fails.
+
+        What Serve says of deployments that are slow is told as warnings meanwhile.
+        """
         began = time.monotonic()
-        waiting = set(self._apps)
+        waiting, told = set(self._apps), set[str]()
         while waiting:
-            for status in self._client.list_serve_statuses():
-                state = status.app_status
-                if state.status == "RUNNING":
-                    waiting.discard(status.name)
-                elif state.status in ("DEPLOY_FAILED", "UNHEALTHY"):
-                    raise LaunchError(f"{status.name}: {_reason(status)}")
+            statuses = self._client.list_serve_statuses()
+            waiting -= _running(statuses)
+            for said in sorted(_slow(statuses) - told):
+                log.warning("%s", said)
+                told.add(said)
             if waiting and time.monotonic() - began > timeout_s:
                 names = ", ".join(sorted(waiting))
                 raise LaunchError(f"not ready after {timeout_s:g} s: {names}")
             time.sleep(_POLL_S if waiting else 0)
-        self._client.wait_for_proxies_serving(wait_for_applications_running=True)
+        try:
+            self._client.wait_for_proxies_serving(wait_for_applications_running=True)
+        except TimeoutError as error:
+            raise LaunchError(f"HTTP is not served: {error}") from error
         first = self.start_up
         self.start_up = StartUp(
             first.import_s, first.ray_s, first.serve_s, time.monotonic() - began
@@ -83,6 +92,29 @@ class LocalCluster:
             controller.delete_apps.remote([*self._apps])
             while ray.get(controller.list_serve_statuses.remote(), timeout=_SILENT_S):
                 time.sleep(_POLL_S)
+
+
+def _running(statuses: Sequence[Any]) -> set[str]:
+    """The applications that run; LaunchError at the first that failed."""
+    for status in statuses:
+        if status.app_status.status in ("DEPLOY_FAILED", "UNHEALTHY"):
+            raise LaunchError(f"application {status.name}: {_reason(status)}")
+    return {each.name for each in statuses if each.app_status.status == "RUNNING"}
+
+
+def _slow(statuses: Sequence[Any]) -> set[str]:
+    """What Serve says of deployments that are not there yet; for half a minute nothing.
+
+    Of a replica that cannot be placed it says which resources that would take.
+    """
+    parts = [part for status in statuses for part in status.deployment_statuses]
+    found = set()
+    for part in parts:
+        if part.status == "UPDATING" and part.message.strip():
+            first, last = part.message.strip().splitlines()[0], last_line(part.message)
+            said = first if first == last else f"{first} {last}"
+            found.add(f"{part.name}: {said}")
+    return found
 
 
 def _reason(status: Any) -> str:

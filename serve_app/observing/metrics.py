@@ -13,6 +13,7 @@ from deployments.telemetry.families import (
     FIRST_TOKEN,
     JOURNAL_WRITABLE,
     LEDGER_REACHABLE,
+    MAX_ONGOING,
     NONE,
     OUT_OF_DISTRIBUTION,
     OVERHEAD,
@@ -118,6 +119,14 @@ class GatewayMetrics:
             yield RECORDS_PENDING, (), float(now.usage_records_pending)
             yield LEDGER_REACHABLE, (), float(now.ledger_reachable)
             yield JOURNAL_WRITABLE, (), float(now.usage_problem is None)
+
+        self.tally.watch(read)
+
+    def watch_bound(self, max_ongoing_requests: Callable[[], int]) -> None:
+        """Tell how many requests are worked on at once: Serve says how many are."""
+
+        def read() -> Iterator[tuple[Family, Labels, float]]:
+            yield MAX_ONGOING, (), float(max_ongoing_requests())
 
         self.tally.watch(read)
 

@@ -148,4 +148,5 @@ def test_an_application_that_cannot_start_is_reported_in_one_line(
 
     assert launched.returncode == 1
     assert out == ""
-    assert err.splitlines()[-1] == "error: hello: ValueError: no such word: fail"
+    said = "error: application hello: ValueError: no such word: fail"
+    assert err.splitlines()[-1] == said

@@ -1,5 +1,6 @@
 """What the composition root hands to those who build a deployment."""
 
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from deployments.catalog import ModelSpec
 from deployments.routing.embedder_config import EmbedderConfig
 from serve_app.config import AppConfig
+from tests.fakes import app_config
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, of what it imports
@@ -54,3 +56,18 @@ def test_an_embedder_in_vllm_is_told_which_artifact_holds_its_weights(
         app._embedder("s3://them/router", config, telemetry)
 
     assert told == [("/cache/key", "s3://them/router"), ("/models/mine", None)]
+
+
+def test_no_password_goes_into_what_the_ledger_is_made_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray's head keeps that, and so does its Redis."""
+    monkeypatch.setenv("WHERE", "postgresql://me:hunter2@127.0.0.1/usage")
+    config = app_config(database={"url_env": "WHERE"}, usage={"journal": "/journal"})
+
+    ledger = app._ledger(config)
+
+    assert ledger is not None
+    made_with = pickle.dumps(ledger._bound_deployment.init_args)
+    assert b"WHERE" in made_with
+    assert b"hunter2" not in made_with

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from artifacts.errors import BadInput
 from serve_app.commands.serve import LOCAL_CONFIG
-from serve_app.config import AppConfig, DatabaseConfig
+from serve_app.config import AppConfig
 from serve_app.config_file import IMPORT_PATH, read_app_config
 from serve_app.config_file import app_config as checked_app_config
 from serve_app.gateway import Gateway
@@ -236,25 +236,6 @@ def test_user_config_counts_alone_and_not_with_what_came_before(monkeypatch):
 def test_only_known_backends_are_deployed(name):
     with pytest.raises(ValidationError, match=f"deploy: '{name}' is not defined"):
         AppConfig(backends={"deploy": [name]})
-
-
-@pytest.mark.parametrize("database", [{}, {"url": "u", "url_env": "U"}])
-def test_a_database_has_one_address(database):
-    with pytest.raises(ValidationError, match="either url or url_env"):
-        DatabaseConfig(**database)
-
-
-def test_yes_is_no_number_of_days_after_which_usage_is_deleted():
-    with pytest.raises(ValidationError, match=r"usage_kept_days\n.*a number was exp"):
-        DatabaseConfig(url="sqlite:///x", usage_kept_days=True)
-
-
-def test_a_database_s_address_may_stand_in_the_environment():
-    config = DatabaseConfig(url_env="WHERE")
-
-    assert config.address({"WHERE": "sqlite:///a"}) == "sqlite:///a"
-    with pytest.raises(ValueError, match="WHERE is not set"):
-        config.address({})
 
 
 def test_with_a_database_user_config_sets_no_rollout(tmp_path):

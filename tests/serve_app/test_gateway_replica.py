@@ -1,4 +1,4 @@
-"""What a Gateway has done before it is asked anything."""
+"""What a Gateway's replica has done before it is asked anything, and knows of itself."""
 
 import warnings
 from typing import Any, cast
@@ -14,6 +14,10 @@ from serve_app.config import AppConfig
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, of what it imports
+    from ray.serve import context
+    from ray.serve._private.common import DeploymentID, ReplicaID
+    from ray.serve._private.config import DeploymentConfig
+
     from serve_app import gateway_replica
 
 
@@ -34,3 +38,18 @@ def test_the_vocabulary_is_there_before_the_first_request(
 
     with TestClient(cast("Any", replica.__serve_build_asgi_app__())):
         assert tokens._encoding.cache_info().currsize == 1
+
+
+def test_the_bound_is_what_serve_has_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serve hands a replica its new settings and starts no other for them."""
+    monkeypatch.setattr(context, "_INTERNAL_REPLICA_CONTEXT", None)
+    for bound in (295, 300):
+        context._set_internal_replica_context(
+            replica_id=ReplicaID("a", DeploymentID("Gateway", "avengers")),
+            servable_object=None,
+            _deployment_config=DeploymentConfig(max_ongoing_requests=bound),
+            rank=None,
+            world_size=1,
+        )
+
+        assert gateway_replica.max_ongoing_requests() == bound

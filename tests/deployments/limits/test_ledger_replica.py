@@ -4,6 +4,7 @@ import pytest
 
 from deployments.errors import InvalidRequest
 from deployments.limits.ledger_replica import LedgerReplica
+from deployments.store.config import DatabaseConfig
 from tests.deployments.store.made import tenant
 
 GOLD = tenant("g", cost_tier="gold", alpha=None)
@@ -11,14 +12,30 @@ GOLD = tenant("g", cost_tier="gold", alpha=None)
 
 @pytest.fixture
 async def replica(tmp_path):
-    made = LedgerReplica(f"sqlite:///{tmp_path / 'db'}", "NOT_SET", (), ["silver"])
+    url = f"sqlite:///{tmp_path / 'db'}"
+    config = DatabaseConfig(url=url, password_env="NOT_SET")
+    made = LedgerReplica(config, (), ["silver"])
     yield made
     await made._ledger._database.close()
 
 
 async def test_a_server_s_password_must_be_set():
+    config = DatabaseConfig(url="postgresql://u@h/n", password_env="NOT_SET")
+
     with pytest.raises(ValueError, match="password_env: NOT_SET is not set"):
-        LedgerReplica("postgresql://u@h/n", "NOT_SET", ())
+        LedgerReplica(config, ())
+
+
+async def test_the_address_is_read_where_it_runs(tmp_path, monkeypatch):
+    config = DatabaseConfig(url_env="WHERE")
+    with pytest.raises(ValueError, match="url_env: WHERE is not set"):
+        LedgerReplica(config, ())
+
+    monkeypatch.setenv("WHERE", f"sqlite:///{tmp_path / 'db'}")
+    made = LedgerReplica(config, ())
+    await made.check_health()
+    await made._ledger._database.close()
+    assert (tmp_path / "db").is_file()
 
 
 async def test_tiers_come_by_user_config_and_go_with_it(replica):
@@ -47,7 +64,7 @@ async def test_it_starts_though_a_tenant_s_tier_is_configured_no_more(
 ):
     await replica.call("put_tenant", tenant("s", cost_tier="silver", alpha=None))
     url, artifacts = f"sqlite:///{tmp_path / 'db'}", {"next": "/next"}
-    later = LedgerReplica(url, None, (), artifacts=artifacts)
+    later = LedgerReplica(DatabaseConfig(url=url), (), artifacts=artifacts)
     snapshot = await later.call("snapshot", 0)
     await later._ledger._database.close()
 

