@@ -1,4 +1,4 @@
-"""What a Gateway's replica has done before it is asked anything, and knows of itself."""
+"""What a Gateway's replica has done before it is asked, and knows of itself."""
 
 import warnings
 from typing import Any, cast
