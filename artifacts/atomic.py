@@ -28,7 +28,7 @@ def check_replaceable(target: Path, marker: str, others: Collection[str] = ()) -
     """
     with _explained(target):
         place = resolved(target)
-        _probe(place)
+        probe(place)
         if not place.exists():
             return
         if not place.is_dir():
@@ -103,7 +103,7 @@ def _explained(target: Path) -> Iterator[None]:
         raise ArtifactError(target, f"it cannot be written: {what}") from None
 
 
-def _probe(target: Path) -> None:
+def probe(target: Path) -> None:
     """OSError if no directory can be made beside `target`, or where its own parents
     would be made: permission bits do not tell for every file system and user."""
     parent = target.parent

@@ -61,6 +61,12 @@ class RoutingDataset:
         return np.flatnonzero(~np.isnan(self.score).all(axis=1))
 
     @property
+    def measured(self) -> Self:
+        """Without the queries that no model has a score for."""
+        rows = self.measured_rows
+        return self if len(rows) == len(self) else self.take(rows)
+
+    @property
     def complete_rows(self) -> Rows:
         """The queries that every model has a score and a cost for."""
         unknown = np.isnan(self.score) | np.isnan(self.cost_usd)

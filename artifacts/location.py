@@ -86,6 +86,9 @@ def artifact_directory(artifact: str, *, encoder: bool = True) -> Path:
 
 def check_destination(location: str) -> None:
     """ArtifactError unless `save_at` may write there; to be asked before the work."""
+    if location == BUNDLED_ARTIFACT:  # a directory here that no command would read
+        what = "it names the bundled artifact, not a directory (that is ./default)"
+        raise ArtifactError(location, what)
     if not is_remote(location):
         check_replaceable(_local(location), MANIFEST, OTHERS)
         return

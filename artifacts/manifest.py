@@ -1,9 +1,9 @@
 """What an artifact says of itself: `manifest.json`."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.encoder_spec import EncoderSpec
@@ -13,6 +13,16 @@ from artifacts.token_price import TokenPrice
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _readable(name: object) -> object:
+    """What Python read of a name that is not UTF-8 cannot be written into JSON."""
+    if not isinstance(name, str):
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+_FileName = Annotated[str, BeforeValidator(_readable)]
 
 
 class ModelEntry(_Frozen):
@@ -40,7 +50,9 @@ class Extension(_Frozen):
     kind: Literal["add-model", "remove-model", "reprice"]
     created: datetime
     models: tuple[str, ...] = Field(min_length=1)
-    sources: tuple[str, ...] = Field(default=(), description="names of records files")
+    sources: tuple[_FileName, ...] = Field(
+        default=(), description="names of records files"
+    )
     n_records: int = Field(default=0, ge=0, description="queries in them")
     digest: str | None = Field(default=None, description="sha256 of those records")
 
@@ -48,7 +60,7 @@ class Extension(_Frozen):
 class Provenance(_Frozen):
     """Which data the artifact was fitted on."""
 
-    sources: tuple[str, ...] = Field(description="names of the records files")
+    sources: tuple[_FileName, ...] = Field(description="names of the records files")
     digest: str = Field(description="sha256 of the whole dataset")
     queries: dict[str, int] = Field(description="queries in each collection")
     train_fraction: float = Field(gt=0, le=1)

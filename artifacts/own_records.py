@@ -16,11 +16,10 @@ def made_of(manifest: Manifest, dataset: RoutingDataset) -> bool:
     Other models in `dataset` are left out of account.
     """
     provenance = manifest.provenance
-    fitted = _columns(dataset, _models_of_the_fit(manifest))
-    if fitted is not None and fitted.digest == provenance.digest:
+    if provenance.digest in _digests(dataset, _models_of_the_fit(manifest)):
         return True
     return any(
-        _digest_of_added(dataset, extension.models) == extension.digest
+        extension.digest in _digests(dataset, extension.models)
         for extension in provenance.extensions
         if extension.digest is not None
     )
@@ -37,13 +36,10 @@ def _models_of_the_fit(manifest: Manifest) -> set[str]:
     return models
 
 
-def _digest_of_added(dataset: RoutingDataset, models: Collection[str]) -> str | None:
-    """As `add_models` makes it: of the queries that one of the models answered."""
-    columns = _columns(dataset, models)
-    return None if columns is None else columns.take(columns.measured_rows).digest
-
-
-def _columns(dataset: RoutingDataset, models: Collection[str]) -> RoutingDataset | None:
+def _digests(dataset: RoutingDataset, models: Collection[str]) -> set[str]:
+    """Of all that is said of these models, and of the queries alone that one of them
+    answered: a fit of some of the models, or an addition, takes no others."""
     if not set(models) <= set(dataset.models):
-        return None
-    return dataset.with_models(tuple(models))
+        return set()
+    columns = dataset.with_models(tuple(models))
+    return {columns.digest, columns.measured.digest}

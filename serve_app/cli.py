@@ -87,6 +87,8 @@ def main() -> None:
         _fail(str(error), code=2)
     except (LaunchError, StoreUnavailable) as error:
         _fail(str(error), code=1)
+    except MemoryError as error:
+        _fail(": ".join(filter(None, ["out of memory", str(error)])), code=1)
     except KeyboardInterrupt:
         _fail("interrupted", code=130)
 

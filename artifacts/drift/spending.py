@@ -16,23 +16,24 @@ from artifacts.drift.traffic import Traffic
 ALL_MODELS = Limits(watch=math.log(2), refit=None)
 ONE_MODEL = Limits(watch=math.log(1.5), refit=math.log(3))
 _LEAST = 50  # answers of a model: below it a mean of such a long tail says nothing
+_NO_RATIO = "nothing was counted, or nothing is expected: there is no ratio"
 
 _Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ratio:
-    """Observed over expected, as a logarithm, with its variance."""
+    """Observed over expected, as a logarithm, with its variance; nan: there is none."""
 
     log: float
     variance: float
     n: int
 
     @classmethod
-    def of(cls, observed: _Values, expected: _Values) -> "_Ratio | None":
+    def of(cls, observed: _Values, expected: _Values) -> "_Ratio":
         total, hoped = observed.sum(), expected.sum()
-        if len(observed) < 2 or total <= 0 or hoped <= 0:
-            return None
+        if total <= 0 or hoped <= 0:  # of a model that is free, say
+            return cls(math.nan, math.nan, n=len(observed))
         pull = observed / total - expected / hoped
         return cls(math.log(total / hoped), float((pull**2).sum()), n=len(observed))
 
@@ -70,8 +71,8 @@ def _together(
     signal: str, observed: _Values, expected: _Values, level: float
 ) -> Finding:
     ratio = _Ratio.of(observed, expected)
-    if ratio is None or ratio.n < _LEAST:
-        return untold(signal, len(observed), f"fewer than {_LEAST} answers tell it")
+    if ratio.n < _LEAST:
+        return untold(signal, ratio.n, f"fewer than {_LEAST} answers tell it")
     return _finding(signal, None, ratio, level, ALL_MODELS, "of the profile's")
 
 
@@ -79,15 +80,14 @@ def _apart(  # noqa: PLR0913  (one model beside the others)
     signal: str,
     artifact: RoutingArtifact,
     column: int,
-    own: _Ratio | None,
-    others: _Ratio | None,
+    own: _Ratio,
+    others: _Ratio,
     level: float,
 ) -> Finding:
     model = artifact.models[column]
-    n = own.n if own else 0
-    if own is None or others is None or min(own.n, others.n) < _LEAST:
+    if min(own.n, others.n) < _LEAST:
         why = f"fewer than {_LEAST} answers of it, or of others, tell it"
-        return untold(signal, n, why, model=model)
+        return untold(signal, own.n, why, model=model)
     # Its mean in the profile is of so many records, as scattered as these.
     trained = artifact.manifest.models[column].n_records
     variance = own.variance * (1 + own.n / trained) + others.variance
@@ -104,6 +104,8 @@ def _finding(  # noqa: PLR0913  (all of a finding)
     limits: Limits,
     what: str,
 ) -> Finding:
+    if math.isnan(ratio.log):
+        return untold(signal, ratio.n, _NO_RATIO, model=model, few=False)
     departure = abs(ratio.log)
     noise = NormalDist().inv_cdf(1 - level / 2) * math.sqrt(ratio.variance)
     said = verdict_of(departure, noise, limits)

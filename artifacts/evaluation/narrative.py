@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from artifacts.evaluation.averages import average, elbows
+import numpy as np
+
+from artifacts.evaluation.averages import AverageCurve, average, elbows
+from artifacts.evaluation.measures import ROUNDING
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.summary import (
     REFERENCE,
@@ -82,10 +85,35 @@ def _in_short(result: EvaluationResult, table: Table, focus: str) -> str:
         + ("" if gain is None else f" ({100 * gain:+.1f} % relative)")
         + ";",
         _at_what_price(routed, best_usd),
-        "These are the settings that did best on these very queries: one that is "
-        "chosen beforehand does a little worse on average.",
+        "These are the settings that did best on these very queries"
+        + _one_alpha(result.splits, focus),
     ]
     return " ".join(sentences)
+
+
+def _one_alpha(splits: Sequence[SplitResult], focus: str) -> str:
+    """What is left of that if all splits have to do with one setting."""
+    if len(splits) == 1:
+        return "."
+    curve, best = average(splits, focus), average(splits, "best-single")
+    top = int(curve.accuracy.argmax())
+    text = (
+        ", on each split its own. One α for all splits would have reached "
+        f"{100 * curve.accuracy[top]:.2f} % at most ({_setting(curve, top, best)})"
+    )
+    enough = np.flatnonzero(curve.accuracy >= best.accuracy[0] - ROUNDING)
+    if len(enough) == 0:
+        return f"{text}, less than the best single model."
+    first = int(enough[curve.cost_usd[enough].argmin()])
+    setting = _setting(curve, first, best)
+    return f"{text} and the best single model's accuracy ({setting})."
+
+
+def _setting(curve: AverageCurve, point: int, best: AverageCurve) -> str:
+    alpha, best_usd = f"α = {curve.alpha[point]:g}", best.cost_usd[0]
+    if best_usd == 0:
+        return alpha
+    return f"{alpha}, {100 * curve.cost_usd[point] / best_usd:.0f} % of the best's cost"
 
 
 def _at_what_price(routed: Mapping[str, Summary], best_usd: float) -> str:

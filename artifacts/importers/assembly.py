@@ -51,9 +51,10 @@ class Assembly:
     """Collects attempts; `records` and `coverage` are right once all are in."""
 
     def __init__(self, options: ImportOptions, *, join_by_id: bool = False) -> None:
-        """`join_by_id`: keys are ids, so a repeated one is an error, as is another
-        text under it. Otherwise keys are texts, and of a repeated one the first counts.
-        A gap is no measurement: either way a later score takes its place.
+        """`join_by_id`: keys are ids, so a second score is an error, as is another text
+        under one. Otherwise keys are texts, and of a repeated one the first counts.
+        A gap is no measurement: a later score takes its place, and among ids it may
+        also come second: logs are read in no order of time.
         """
         self._options = options
         self._by_id = join_by_id
@@ -102,10 +103,11 @@ class Assembly:
         return query
 
     def _repeated(self, attempt: Attempt, model: str, first: str) -> None:
-        if self._by_id:
+        if not self._by_id:
+            self._skipped[model, attempt.dataset, _DUPLICATE] += 1
+        elif attempt.score is not None:
             what = f"model {model!r} was measured on it before, in {first}"
             raise BadInput(f"{attempt.where}: {what}")
-        self._skipped[model, attempt.dataset, _DUPLICATE] += 1
 
     def _priced(self, attempt: Attempt, model: str) -> Priced | None:
         usage, price = attempt.usage, self._options.prices.get(model)
@@ -114,7 +116,8 @@ class Assembly:
         if cost is None and price and tokens[0] is not None and tokens[1] is not None:
             cost = tokens[0] * price.input_usd + tokens[1] * price.output_usd
         if cost is not None and attempt.score is not None:
-            return Priced(attempt.score, cost, *tokens, usage.cost_usd is None)
+            estimated = usage.estimated or usage.cost_usd is None
+            return Priced(attempt.score, cost, *tokens, estimated)
         if not self._options.drop_unpriced:
             advice = "(--catalog FILE has prices? --drop-unpriced leaves a gap)"
             what = f"cost of {model!r}: {_NO_COST}"

@@ -60,4 +60,5 @@ def _usage(value: Any, name: str) -> Usage:
             usage.get("completion_tokens"), f"{name}.completion_tokens"
         ),
         cost_usd=amount(usage.get("cost"), f"{name}.cost"),
+        estimated=usage.get("cost_estimated") is True,  # records of our own
     )

@@ -8,11 +8,15 @@ from artifacts.token_price import TokenPrice
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one call used; None = the source does not say, which is not 0."""
+    """What one call used; None = the source does not say, which is not 0.
+
+    `estimated`: the source itself calls its cost an estimate.
+    """
 
     prompt_tokens: float | None = None
     completion_tokens: float | None = None
     cost_usd: float | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,14 +128,11 @@ def _attempt(record: dict[str, Any], run: _Run, dataset: str, where: str) -> Att
         model=run.model,
         where=where,
         usage=Usage(
-            **{
-                field: amount(record.get(name), name)
-                for field, name in (
-                    ("prompt_tokens", "prompt_tokens"),
-                    ("completion_tokens", "completion_tokens"),
-                    ("cost_usd", "cost"),
-                )
-            }
+            prompt_tokens=amount(record.get("prompt_tokens"), "prompt_tokens"),
+            completion_tokens=amount(
+                record.get("completion_tokens"), "completion_tokens"
+            ),
+            cost_usd=amount(record.get("cost"), "cost"),
         ),
         score=score(record.get("score"), "score"),
         gap="no score",

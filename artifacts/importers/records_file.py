@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from artifacts.atomic import resolved
+from artifacts.atomic import probe, resolved
 from artifacts.errors import BadInput
 
 
@@ -19,13 +19,15 @@ def check_writable(path: Path) -> None:
     """BadInput if a file cannot be put there; said before the work, not after."""
     try:
         place = resolved(path)
+        if place.is_dir():
+            raise BadInput(f"{path}: is a directory; a file is needed")
+        # Of a device, say: root would put a file in its place, for the whole system.
+        if place.exists() and not place.is_file():
+            what = "is no regular file, so nothing is put in its place"
+            raise BadInput(f"{path}: {what}")
+        probe(place)
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from None
-    if place.is_dir():
-        raise BadInput(f"{path}: is a directory; a file is needed")
-    # Of a device, say: root would put a file in its place, for the whole system.
-    if place.exists() and not place.is_file():
-        raise BadInput(f"{path}: is no regular file, so nothing is put in its place")
+        raise BadInput(f"{path}: {error.strerror or error}") from None
 
 
 def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:

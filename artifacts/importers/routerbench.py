@@ -132,5 +132,5 @@ def _parsed_list(value: str) -> Any:
             warnings.simplefilter("ignore", SyntaxWarning)  # of escapes like "\d"
             warnings.simplefilter("ignore", DeprecationWarning)
             return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return value

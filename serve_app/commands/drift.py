@@ -19,6 +19,7 @@ from artifacts.embedding import embed
 from artifacts.encoder import load_encoder
 from artifacts.errors import BadInput
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
+from artifacts.own_records import made_of
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
 from deployments.store.usage_query import UsageQuery
@@ -89,10 +90,8 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
     directory = artifact_directory(artifact, encoder=bool(records))
     loaded = load(directory)
     query = _query(end, days, tenant)
-    dataset = _read(records or [], catalog)
-    fresh = None
-    if dataset is not None:
-        fresh = dataset, _embed(dataset, loaded, directory)
+    dataset = _read(records or [], catalog, loaded)
+    fresh = None if dataset is None else (dataset, _embed(dataset, loaded, directory))
     collected = _collected(database, password_env, query, loaded, most)
     observed = Observed(
         collected.traffic, collected.tries, collected.routing, fresh=fresh
@@ -132,13 +131,18 @@ def _collected(
     return with_database(url, password_env, work)
 
 
-def _read(files: Sequence[Path], catalog: Path | None) -> RoutingDataset | None:
+def _read(
+    files: Sequence[Path], catalog: Path | None, artifact: RoutingArtifact
+) -> RoutingDataset | None:
     if not files:
         if catalog is not None:
             raise BadInput("--catalog: its prices are for --records")
         return None
     prices = catalog_prices(catalog)
-    return RecordReader(prices=prices, allow_gaps=True).read(files)
+    dataset = RecordReader(prices=prices, allow_gaps=True).read(files)
+    if made_of(artifact.manifest, dataset):
+        raise BadInput("--records: the artifact was made of these, they are not fresh")
+    return dataset
 
 
 def _embed(

@@ -5,12 +5,15 @@ from artifacts.errors import BadInput
 
 
 def with_models(dataset: RoutingDataset, models: str | None) -> RoutingDataset:
-    """Only the comma-separated `models`; BadInput names one without records."""
+    """Only the comma-separated `models`, and the queries that one of them has a score
+    for: others would take clusters in which nothing is known. BadInput names a model
+    without records."""
     if models is None:
         return dataset
     try:
-        return dataset.with_models([name.strip() for name in models.split(",")])
+        chosen = dataset.with_models([name.strip() for name in models.split(",")])
     except KeyError as error:
         known = ", ".join(dataset.models)
         message = f"--models: no records of {error.args[0]!r}; there are {known}"
         raise BadInput(message) from None
+    return chosen.measured

@@ -152,6 +152,35 @@ def test_a_vector_without_direction_is_bad_input(tmp_path):
         embed(("a", "b"), Zeros(), folder=tmp_path)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (MemoryError(), "none is left"),
+        (RuntimeError("CUDA out of memory.\nTried 2 GiB"), "CUDA out of memory. Tried"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "DefaultCPU"),
+        (Exception("Failed to allocate memory for requested buffer"), "Failed to"),
+    ],
+)
+def test_memory_that_runs_out_is_said_in_one_line(tmp_path, kept, error, why):
+    class Greedy(Counting):
+        def encode(self, texts):
+            raise error
+
+    with pytest.raises(MemoryError, match=f"^embedding 'a' .* 'b': {why}") as caught:
+        embed(("a", "b"), Greedy(), folder=tmp_path if kept else None)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_error_of_an_encoder_is_left_as_it_is():
+    class Broken(Counting):
+        def encode(self, texts):
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match=r"^a bug$"):
+        embed(("a",), Broken())
+
+
 EMBEDDING = """
 import sys, time
 from pathlib import Path

@@ -58,6 +58,14 @@ def test_a_path_that_is_no_address_is_refused():
         directory_of("file://[x")
 
 
+def test_the_bundled_artifact_is_not_written_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ArtifactError, match=r"^default: it names the bundled"):
+        check_destination("default")
+    check_destination("./default")
+
+
 def arrays_in(memory: MemoryFileSystem) -> list[str]:
     return [path for path in memory.find("/") if path.endswith(".npz")]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from artifacts.artifact import RoutingArtifact
@@ -47,3 +48,12 @@ def test_those_that_a_model_was_added_from(artifact):
 
     assert made_of(added.manifest, some)
     assert not made_of(added.manifest, OTHERS)
+
+
+def test_queries_that_only_other_models_answered_are_left_out_of_account(artifact):
+    more = DATASET.take(np.r_[np.arange(len(DATASET)), 0])
+    score = more.score.copy()
+    score[-1, :3] = float("nan")  # `d` alone knows
+    more = replace(more, queries=(*DATASET.queries, "another"), score=score)
+
+    assert made_of(artifact.manifest, more)

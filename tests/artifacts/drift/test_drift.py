@@ -137,6 +137,18 @@ def test_beside_few_answers_of_others_nothing_is_said_of_a_model():
     assert verdicts(few)[("cost", MADE.models[1])] == "few"
 
 
+def test_the_costs_of_a_free_model_have_no_ratio():
+    usual = requests(MADE, 3000)
+    column = int(usual.model.max())
+    cost_usd = np.where(usual.model == column, 0.0, usual.cost_usd)
+    found = drift(MADE, Observed(replace(usual, cost_usd=cost_usd), {}, Tries(3000, 0)))
+
+    of_it = ("cost", MADE.models[column])
+    (free,) = (f for f in found.findings if (f.signal, f.model) == of_it)
+    assert (free.verdict, free.n) == ("unknown", (usual.model == column).sum())
+    assert "fewer than" not in free.why
+
+
 def test_what_the_artifact_knows_from_few_records_is_held_against_it_less_surely():
     observed = Observed(requests(MADE, 3000), {}, Tries(3000, 0))
     entries = tuple(

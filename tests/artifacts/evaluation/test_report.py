@@ -3,7 +3,9 @@
 import csv
 import json
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ import pytest
 from artifacts.evaluation.judging import evaluate
 from artifacts.evaluation.measures import METRICS
 from artifacts.evaluation.report import focus_of, metrics_json, write_report
-from artifacts.evaluation.results import EvaluationResult
+from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.routers import NearestNeighbours
 from tests.artifacts.evaluation.split_data import MODELS, small_config, two_topics
+from tests.artifacts.hand_made import bundled
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +115,60 @@ def test_report_says_in_short_what_routing_is_worth(
     assert "Routing (`paper`) over 3 models" in short
     assert "100.00 % at its best α (+100.0 % relative)" in short
     assert "the best single model's accuracy would have cost 100 %" in short
-    assert "the settings that did best on these very queries" in short
+    assert "the settings that did best on these very queries, on each split" in short
+
+
+def with_points(split: SplitResult, accuracy: list[float]) -> SplitResult:
+    """Other points of `paper` at α = 0, 0.5 and 1."""
+    cost_usd = np.array([0.001, 0.002, 0.01])
+    curve = split.curves["paper"]
+    curve = replace(curve, accuracy=np.array(accuracy), cost_usd=cost_usd)
+    return replace(split, curves={**split.curves, "paper": curve})
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "what"),
+    [
+        (
+            ([0.2, 0.9, 0.7], [0.2, 0.5, 0.8]),
+            "75.00 % at most (α = 1, 100 % of the best's cost) and the best single "
+            "model's accuracy (α = 0.5, 20 % of the best's cost).",
+        ),
+        (
+            ([0.2, 0.9, 0.6], [0.2, 0.0, 0.2]),
+            "45.00 % at most (α = 0.5, 20 % of the best's cost), less than the best "
+            "single model.",
+        ),
+    ],
+)
+def test_report_says_what_one_alpha_for_all_splits_is_worth(
+    result: EvaluationResult,
+    tmp_path: Path,
+    accuracies: tuple[list[float], ...],
+    what: str,
+) -> None:
+    splits = tuple(map(with_points, result.splits, accuracies))
+    write_report(replace(result, splits=splits), tmp_path)
+
+    short = (tmp_path / "report.md").read_text(encoding="utf-8").split("\n\n")[1]
+
+    assert f"One α for all splits would have reached {what}" in short
+
+
+def test_the_bundled_report_says_of_one_alpha_what_its_curves_say() -> None:
+    report = bundled() / "report"
+    accuracies: dict[str, list[float]] = {}
+    for row in rows_of(report / "curves.csv"):
+        if row["method"] == "calibrated":
+            accuracies.setdefault(row["alpha"], []).append(float(row["accuracy"]))
+    alpha, most = max(
+        ((alpha, fmean(values)) for alpha, values in accuracies.items()),
+        key=itemgetter(1),
+    )
+
+    short = (report / "report.md").read_text(encoding="utf-8").split("\n\n")[1]
+
+    assert f"have reached {100 * most:.2f} % at most (α = {alpha}, " in short
 
 
 def test_report_does_not_say_that_a_free_model_is_out_of_reach(tmp_path: Path) -> None:
@@ -159,6 +215,7 @@ def test_a_report_of_one_split_has_no_intervals(tmp_path: Path) -> None:
 
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "95 % intervals" not in text
+    assert "One α" not in text
     assert "nan" not in text
 
 

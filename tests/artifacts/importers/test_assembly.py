@@ -85,6 +85,24 @@ def test_a_missing_cost_comes_from_tokens_and_price_and_says_so():
     assert coverage.estimated == {("a", "d"): 1}
 
 
+def test_one_estimate_among_the_epochs_makes_the_mean_an_estimate():
+    usage = Usage(prompt_tokens=10, completion_tokens=5)
+    records, coverage = assembled(
+        attempt(epoch=1),
+        attempt(epoch=2, usage=usage),
+        attempt("b"),
+        prices={"a": TokenPrice(0.01, 0.03)},
+        join_by_id=True,
+    )
+
+    usages = records[0]["usages"]
+    assert usages["a"]["cost_estimated"] is True
+    assert usages["a"]["cost"] == pytest.approx(0.25)
+    assert "cost_estimated" not in usages["b"]
+    assert coverage.estimated == {("a", "d"): 1}
+    assert coverage.to_dict()["estimated_cost"] == {"a": {"d": 1}, "b": {"d": 0}}
+
+
 @pytest.mark.parametrize(
     ("usage", "prices"),
     [
@@ -157,6 +175,18 @@ def test_a_gap_does_not_take_the_place_of_a_score():
 
     assert records[0]["records"] == {"a": 1}
     assert coverage.reasons() == {"the same query again": 1}
+
+
+@pytest.mark.parametrize("score", [1.0, None])
+def test_joined_by_id_a_gap_may_come_second(score):
+    gap = attempt(key="7", score=None, gap="sample error", where="two.eval")
+    first = attempt(key="7", score=score, gap="sample error", where="one.eval")
+
+    forth = assembled(attempt("b", key="7"), first, gap, join_by_id=True)
+    back = assembled(attempt("b", key="7"), gap, first, join_by_id=True)
+
+    assert forth == back
+    assert forth[1].reasons() == ({} if score else {"sample error": 1})
 
 
 def test_joined_by_id_a_repeated_sample_is_an_error_that_names_both_places():

@@ -48,6 +48,16 @@ def test_a_missing_cost_is_not_free(tmp_path):
     assert dropped.records[0]["records"] == {"b": 0}
 
 
+def test_an_estimate_stays_one_when_records_are_read_again(tmp_path):
+    estimate = {"cost": 0.25, "cost_estimated": True}
+    line = LINE | {"usages": LINE["usages"] | {"b": estimate}}
+    result = imported(tmp_path, line)
+
+    assert result.records[0]["usages"]["b"] == estimate
+    assert "cost_estimated" not in result.records[0]["usages"]["a"]
+    assert result.coverage.estimated == {("b", "sums"): 1}
+
+
 def test_a_missing_model_is_a_gap(tmp_path):
     other = LINE | {"query": "else", "index": 4, "records": {"a": 1, "b": None}}
     result = imported(tmp_path, LINE, other)

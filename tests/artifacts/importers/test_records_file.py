@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from artifacts.errors import BadInput
-from artifacts.importers.records_file import write_records
+from artifacts.importers.records_file import check_writable, write_records
 from artifacts.records import RecordReader
 
 RECORD = {
@@ -64,6 +64,16 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
         write_records(device, [RECORD])
 
     assert device.is_fifo()
+
+
+def test_where_no_file_can_be_made_is_told_before_there_is_one(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(BadInput, match=r"file/r\.jsonl: Not a directory$"):
+        check_writable(tmp_path / "file" / "r.jsonl")
+    check_writable(tmp_path / "new" / "r.jsonl")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_links_in_a_ring_are_one_line(tmp_path):

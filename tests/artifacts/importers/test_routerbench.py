@@ -115,6 +115,7 @@ def test_a_line_that_is_too_long_is_not_read_whole(tmp_path, monkeypatch):
         ("[1, 2] is a list?", "[1, 2] is a list?"),
         ("[1, 2]", "[1, 2]"),
         ("[not a list]", "[not a list]"),
+        ("[{[1]: 2}]", "[{[1]: 2}]"),
     ],
 )
 def test_a_prompt_that_is_a_list_of_texts_is_one_text(tmp_path, prompt, text):

@@ -19,6 +19,7 @@ from serve_app.commands.serve import LOCAL_CONFIG
 from tests.artifacts.hand_made import bundled
 from tests.deployments.store.made import record
 from tests.serve_app.commands.accounts_cli import AccountsCli
+from tests.serve_app.commands.test_commands import record as labelled
 
 NOW = datetime.now(UTC)
 ARTIFACT = load(bundled())
@@ -147,6 +148,18 @@ def test_fresh_labels_are_compared_too(cli, tmp_path):
     last = json.loads(ran.out)["findings"][-1]
     assert (last["signal"], last["verdict"]) == ("accuracy", "refit")
     assert ran.code == 3
+
+
+def test_the_records_of_the_fit_are_no_fresh_labels(cli, tmp_path):
+    records, artifact = tmp_path / "r.jsonl", tmp_path / "a"
+    records.write_text("\n".join(labelled(i) for i in range(40)))
+    fitted = cli.run("fit", records, "-o", artifact, "--clusters", 4)
+
+    ran = cli.run("drift", "--artifact", artifact, "--records", records)
+
+    assert fitted.code == 0, fitted.err
+    assert (ran.code, ran.out) == (2, "")
+    assert "--records: the artifact was made of these" in ran.err
 
 
 def test_a_cost_that_fresh_labels_lack_comes_from_the_catalog_as_for_a_fit(

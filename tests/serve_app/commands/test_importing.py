@@ -125,6 +125,16 @@ def test_a_missing_cost_comes_from_the_catalog(avengers, tmp_path):
     assert json.loads(out.read_text())["usages"]["b"]["cost"] == pytest.approx(3)
 
 
+def test_costs_that_the_source_states_are_not_called_estimates(avengers, tmp_path):
+    source, out = jsonl(tmp_path / "theirs.jsonl", LINE), tmp_path / "r.jsonl"
+    prices = catalog(tmp_path / "serve.yaml", "b")
+
+    command = ("import", "avengers-pro", source, "-o", out, "--catalog", prices)
+    _, said, _ = avengers(*command)
+
+    assert "estimated" not in said + out.read_text()
+
+
 def test_a_cost_that_nobody_knows_may_become_a_gap(avengers, tmp_path):
     source, out = jsonl(tmp_path / "theirs.jsonl", UNPRICED), tmp_path / "r.jsonl"
     command = ("import", "avengers-pro", source, "-o", out)
