@@ -52,8 +52,9 @@ class GatewayLimits(_Frozen):
     route_concurrency: int = Field(
         default=1,
         ge=1,
-        description="route calls in flight; each is one Embedder's work, so with more "
-        "Embedders than Gateways raise it (scripts/derive-autoscaling says to what)",
+        description="route calls in flight to the Router's deployment; each is one "
+        "Embedder's work, so with more Embedders than Gateways raise it "
+        "(scripts/derive-autoscaling says to what)",
     )
     unpriced_usd: float = Field(
         default=0.1,
