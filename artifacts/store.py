@@ -3,11 +3,10 @@
 manifest.json   what it is (written last)
 arrays.npz      the arrays, without pickle
 encoder/        the encoder, where it is small enough to travel along
-report/         tables and figures of the held-out evaluation
+report/         of an evaluation, where it was written there; a save drops it
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -43,11 +42,10 @@ def save(
     directory: Path,
     *,
     encoder_directory: Path | None = None,
-    write_report: Callable[[Path], None] | None = None,
 ) -> None:
     """Write the artifact to `directory`, replacing what is there in one step.
 
-    `encoder_directory` is copied in; `write_report` fills the report's directory.
+    `encoder_directory` is copied in.
     BadInput: `load` would refuse it, so what is there stays; see `replacing_directory`.
     """
     try:
@@ -60,9 +58,6 @@ def save(
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         if encoder_directory is not None:
             shutil.copytree(encoder_directory, staging / ENCODER)
-        if write_report is not None:
-            (staging / REPORT).mkdir()
-            write_report(staging / REPORT)
         text = artifact.manifest.model_dump_json(indent=2)
         (staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
 

@@ -90,7 +90,8 @@ class ModelSpec(_Frozen):
     )
     capabilities: frozenset[Capability] = Field(
         default=frozenset(),
-        description="what it takes beside text; what needs more goes to others",
+        description="what it takes beside text; what needs more goes to others. "
+        "`reasoning` is only told (/v1/models): no request is taken to need it",
     )
     timeouts: Timeouts = Timeouts()
     request_defaults: dict[str, Any] = Field(

@@ -53,10 +53,10 @@ class GatewayLimits(_Frozen):
     route_concurrency: int = Field(
         default=1,
         ge=1,
-        description="route calls in flight, of known questions and of new ones each; "
-        "one that takes longer than 5 ms counts no more. Each is one Embedder's work, "
-        "so with more Embedders than Gateways raise it (scripts/derive-autoscaling "
-        "says to what)",
+        description="route calls in flight to the Router's deployment, of known "
+        "questions and of new ones each; one that takes longer than 5 ms counts no "
+        "more. Each is one Embedder's work, so with more Embedders than Gateways raise "
+        "it (scripts/derive-autoscaling says to what)",
     )
     unpriced_usd: float = Field(
         default=0.1,

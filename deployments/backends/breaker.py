@@ -186,7 +186,7 @@ class Breakers:
         return self._breakers[key]
 
     def states(self) -> dict[str, State]:
-        """For metrics and for `/v1/route`."""
+        """Of each that was asked for."""
         return {key: breaker.state for key, breaker in self._breakers.items()}
 
     def _forget(self) -> None:

@@ -163,6 +163,7 @@ spend = Table(
     Column("unknown_reserved_nusd", BigInteger, nullable=False),
     Index(None, "quarter"),
 )
+SPEND_SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
 
 # What replicas hold of budgets; `period` is its start in unix time.
 leases = Table(

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.store.tables import (
+    SPEND_SUMS,
     deleted_records,
     retention,
     spend,
@@ -35,7 +36,6 @@ _COMPARED = (
     "cost_nusd",
     "reserved_nusd",
 )
-_SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
 
 
 async def take_rows(connection: AsyncConnection, rows: Sequence[Row]) -> Taken:
@@ -114,7 +114,7 @@ async def _add_spend(connection: AsyncConnection, rows: Sequence[Row]) -> None:
     if not rows:
         return
     statement = insert_into(connection, spend)
-    sums = {name: spend.c[name] + statement.excluded[name] for name in _SUMS}
+    sums = {name: spend.c[name] + statement.excluded[name] for name in SPEND_SUMS}
     statement = statement.on_conflict_do_update(
         index_elements=[spend.c.tenant, spend.c.quarter], set_=sums
     )

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from deployments.store.column_types import NANO
 from deployments.store.database import Database
 from deployments.store.shadow_sql import read_shadows
-from deployments.store.tables import spend, usage_records
+from deployments.store.tables import SPEND_SUMS, spend, usage_records
 from deployments.store.usage_deletion import (
     begin_deletion,
     delete_some,
@@ -33,7 +33,6 @@ from deployments.usage.record import UsageRecord
 _REPORTS = 4
 _PAGE = 2000
 _AT_ONCE = 2_000
-_SUMS = ("cost_nusd", "requests", "unknown_cost", "unknown_reserved_nusd")
 
 
 class UsageStore:
@@ -73,15 +72,11 @@ class UsageStore:
         async with self._database.writing() as connection:
             return await take_rows(connection, rows)
 
-    async def spend(self, tenant_id: str, start: datetime, end: datetime) -> float:
-        """USD that are known to be spent by requests from `start` to `end`.
+    async def spend_of(self, tenant_id: str, start: datetime, end: datetime) -> Spend:
+        """What a tenant spent by requests from `start` to `end`, and what is not known.
 
         Both at a quarter of an hour, as budget periods are.
         """
-        return (await self.spend_of(tenant_id, start, end)).cost_usd
-
-    async def spend_of(self, tenant_id: str, start: datetime, end: datetime) -> Spend:
-        """The same, with what is not known."""
         found = await self.spends(start, end, tenant_id)
         return found.get(tenant_id, Spend())
 
@@ -92,7 +87,7 @@ class UsageStore:
         within = (spend.c.quarter >= quarter_of(start)) & (spend.c.quarter < end)
         if tenant_id is not None:
             within &= spend.c.tenant == tenant_id
-        sums = [func.sum(spend.c[name]) for name in _SUMS]
+        sums = [func.sum(spend.c[name]) for name in SPEND_SUMS]
         query = select(spend.c.tenant, *sums).where(within).group_by(spend.c.tenant)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()

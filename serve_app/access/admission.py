@@ -1,8 +1,9 @@
 """Letting a request in: limits first, then a reservation of what it may cost at worst.
 
 Requests, tokens and parallel requests are reserved once, when the request comes; money
-for each model that is asked, because each has its price. Nothing here waits for SQL;
-where a lease at hand is enough, nothing waits at all.
+for each model that is asked, because each has its price. Where a lease at hand is
+enough, nothing waits; else the Ledger is asked, which writes down what it leases of a
+budget before it does.
 """
 
 from collections.abc import Callable, Iterator, Mapping

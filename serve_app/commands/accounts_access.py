@@ -1,9 +1,7 @@
 """Where the commands find the accounts: a database, opened for one piece of work."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
-
-import typer
+from typing import TYPE_CHECKING, TypeVar
 
 from serve_app.commands.database_access import with_database
 
@@ -12,20 +10,6 @@ if TYPE_CHECKING:
     from deployments.store.database import Database
 
 T = TypeVar("T")
-
-DatabaseUrl = Annotated[
-    str,
-    typer.Option(
-        "--database",
-        envvar="AVENGERS_DATABASE",
-        show_envvar=True,
-        help="sqlite:///PATH or postgresql://USER@HOST/NAME.",
-    ),
-]
-PasswordEnv = Annotated[
-    str | None,
-    typer.Option(help="Environment variable with the database's password."),
-]
 
 
 def with_accounts(

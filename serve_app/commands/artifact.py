@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,19 +35,6 @@ from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.encoder_choice import chosen_encoder
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import progress_bar
-
-
-class PolicyName(StrEnum):
-    """The policies that an artifact can be fitted for."""
-
-    PAPER = "paper"
-    CALIBRATED = "calibrated"
-
-
-_POLICIES: dict[PolicyName, type[PaperPolicy] | type[CalibratedPolicy]] = {
-    PolicyName.PAPER: PaperPolicy,
-    PolicyName.CALIBRATED: CalibratedPolicy,
-}
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Encoder = Annotated[

@@ -3,7 +3,9 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
 
 from artifacts.errors import BadInput
 from deployments.store.errors import StoreError, StoreUnavailable
@@ -14,6 +16,19 @@ if TYPE_CHECKING:
 _PATIENCE_S = 10.0
 
 T = TypeVar("T")
+
+_URL = typer.Option(
+    "--database",
+    envvar="AVENGERS_DATABASE",
+    show_envvar=True,
+    help="sqlite:///PATH or postgresql://USER@HOST/NAME.",
+)
+DatabaseUrl = Annotated[str, _URL]
+DatabaseUrlIfAny = Annotated[str | None, _URL]
+PasswordEnv = Annotated[
+    str | None,
+    typer.Option(help="Environment variable with the database's password."),
+]
 
 
 def with_database(

@@ -24,7 +24,7 @@ from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
 from deployments.store.usage_query import UsageQuery
 from serve_app.commands.catalog_prices import catalog_prices
-from serve_app.commands.database_access import with_database
+from serve_app.commands.database_access import DatabaseUrl, PasswordEnv, with_database
 from serve_app.commands.drift_traffic import Collected, collect_sample
 from serve_app.commands.terminal import print_table, progress_bar
 from serve_app.http.usage_span import MOST_DAYS, moment
@@ -43,19 +43,8 @@ _SAID: dict[Verdict, str] = {
 
 
 def check_drift(  # noqa: PLR0913  (the options of a command)
-    database: Annotated[
-        str,
-        typer.Option(
-            "--database",
-            envvar="AVENGERS_DATABASE",
-            show_envvar=True,
-            help="sqlite:///PATH or postgresql://USER@HOST/NAME.",
-        ),
-    ],
-    password_env: Annotated[
-        str | None,
-        typer.Option(help="Environment variable with the database's password."),
-    ] = None,
+    database: DatabaseUrl,
+    password_env: PasswordEnv = None,
     artifact: Annotated[
         str, typer.Option(help="Directory or address, or 'default': the bundled.")
     ] = BUNDLED_ARTIFACT,

@@ -2,7 +2,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,14 +111,6 @@ def _own_cost_usd(record: UsageRecord) -> float:
     if record.cost_usd is None or record.cost_source not in _KNOWN_COSTS:
         return _NAN
     return record.cost_usd - record.failed_cost_usd
-
-
-def collect(artifact: RoutingArtifact, records: Iterable[UsageRecord]) -> Collected:
-    """All of them."""
-    collected = Collected(artifact)
-    for record in records:
-        collected.add(record)
-    return collected
 
 
 async def collect_sample(

@@ -12,7 +12,8 @@ from artifacts.errors import BadInput
 from deployments.store.snapshot import IssuedKey
 from deployments.tenancy import KeyTerms
 from serve_app.commands.account_tables import print_keys
-from serve_app.commands.accounts_access import DatabaseUrl, PasswordEnv, with_accounts
+from serve_app.commands.accounts_access import with_accounts
+from serve_app.commands.database_access import DatabaseUrl, PasswordEnv
 from serve_app.http.account_json import shown_key
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}

@@ -12,7 +12,8 @@ from deployments.store.errors import Missing
 from deployments.store.snapshot import Change
 from deployments.tenancy import TenantConfig
 from serve_app.commands.account_tables import print_changes
-from serve_app.commands.accounts_access import DatabaseUrl, PasswordEnv, with_accounts
+from serve_app.commands.accounts_access import with_accounts
+from serve_app.commands.database_access import DatabaseUrl, PasswordEnv
 from serve_app.marked_yaml import CheckedLoader, ScalarError
 
 if TYPE_CHECKING:

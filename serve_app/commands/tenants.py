@@ -19,7 +19,8 @@ from serve_app.commands.account_tables import (
     print_tenant,
     print_tenants,
 )
-from serve_app.commands.accounts_access import DatabaseUrl, PasswordEnv, with_accounts
+from serve_app.commands.accounts_access import with_accounts
+from serve_app.commands.database_access import DatabaseUrl, PasswordEnv
 from serve_app.commands.tenants_file import TenantsFile, read_tenants_file
 from serve_app.http.account_json import shown_change, shown_tenant
 

@@ -12,7 +12,11 @@ from artifacts.errors import BadInput
 from artifacts.importers.records_file import check_writable
 from deployments.budget_period import zone
 from deployments.store.usage_query import UsageQuery
-from serve_app.commands.database_access import with_database
+from serve_app.commands.database_access import (
+    DatabaseUrlIfAny,
+    PasswordEnv,
+    with_database,
+)
 from serve_app.commands.usage_file import Format, write_usage
 from serve_app.commands.usage_remote import fetch_usage
 from serve_app.commands.usage_table import print_usage
@@ -24,19 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        envvar="AVENGERS_DATABASE",
-        show_envvar=True,
-        help="sqlite:///PATH or postgresql://USER@HOST/NAME.",
-    ),
-]
-_PasswordEnv = Annotated[
-    str | None,
-    typer.Option(help="Environment variable with the database's password."),
-]
 _Start = Annotated[str | None, typer.Option(help="In it: 2026-06-01, or an ISO time.")]
 _End = Annotated[str | None, typer.Option(help="Not in it. Default: now.")]
 _Timezone = Annotated[str, typer.Option(help="Of days, and of times without one.")]
@@ -58,8 +49,8 @@ def usage_commands() -> typer.Typer:
 
 def usage(  # noqa: PLR0913  (the options of a command)
     context: typer.Context,
-    database: _Database = None,
-    password_env: _PasswordEnv = None,
+    database: DatabaseUrlIfAny = None,
+    password_env: PasswordEnv = None,
     url: Annotated[
         str | None, typer.Option(help="Ask this Gateway, not a database.")
     ] = None,
@@ -113,8 +104,8 @@ def _refuse_stated(context: typer.Context) -> None:
 def export(  # noqa: PLR0913  (the options of a command)
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     kind: Annotated[Format, typer.Option("--format", help="csv or parquet.")],
-    database: _Database = None,
-    password_env: _PasswordEnv = None,
+    database: DatabaseUrlIfAny = None,
+    password_env: PasswordEnv = None,
     start: _Start = None,
     end: _End = None,
     timezone: _Timezone = "UTC",
@@ -135,8 +126,8 @@ def export(  # noqa: PLR0913  (the options of a command)
 
 def delete(
     before: Annotated[str, typer.Option(help="2026-06-01, or an ISO time.")],
-    database: _Database = None,
-    password_env: _PasswordEnv = None,
+    database: DatabaseUrlIfAny = None,
+    password_env: PasswordEnv = None,
     timezone: _Timezone = "UTC",
     yes: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
 ) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 from deployments.catalog import Price
 from deployments.store.usage_query import Dimension, UsageQuery, UsageRow
 
-_DIMENSIONS: tuple[Dimension, ...] = ("day", "model", "tenant", "key_id", "cost_tier")
+_DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 _NOTHING = UsageRow(0, 0, 0, None, None, None, None, 0, None, 0, 0, 0, 0, 0.0)
 
 

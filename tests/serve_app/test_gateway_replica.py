@@ -31,8 +31,9 @@ def test_the_vocabulary_is_there_before_the_first_request(
     alone = {name: value for name, value in args.items() if name not in kept}
     config = AppConfig.model_validate({**alone, "placement": "gateway"})
     nobody = cast("Any", MagicMock())
-    # It asks Serve which replica it is.
+    # They ask Serve which replica it is.
     monkeypatch.setattr(gateway_replica, "replica_log", lambda _: None)
+    monkeypatch.setattr(gateway_replica, "max_ongoing_requests", lambda: 5)
     replica = gateway_replica.GatewayReplica(config, nobody, {}, embedder=nobody)
     tokens._encoding.cache_clear()
 

@@ -173,7 +173,7 @@ async def test_a_locked_file_is_unavailable_and_then_works_again(tmp_path):
 
     with pytest.raises(StoreUnavailable, match="database is locked"):
         await store.ingest([record()])
-    assert await store.spend("t", JUNE, JULY) == 0
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0
 
     other.execute("ROLLBACK")
     other.close()
@@ -193,7 +193,7 @@ async def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path):
     with pytest.raises(StoreUnavailable, match="database or disk is full"):
         await store.ingest([record(f"use-{n}") for n in range(1000)])
 
-    assert await store.spend("t", JUNE, JULY) == 0.25
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0.25
     assert await count(database, "usage_records") == 1
     await database.close()
 
@@ -213,7 +213,7 @@ async def test_a_server_may_go_and_come_back():
 
         server.start()
         assert await store.ingest([record("use-1"), record("use-2")]) == 1
-        assert await store.spend("t", JUNE, JULY) == 0.5
+        assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0.5
         await database.close()
 
 

@@ -51,8 +51,8 @@ async def test_what_was_taken_stays_and_nothing_is_taken_by_half(
     found = [each.id async for each in store.export(UsageQuery(MAY, JULY))]
     assert len(found) % BATCH == 0
     assert len(found) >= taken * BATCH
-    assert await store.spend("t", JUNE, JULY) == len(found) * 0.25
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == len(found) * 0.25
 
     everything = [record(f"use-{id}") for id in range(len(found) + BATCH)]
     assert await store.ingest(everything) == BATCH
-    assert await store.spend("t", JUNE, JULY) == len(everything) * 0.25
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == len(everything) * 0.25

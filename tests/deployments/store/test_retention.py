@@ -29,7 +29,7 @@ async def test_what_is_spent_outlives_its_records(store):
 
     assert await store.delete_before(JUNE) == 1
     assert await kept(store) == ["use-2"]
-    assert await store.spend("t", MAY, JULY) == 0.5
+    assert (await store.spend_of("t", MAY, JULY)).cost_usd == 0.5
 
 
 async def test_a_record_that_was_deleted_does_not_come_back(store):
@@ -39,7 +39,7 @@ async def test_a_record_that_was_deleted_does_not_come_back(store):
     assert await store.ingest([record("use-1", MAY), record("use-2", JUNE)]) == 1
     assert await store.delete_before(MAY) == 0
     assert await store.ingest([record("use-1", MAY, revision=9)]) == 0
-    assert await store.spend("t", MAY, JULY) == 0.5
+    assert (await store.spend_of("t", MAY, JULY)).cost_usd == 0.5
 
 
 async def test_a_record_that_comes_after_the_deletion_counts_once(store):
@@ -50,7 +50,7 @@ async def test_a_record_that_comes_after_the_deletion_counts_once(store):
     assert [charge.usd for charge in taken.charges] == [0.25]
     assert await store.delete_before(JUNE) == 1
     assert await store.ingest([record("late", MAY)]) == 0
-    assert await store.spend("t", MAY, JULY) == 0.25
+    assert (await store.spend_of("t", MAY, JULY)).cost_usd == 0.25
 
 
 async def test_what_comes_again_while_it_is_deleted_counts_once(
@@ -63,7 +63,7 @@ async def test_what_comes_again_while_it_is_deleted_counts_once(
         store.delete_before(JUNE), *(store.ingest(records) for _ in range(20))
     )
 
-    assert await store.spend("t", MAY, JULY) == 25.0
+    assert (await store.spend_of("t", MAY, JULY)).cost_usd == 25.0
     assert await kept(store) == []
 
 

@@ -68,7 +68,7 @@ async def test_the_same_records_again_change_nothing(store):
     records = [record("use-1"), record("use-2")]
 
     assert [await store.ingest(records) for _ in range(2)] == [2, 0]
-    assert await store.spend("t", JUNE, JULY) == 0.5
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0.5
 
 
 async def test_the_higher_revision_wins_in_whatever_order(store):
@@ -78,7 +78,7 @@ async def test_the_higher_revision_wins_in_whatever_order(store):
     assert await store.ingest([settled]) == 1
     assert await store.ingest([record()]) == 0
     assert await exported(store) == [settled]
-    assert await store.spend("t", JUNE, JULY) == 0.75
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0.75
 
 
 async def test_of_one_batch_the_highest_revision_counts(store):
@@ -125,13 +125,13 @@ async def test_a_period_holds_its_start_and_not_its_end(store):
     for number, at in enumerate((JUNE - moment, JUNE, JULY - moment, JULY)):
         await store.ingest([record(f"use-{number}", at, cost_usd=10.0**number)])
 
-    assert await store.spend("t", JUNE, JULY) == 110
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 110
 
 
 async def test_sums_of_many_small_amounts_are_exact(store):
     await store.ingest([record(f"use-{n}", cost_usd=1e-7) for n in range(3000)])
 
-    assert await store.spend("t", JUNE, JULY) == 0.0003
+    assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0.0003
 
 
 async def test_records_that_make_no_sense_do_not_stop_the_others(store):
@@ -241,7 +241,7 @@ async def test_however_many_ask_for_reports_usage_is_taken_in(store, monkeypatch
     await asyncio.sleep(0.1)
     async with asyncio.timeout(10):
         assert await store.ingest([record()]) == 1
-        assert await store.spend("t", JUNE, JULY) == 0.25
+        assert (await store.spend_of("t", JUNE, JULY)).cost_usd == 0.25
 
     answers.set()
     assert await asyncio.gather(*asking) == [[]] * 40

@@ -14,7 +14,7 @@ from deployments.store.database import Database
 from deployments.store.usage_store import UsageStore
 from deployments.usage.record import UsageRecord
 from serve_app.cli import build_cli
-from serve_app.commands.drift_traffic import collect
+from serve_app.commands.drift_traffic import Collected
 from serve_app.commands.serve import LOCAL_CONFIG
 from tests.artifacts.hand_made import bundled
 from tests.deployments.store.made import record
@@ -214,11 +214,17 @@ def test_bad_input_is_one_line(tmp_path, arguments, what):
         build_cli()(["drift", "--database", url, *arguments], standalone_mode=False)
 
 
+def collected_of(records: list[UsageRecord]) -> Collected:
+    collected = Collected(ARTIFACT)
+    for each in records:
+        collected.add(each)
+    return collected
+
+
 def test_costs_tries_and_causes_are_told_from_the_records():
     usual = {"artifact_id": ARTIFACT.artifact_id, "clusters": (3, 1)}
     name = "gpt-4o-mini-2024-07-18"
-    collected = collect(
-        ARTIFACT,
+    collected = collected_of(
         [
             record("1", cause="routed", model=name, cost_usd=0.5,
                    failed_cost_usd=0.2, failures=("a=timeout",), **usual),
@@ -239,8 +245,7 @@ def test_costs_tries_and_causes_are_told_from_the_records():
 
 
 def test_what_the_request_is_to_blame_for_is_held_against_no_model():
-    collected = collect(
-        ARTIFACT,
+    collected = collected_of(
         [
             record("1", status="failed", error="insufficient_quota", model=None,
                    failures=("a=over_budget", "b=over_budget")),
@@ -257,6 +262,6 @@ def test_what_the_request_is_to_blame_for_is_held_against_no_model():
 def test_a_model_that_the_client_named_is_no_decision_of_the_artifact():
     """Though it was decided for, as for its costs there was a cap."""
     named = [replace(each, cause="requested") for each in routed(3)]
-    collected = collect(ARTIFACT, [*named, *routed(2)])
+    collected = collected_of([*named, *routed(2)])
 
     assert (collected.records, len(collected.traffic)) == (5, 2)

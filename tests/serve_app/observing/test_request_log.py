@@ -14,6 +14,7 @@ from serve_app.observing.observer import Observer
 from serve_app.observing.request_log import RequestLog
 from tests.fakes import ScriptedBackend, gateway
 from tests.kept_spans import CLIENT, TRACE_ID, KeptSpans
+from tests.pages import ROOT, blocks, text_of
 
 SECRET = "tell me a secret"
 CHAT = {"messages": [{"role": "user", "content": SECRET}]}
@@ -116,3 +117,10 @@ async def test_what_is_refused_is_told_of_when_it_came():
 
     came = datetime.fromisoformat(json.loads(stream.getvalue())["at"])
     assert timedelta(hours=1) <= datetime.now(UTC) - came < timedelta(hours=2)
+
+
+async def test_the_page_shows_the_fields_of_a_line():
+    (shown,) = blocks(text_of(ROOT / "docs/observability.md"), "json")
+    (line,) = await lines()
+
+    assert list(json.loads(shown)) == list(line)
