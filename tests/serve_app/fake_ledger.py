@@ -51,12 +51,11 @@ class MemoryLeases:
             if key[0] == replica and tenant in (None, key[1]):
                 del self.open[key]
 
-    async def put(
-        self, replica: str, tenant: str, period: int, amount_usd: float
-    ) -> None:
-        self.open.pop((replica, tenant, period), None)
-        if amount_usd > 0:
-            self.open[replica, tenant, period] = amount_usd
+    async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
+        for replica, tenant, period, usd in held:
+            self.open.pop((replica, tenant, period), None)
+            if usd > 0:
+                self.open[replica, tenant, period] = usd
 
 
 class FakeLedger:
