@@ -23,6 +23,7 @@ from serve_app.backends_config import VLLM, Backends, Placement
 from serve_app.live_settings import (
     FieldError,
     LiveSettings,
+    refuse_limits,
     refuse_unknown,
     refuse_unknown_backends,
 )
@@ -148,7 +149,7 @@ class AppConfig(LiveSettings):
     conversations: ConversationConfig = ConversationConfig()
     usage: UsageConfig = UsageConfig()
     database: DatabaseConfig | None = Field(
-        default=None, description="none = tenants of this file only, no budgets"
+        default=None, description="none = tenants of this file only, none is limited"
     )
     auth: AuthConfig = AuthConfig()
     metrics: MetricsConfig = MetricsConfig()
@@ -180,6 +181,12 @@ class AppConfig(LiveSettings):
             where = ("catalog", "models", spec.id, "backend")
             refuse_unknown(where, {spec.backend}, known)
         refuse_unknown_backends(self, known)
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_kept(self) -> "AppConfig":
+        if self.database is None:
+            refuse_limits(self)
         return self
 
     @property

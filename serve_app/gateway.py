@@ -37,7 +37,11 @@ from serve_app.answering.completion import Completions
 from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.config import AppConfig
-from serve_app.live_settings import LiveSettings, refuse_unknown_backends
+from serve_app.live_settings import (
+    LiveSettings,
+    refuse_limits,
+    refuse_unknown_backends,
+)
 from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -131,7 +135,9 @@ class Gateway:
                 what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
                 raise ValueError(f"{what} is not deployed; that takes a restart")
         refuse_unknown_backends(settings, self._config.backends.names)
-        if self._config.database is not None and settings.rollout != Rollout():
+        if self._config.database is None:
+            refuse_limits(settings)
+        elif settings.rollout != Rollout():
             raise ValueError("rollout: with a database the admin API sets it")
         with self._changing:
             self._directory = Directory(settings, snapshot=self._directory.snapshot)

@@ -1,6 +1,6 @@
 """What may change while serving: models, tiers, tenants, artifacts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from artifacts.location import artifact_location
 from deployments.catalog import ModelCatalog
 from deployments.rollout import DEFAULT, MOST_ARTIFACTS, ArtifactName, Rollout
-from deployments.tenancy import CostTier, TenantConfig
+from deployments.tenancy import CostTier, Limits, TenantConfig
+
+_LIMITS = (*Limits.model_fields, "max_budget", "soft_budget")
 
 
 class FieldError(ValueError):
@@ -134,6 +136,21 @@ def refuse_unknown_backends(settings: LiveSettings, known: Collection[str]) -> N
     """FieldError names a tenant whose own key is for none of the backends `known`."""
     for tenant in settings.tenants:
         refuse_unknown(("tenants", tenant.id, "byok"), tenant.byok.keys(), known)
+
+
+def refuse_limits(settings: LiveSettings) -> None:
+    """FieldError names the first limit or budget: without a Ledger none is kept."""
+    for tenant in settings.tenants:
+        for steps, limited in _limited(tenant):
+            for name in _LIMITS:
+                if getattr(limited, name, None) is not None:
+                    raise FieldError((*steps, name), "database is needed, too")
+
+
+def _limited(tenant: TenantConfig) -> Iterator[tuple[Sequence[str | int], Limits]]:
+    yield ("tenants", tenant.id), tenant
+    for i, key in enumerate(tenant.keys):
+        yield ("tenants", tenant.id, "keys", i), key
 
 
 def _is_host(name: str) -> bool:

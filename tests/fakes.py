@@ -39,6 +39,8 @@ UPSTREAM = {
     "base_url": "http://nowhere/v1/",
     "surfaces": ["chat/completions", "completions", "responses"],
 }
+# What a configuration with limits or budgets needs; nobody opens them here.
+KEPT = {"database": {"url": "sqlite:///x"}, "usage": {"journal": "x"}}
 CATALOG = [
     {
         "id": name,

@@ -63,6 +63,18 @@ from tests.fakes import CATALOG, UPSTREAM, FixedRouter, app_config, gateway
         ({"hosts": {"a.b": "economy", "A.b": "economy"}}, r"A\.b: listed twice"),
         ({"database": {"url": "sqlite:///x"}}, "database: usage.journal is needed"),
         (
+            {"tenants": [{"id": "t", "alpha": 1, "soft_budget": 0}]},
+            r"tenants\.t\.soft_budget: database is needed, too",
+        ),
+        (
+            {
+                "tenants": [
+                    {"id": "t", "alpha": 1, "keys": [{"env": "A", "rpm_limit": 5}]}
+                ]
+            },
+            r"tenants\.t\.keys\.0\.rpm_limit: database is needed, too",
+        ),
+        (
             {
                 "rollout": {"shadow": {"artifact": "default", "percent": 1}},
                 "database": {"url": "sqlite:///x"},
@@ -114,6 +126,8 @@ def test_live_settings_change_whole_or_not_at_all(monkeypatch):
     made.apply({"tenants": tenants})
     with pytest.raises(ValidationError):
         made.apply({"tenants": [{"id": "t", "cost_tier": "gold"}]})
+    with pytest.raises(ValueError, match="max_budget: database is needed"):
+        made.apply({"tenants": [{"id": "t", "alpha": 0.2, "max_budget": 1}]})
 
     assert made.directory.authenticate("Bearer sk-av-t").alpha == 0.1
     assert isinstance(made.directory.settings, LiveSettings)

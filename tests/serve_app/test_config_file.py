@@ -35,6 +35,7 @@ applications:
         ("alpha: 0.2", "alpha: 2", "6: args.cost_tiers.economy.alpha: Input should be"),
         ("10", "-1", "16: args.tenants.1.max_budget: Input should be greater"),
         ("10", "10\n      max_budget: 9", "17: max_budget: said twice"),
+        ("10", "10", "16: args.tenants.two.max_budget: database is needed, too"),
         ("default_model: a", "default_model: b", "7: args.default_model: 'b' is not"),
         ("them/a}", "them/a, backend: b}", "10: args.catalog.models.a.backend: 'b' is"),
         ("      alpha: 0.5", "", "14: args.tenants.1: either cost_tier or alpha"),
@@ -66,7 +67,8 @@ def test_what_is_wrong_in_a_file_is_told_by_line_and_field(tmp_path, old, new, s
 
 def test_a_file_without_mistakes(tmp_path):
     path = tmp_path / "s.yaml"
-    path.write_text(FILE)
+    kept = "    database: {url: 'sqlite:///x'}\n    usage: {journal: x}\n  deployments:"
+    path.write_text(FILE.replace("  deployments:", kept))
 
     assert [tenant.id for tenant in read_app_config(path).tenants] == ["one", "two"]
 

@@ -14,7 +14,7 @@ from serve_app.gateway import Gateway
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
 from tests.deployments.store.made import tenant
-from tests.fakes import CATALOG, FixedRouter, ScriptedBackend, app_config
+from tests.fakes import CATALOG, KEPT, FixedRouter, ScriptedBackend, app_config
 from tests.length_encoder import Lengths
 from tests.serve_app.fake_ledger import Clock, FakeLedger
 
@@ -46,6 +46,7 @@ class World:
         config = app_config(
             catalog={"models": catalog},
             tenants=[{"id": "t", "alpha": 0.5, "keys": keys, **terms}],
+            **KEPT,
         )
         self.ledger = FakeLedger(self.clock, tenant(**terms, keys=keys))
         self.holdings = Holdings("a", self.ledger, self.clock)

@@ -9,7 +9,7 @@ from deployments.errors import Forbidden, NotFound, Unauthenticated
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from serve_app.access.tenants import Directory, Tenant
-from tests.fakes import app_config
+from tests.fakes import KEPT, app_config
 
 KEYS = [{"env": "A_KEY"}, {"env": "UNSET"}, {"sha256": key_sha256("sk-av-b")}]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def opened(key: dict, at: datetime = NOON, **fields: object) -> Tenant:
     """What a key of the tenant `t` opens."""
     keys = [{"sha256": key_sha256("sk-av-k"), **key}]
     made = {"id": "t", "cost_tier": "economy", "keys": keys, **fields}
-    config = app_config(tenants=[made])
+    config = app_config(tenants=[made], **KEPT)
     return Directory(config, {}, clock=lambda: at).authenticate("Bearer sk-av-k")
 
 
