@@ -21,6 +21,9 @@ _RATES = ("rpm", "tpm")
 _FOREVER = 0
 # A replica that was not heard of for so long has no requests under way.
 _SILENT_S = 60.0
+# Each calls every second. Where none was heard of for so long, it is this Ledger that
+# was cut off or stood still, or its clock was set: that is no silence of theirs.
+_DEAF_S = 10.0
 
 
 class AllowanceBook:
@@ -38,6 +41,7 @@ class AllowanceBook:
         self._rates = RateBook()
         self._places: dict[Resource, Pool] = {}
         self._heard: dict[str, float] = {}  # when, by the replica
+        self._heard_any = 0.0  # when, of whichever
 
     async def start(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Take up what an earlier Ledger has handed out."""
@@ -52,10 +56,13 @@ class AllowanceBook:
     async def lease(self, replica: str, ask: Ask) -> Grant | None:
         """A slice; None if the resource has no limit."""
         resource, now = ask.resource, self._clock()
+        self._hear(replica, now)
+        if resource.kind not in _RATES:  # theirs their own book takes
+            for back in ask.returns:
+                await self.give_back(replica, back)
         tenant = self._tenants.get(resource.tenant)
         if tenant is None:
             return None
-        self._heard[replica] = now
         if resource.kind == "budget":
             if tenant.max_budget is None:
                 return None
@@ -85,7 +92,7 @@ class AllowanceBook:
     def heard_of(self, replica: str) -> None:
         """It is alive. Of those that are silent, no request can be under way."""
         now = self._clock()
-        self._heard[replica] = now
+        self._hear(replica, now)
         self._rates.forget_unused(now)
         for name, at in list(self._heard.items()):
             if now - at > _SILENT_S:
@@ -120,6 +127,12 @@ class AllowanceBook:
     def tightest(self, n: int) -> list[BudgetLeft]:
         """The `n` tenants with the least share left of their budgets."""
         return self._budgets.tightest(n, self._clock())
+
+    def _hear(self, replica: str, now: float) -> None:
+        deaf_s = now - self._heard_any
+        if not 0 <= deaf_s <= _DEAF_S:
+            self._heard = {name: at + deaf_s for name, at in self._heard.items()}
+        self._heard_any = self._heard[replica] = now
 
     def _free_places(self, replica: str) -> None:
         for pool in self._places.values():

@@ -32,7 +32,8 @@ class Ask:
     """A replica needs a lease of at least `need`.
 
     `terms`: the tenant as the replica's configuration states it. They count where the
-    store has no such tenant. `returns`: of the same resource, if it is a rate.
+    store has no such tenant. `returns`: what it holds of the same resource and gives
+    back first.
     """
 
     resource: Resource

@@ -5,6 +5,7 @@ for each model that is asked, because each has its price. Nothing here waits for
 where a lease at hand is enough, nothing waits at all.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ from serve_app.access.tenants import Tenant
 
 # Of an answer whose length neither request nor catalog bounds.
 _LONGEST_ANSWER = 32_768
+# OpenRouter searches the web for each answer of such a model, and charges for it.
+_SEARCHING = ":online"
 
 
 @dataclass(slots=True)
@@ -32,13 +35,17 @@ class Ticket:
     terms: TenantConfig | None = None  # of a tenant of the configuration
     reserved: list[Reservation] = field(default_factory=list)
     budget: Resource | None = None
+    max_budget: float | None = None
     money: Reservation | None = None  # for the model that is being asked
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def money_since(self) -> float:
-        """When the period began of which it holds money; 0 if it holds none."""
-        return 0.0 if self.money is None else float(self.money.period or 0)
+    def money_period(self) -> tuple[float, float]:
+        """From when to when the period is of which it holds money; without an end if
+        it holds none."""
+        if self.money is None:
+            return 0.0, math.inf
+        return float(self.money.period or 0), self.money.ends_at or math.inf
 
 
 class Admission:
@@ -92,6 +99,7 @@ class Admission:
             raise
         if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
+            ticket.max_budget = tenant.config.max_budget
         return ticket
 
     async def afford(self, ticket: Ticket, worst_usd: float) -> bool:
@@ -102,7 +110,7 @@ class Admission:
         if worst_usd <= 0:
             return True  # what is free is never over the budget
         ticket.money = await self._holdings.reserve(
-            ticket.budget, worst_usd, ticket.terms
+            ticket.budget, worst_usd, ticket.terms, limit=ticket.max_budget
         )
         return ticket.money is not None
 
@@ -144,7 +152,8 @@ class Admission:
         unpriced_usd = answer.n * self._unpriced_usd
         if cost_usd is None:
             return unpriced_usd
-        return cost_usd + unpriced_usd if answer.extras else cost_usd
+        extras = answer.extras or spec.upstream_model.endswith(_SEARCHING)
+        return cost_usd + unpriced_usd if extras else cost_usd
 
     def _settle_money(self, ticket: Ticket, used_usd: float | None) -> None:
         """What is unknown (None) counts as the worst, as it does with the Ledger."""

@@ -25,7 +25,7 @@ from serve_app.access.holdings import Holdings
 from serve_app.answering import correction
 from serve_app.background import Background
 from tests.deployments.store.made import record, tenant
-from tests.fakes import ScriptedBackend, gateway
+from tests.fakes import KEPT, ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import call_of
 
 BUDGET = Resource("budget", "t")
@@ -41,7 +41,7 @@ class World:
         self.holdings = Holdings(self.journal.replica, ledger)
         self.recorder = recorder = Recorder(self.journal)
         self.backend = ScriptedBackend()
-        self.gateway = gateway(backend=self.backend, sink=recorder)
+        self.gateway = gateway(backend=self.backend, sink=recorder, **KEPT)
         self.background = Background(self.gateway, ledger, recorder, self.holdings)
 
     async def spend(self, usd: float) -> None:
@@ -106,7 +106,7 @@ def refused(_: UsageRecord) -> None:
 
 async def test_what_is_not_shipped_does_not_count_as_reported(world, reported):
     await world.background._give_back()
-    spent_at = time.time()
+    spent_at = world.holdings.now()
     await world.spend(0.25)
     for _ in range(3):
         await world.background._give_back()
@@ -118,7 +118,7 @@ async def test_what_waits_in_memory_does_not_count_as_reported(
     world, reported, monkeypatch
 ):
     monkeypatch.setattr(world.journal, "append", refused)
-    spent_at = time.time()
+    spent_at = world.holdings.now()
     await world.spend(0.25)
     for _ in range(3):
         await world.background._give_back()

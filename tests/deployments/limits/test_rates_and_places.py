@@ -1,5 +1,7 @@
 """Rates and places: what the book hands out beside budgets."""
 
+import pytest
+
 from deployments.limits.ledger_protocol import Ask, Resource, Return
 from tests.deployments.limits.book_world import NOON
 from tests.deployments.store.made import tenant
@@ -33,6 +35,23 @@ async def test_places_of_a_replica_that_is_silent_are_free(world):
         world.now += 10
         world.book.heard_of("b")
 
+    assert (await world.lease(2, "b", kind="parallel")).amount == 2
+
+
+@pytest.mark.parametrize("by_s", [90, -7200])
+async def test_a_clock_that_is_set_frees_no_place_that_is_in_use_and_keeps_none(
+    world, by_s
+):
+    """So it is while the Ledger stands still, or is cut off from its replicas."""
+    world.know(tenant(max_parallel_requests=2))
+    await world.lease(2, kind="parallel")
+    world.now += by_s
+    world.book.heard_of("b")
+    assert (await world.lease(1, "b", kind="parallel")).amount == 0
+
+    for _ in range(7):
+        world.now += 10
+        world.book.heard_of("b")
     assert (await world.lease(2, "b", kind="parallel")).amount == 2
 
 
