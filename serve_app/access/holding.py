@@ -128,12 +128,17 @@ class Holding:
         self.part.add(grant.amount)
         self.leased_of = self.asked_of
 
-    def settle(self, reserved: float, used: float, period: int, now: float) -> None:
-        """A request has ended that had reserved of this period."""
+    def settle(
+        self, reserved: float, used: float, period: int, now: float, took_s: float = 0.0
+    ) -> None:
+        """A request has ended that had reserved of this period, so long before."""
         self.settled_at = now
         self._refused = math.inf, 0.0
         if self.resource.kind in RATES:
-            self._owe(period, reserved - used)
+            # What it used beyond is of now. An answer may take longer than a minute:
+            # when it came, that would never count.
+            tick = period + tick_of(took_s) if used > reserved else period
+            self._owe(tick, reserved - used)
         elif period == self.period:
             self.part.settle(reserved, used)
             self.unsure |= self.part.free < 0

@@ -28,13 +28,14 @@ class Reservation:
     """So much of what was held of a resource, and of which of its periods.
 
     `period` None: there is no limit to count it against. `ends_at`: of a budget, when
-    that period ends.
+    that period ends. `at`: when it was drawn, by the clock of its Holdings.
     """
 
     resource: Resource
     amount: float
     period: int | None
     ends_at: float | None = None
+    at: float = 0.0
 
 
 class Holdings:
@@ -96,7 +97,7 @@ class Holdings:
             now = self._clock()
             period = holding.draw(amount, now)
             if period is not None:
-                return Reservation(resource, amount, period, holding.ends_at)
+                return Reservation(resource, amount, period, holding.ends_at, now)
             if holding.is_refused(amount, now):
                 return None
             mine = holding.busy is None
@@ -114,8 +115,8 @@ class Holdings:
         """A request has ended; `used` is what it really took."""
         if reservation.period is not None:
             holding = self.of(reservation.resource)
-            amount, period = reservation.amount, reservation.period
-            holding.settle(amount, used, period, self._clock())
+            amount, period, now = reservation.amount, reservation.period, self._clock()
+            holding.settle(amount, used, period, now, now - reservation.at)
 
     def correct(self, resource: Resource, at: float, by: float) -> None:
         """What a request took that came at `at` is known better: `by` more."""
