@@ -63,6 +63,12 @@ class Holding:
             return False
         return self.expires_at is None or now < self.expires_at
 
+    @property
+    def is_wanted(self) -> bool:
+        """Of places: others were refused some, or they are more than there may be."""
+        short = self.expires_at is not None or self.leased_of > self.limit
+        return short and self.resource.kind == "parallel"
+
     def draw(self, amount: float, now: float) -> int | None:
         """Reserve, if there is enough at hand: under which period."""
         good = self.is_good(now) and self.capacity is not None
@@ -121,10 +127,9 @@ class Holding:
         self.asked_at, self.ends_at = asked_at, grant.resets_at
         if grant.period != self.period:
             self._begin(grant.period)
-        if grant.good_for_s is not None:
-            # A budget's lease may not outlive its period, however late it comes.
-            since = now if self.resource.kind in RATES else asked_at
-            self.expires_at = since + grant.good_for_s
+        # A budget's lease may not outlive its period, however late it comes.
+        since = asked_at if self.resource.kind == "budget" else now
+        self.expires_at = None if grant.good_for_s is None else since + grant.good_for_s
         self.part.add(grant.amount)
         self.leased_of = self.asked_of
 

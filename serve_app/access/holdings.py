@@ -50,7 +50,7 @@ class Holdings:
     ) -> None:
         self.replica = replica
         self._ledger = ledger
-        self._giving = GivingBack(replica, ledger)
+        self._giving = GivingBack(replica, ledger, self)
         self._clock = clock
         self._held: dict[Resource, Holding] = {}
 
@@ -117,6 +117,8 @@ class Holdings:
             holding = self.of(reservation.resource)
             amount, period, now = reservation.amount, reservation.period, self._clock()
             holding.settle(amount, used, period, now, now - reservation.at)
+            if holding.is_wanted:
+                self._giving.soon(holding)
 
     def correct(self, resource: Resource, at: float, by: float) -> None:
         """What a request took that came at `at` is known better: `by` more."""

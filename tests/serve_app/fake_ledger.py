@@ -78,12 +78,15 @@ class FakeLedger:
         await self._reached()
         return [await self.book.lease(replica, ask) for ask in asks]
 
-    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+    async def give_back(
+        self, replica: str, returns: Sequence[Return]
+    ) -> Sequence[Resource]:
         self.returns += returns
         await self._reached()
         self.book.heard_of(replica)
         for back in returns:
             await self.book.give_back(replica, back)
+        return self.book.wanted_of(replica)
 
     def leased(self, resource: Resource) -> float:
         """What all replicas together hold of a budget."""

@@ -89,3 +89,17 @@ async def test_a_rate_is_not_forgotten_while_its_minute_lasts(world):
     world.book.heard_of("a")
 
     assert (await world.lease(1, kind="rpm")).amount == 0
+
+
+async def test_places_of_which_some_were_refused_are_wanted_of_who_holds_any(world):
+    world.know(tenant(max_parallel_requests=2))
+    assert (await world.lease(2, kind="parallel")).good_for_s is None
+    assert world.book.wanted_of("a") == []
+    places = Resource("parallel", "t")
+
+    assert (await world.lease(1, "b", kind="parallel")).amount == 0
+    assert (world.book.wanted_of("a"), world.book.wanted_of("b")) == ([places], [])
+    await world.book.give_back("a", Return(places, 0, 1.0))
+    assert (await world.lease(1, "b", kind="parallel")).good_for_s is not None
+    world.now += 301
+    assert world.book.wanted_of("a") == []
