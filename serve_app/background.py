@@ -39,7 +39,7 @@ class Background:
         self._journal = journal = recorder.journal
         self._shipper = Shipper(journal.directory, journal, ledger)
         self._reported_until = 0.0
-        self._mark = (0.0, 0)  # a time, and how many records there were by then
+        self._mark = (0.0, 0)  # when by the holdings' clock, how many records by then
         self._failures = 0  # of the shipper, when last looked at
         self._failing: set[str] = set()
         self._heard_at = time.monotonic()  # of the Ledger
@@ -91,7 +91,7 @@ class Background:
         shipped = self._journal.appended - self._shipper.pending
         if shipped >= appended and not self._recorder.waiting:
             self._reported_until = at
-            self._mark = time.time(), self._journal.appended
+            self._mark = self._holdings.now(), self._journal.appended
         await self._holdings.give_back_idle(self._reported_until)
 
     async def _repeat(self, what: str, work: Callable[[], Awaitable[None]]) -> None:

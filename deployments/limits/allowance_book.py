@@ -21,6 +21,13 @@ _RATES = ("rpm", "tpm")
 _FOREVER = 0
 # A replica that was not heard of for so long has no requests under way.
 _SILENT_S = 60.0
+# Each calls every second. Where none was heard of for so long, it is this Ledger that
+# was cut off or stood still, or its clock was set: that is no silence of theirs.
+_DEAF_S = 10.0
+# So long after a place was refused, whoever is given one keeps it only while it is
+# used: others may have free ones of which they do not know that they are wanted.
+_WANTED_S = 300.0
+_PLACE_S = 0.1
 
 
 class AllowanceBook:
@@ -37,7 +44,9 @@ class AllowanceBook:
         self._budgets = BudgetBook(usage, leases)
         self._rates = RateBook()
         self._places: dict[Resource, Pool] = {}
+        self._refused: dict[Resource, float] = {}  # places: when there was none left
         self._heard: dict[str, float] = {}  # when, by the replica
+        self._heard_any = 0.0  # when, of whichever
 
     async def start(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Take up what an earlier Ledger has handed out."""
@@ -52,10 +61,13 @@ class AllowanceBook:
     async def lease(self, replica: str, ask: Ask) -> Grant | None:
         """A slice; None if the resource has no limit."""
         resource, now = ask.resource, self._clock()
+        self._hear(replica, now)
+        if resource.kind not in _RATES:  # theirs their own book takes
+            for back in ask.returns:
+                await self.give_back(replica, back)
         tenant = self._tenants.get(resource.tenant)
         if tenant is None:
             return None
-        self._heard[replica] = now
         if resource.kind == "budget":
             if tenant.max_budget is None:
                 return None
@@ -65,10 +77,7 @@ class AllowanceBook:
             return None
         if resource.kind in _RATES:
             return self._rates.lease(replica, ask, limit, now)
-        pool = self._places.setdefault(resource, Pool(limit))
-        pool.capacity = limit
-        amount = pool.lease(replica, ask.need)
-        return Grant(amount, limit, pool.available, None, None, _FOREVER)
+        return self._place(replica, ask, limit, now)
 
     async def give_back(self, replica: str, back: Return) -> None:
         """A part of a lease is not needed."""
@@ -85,7 +94,7 @@ class AllowanceBook:
     def heard_of(self, replica: str) -> None:
         """It is alive. Of those that are silent, no request can be under way."""
         now = self._clock()
-        self._heard[replica] = now
+        self._hear(replica, now)
         self._rates.forget_unused(now)
         for name, at in list(self._heard.items()):
             if now - at > _SILENT_S:
@@ -120,6 +129,32 @@ class AllowanceBook:
     def tightest(self, n: int) -> list[BudgetLeft]:
         """The `n` tenants with the least share left of their budgets."""
         return self._budgets.tightest(n, self._clock())
+
+    def wanted_of(self, replica: str) -> list[Resource]:
+        """Places of which this one holds some and others were lately refused any."""
+        now = self._clock()
+        wanted = [each for each in self._refused if self._is_wanted(each, now)]
+        self._refused = {each: self._refused[each] for each in wanted}
+        return [each for each in wanted if replica in self._places[each].leases]
+
+    def _place(self, replica: str, ask: Ask, limit: float, now: float) -> Grant:
+        pool = self._places.setdefault(ask.resource, Pool(limit))
+        pool.capacity = limit
+        amount = pool.lease(replica, ask.need)
+        if not amount:
+            self._refused[ask.resource] = now
+        good_for_s = _PLACE_S if self._is_wanted(ask.resource, now) else None
+        return Grant(amount, limit, pool.available, None, good_for_s, _FOREVER)
+
+    def _is_wanted(self, resource: Resource, now: float) -> bool:
+        at = self._refused.get(resource)
+        return at is not None and abs(now - at) < _WANTED_S
+
+    def _hear(self, replica: str, now: float) -> None:
+        deaf_s = now - self._heard_any
+        if not 0 <= deaf_s <= _DEAF_S:
+            self._heard = {name: at + deaf_s for name, at in self._heard.items()}
+        self._heard_any = self._heard[replica] = now
 
     def _free_places(self, replica: str) -> None:
         for pool in self._places.values():

@@ -30,6 +30,9 @@ _TRUSTED_S = 30.0
 # No period is longer: what is still out of an older one is nobody's.
 _LONGEST_S = 32 * 86_400
 
+# The replica, the tenant, the start of the period.
+_Key = tuple[str, str, int]
+
 
 class LeaseBook(Protocol):
     """Open leases of budgets, kept where they outlive the Ledger."""
@@ -40,10 +43,9 @@ class LeaseBook(Protocol):
     async def of(self, tenant: str, period: int) -> dict[str, float]:
         """USD by the replica that holds them."""
 
-    async def put(
-        self, replica: str, tenant: str, period: int, amount_usd: float
-    ) -> None:
-        """The whole of a lease as it is now; 0 = there is none."""
+    async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
+        """The whole of each lease as it is now, as `all` tells them; 0 = there is none.
+        All in one transaction."""
 
     async def end(self, replica: str, tenant: str | None) -> None:
         """It holds nothing more, of one tenant or of any."""
@@ -72,7 +74,7 @@ class BudgetBook:
         self._tenants: Mapping[str, TenantConfig] = {}
         self._soft = SoftBudgets()
         # Leases as they are here, which SQL does not say yet: it was away.
-        self._unwritten: set[tuple[str, str, int]] = set()
+        self._unwritten: set[_Key] = set()
 
     async def start(self, now: float) -> None:
         """Take up what an earlier Ledger has handed out.
@@ -86,7 +88,7 @@ class BudgetBook:
             if tenant and period and start_of(period) == start:
                 await self._pool(tenant, period, now)
             elif tenant or now - start > _LONGEST_S:
-                await self._leases.put(replica, tenant_id, start, 0.0)
+                await self._leases.put([(replica, tenant_id, start, 0.0)])
 
     def know(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Budgets are those of these tenants, by id, from now on."""
@@ -108,7 +110,7 @@ class BudgetBook:
         amount = pool.lease(replica, need)
         if amount:
             try:
-                await self._write(replica, tenant.id, start)
+                await self._write([(replica, tenant.id, start)])
             except BaseException:
                 pool.give_back(replica, amount)
                 raise
@@ -121,11 +123,11 @@ class BudgetBook:
             await self._end(replica, tenant_id)
         elif pool := self._pools.get((tenant_id, back.period)):
             pool.give_back(replica, back.amount)
-            await self._write(replica, tenant_id, back.period)
+            await self._write([(replica, tenant_id, back.period)])
 
     async def charge(self, charges: Sequence[Charge], now: float) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
-        touched: set[tuple[str, str, int]] = set()
+        touched: set[_Key] = set()
         soft: dict[tuple[str, int], Period] = {}
         for charge in charges:
             tenant = self._tenants.get(charge.tenant)
@@ -139,8 +141,7 @@ class BudgetBook:
             if tenant.soft_budget is not None:
                 soft[charge.tenant, start] = period
         self._unwritten |= touched
-        for replica, tenant_id, start in sorted(touched):
-            await self._write(replica, tenant_id, start)
+        await self._write(sorted(touched))
         for (tenant_id, _), period in sorted(soft.items()):
             # The tenant may be gone by now, or have other periods.
             tenant = self._tenants.get(tenant_id)
@@ -185,9 +186,8 @@ class BudgetBook:
         start = start_of(period)
         pool = self._pools.get((tenant.id, start))
         if pool is None or pool.stale or abs(now - pool.read_at) > _TRUSTED_S:
-            for lease in sorted(self._unwritten):
-                if lease[1:] == (tenant.id, start):
-                    await self._write(*lease)
+            mine = (tenant.id, start)
+            await self._write(sorted(k for k in self._unwritten if k[1:] == mine))
             # In this order: what passes from one to the other counts twice, at most.
             leases = await self._leases.of(tenant.id, start)
             spend = await self._usage.spend_of(tenant.id, period.start, period.end)
@@ -200,13 +200,18 @@ class BudgetBook:
             await self._forget_past(tenant.id, start)
         return pool
 
-    async def _write(self, replica: str, tenant_id: str, start: int) -> None:
-        """A lease as it is now."""
+    async def _write(self, keys: Sequence[_Key]) -> None:
+        """Leases as they are now. At once: a batch of records is of many tenants, and
+        who asks for a lease waits until it is in."""
+        if not keys:
+            return
+        self._unwritten.update(keys)
+        await self._leases.put([(*key, self._amount(*key)) for key in keys])
+        self._unwritten.difference_update(keys)
+
+    def _amount(self, replica: str, tenant_id: str, start: int) -> float:
         pool = self._pools.get((tenant_id, start))
-        amount = pool.leases.get(replica, 0.0) if pool else 0.0
-        self._unwritten.add((replica, tenant_id, start))
-        await self._leases.put(replica, tenant_id, start, amount)
-        self._unwritten.discard((replica, tenant_id, start))
+        return pool.leases.get(replica, 0.0) if pool else 0.0
 
     async def _forget_past(self, tenant_id: str, asked: int) -> None:
         """Kept are the pool that is asked for and the last two periods': what a replica
@@ -216,8 +221,10 @@ class BudgetBook:
         present = sorted(start for start, pool in mine.items() if not pool.stale)
         for start in mine.keys() - {asked, *present[-2:]}:
             starts.discard(start)
-            for replica in self._pools.pop((tenant_id, start)).leases:
-                await self._leases.put(replica, tenant_id, start, 0.0)
+            held = self._pools.pop((tenant_id, start)).leases
+            gone = [(replica, tenant_id, start, 0.0) for replica in held]
+            if gone:
+                await self._leases.put(gone)
 
     def _is_present(self, state: BudgetState) -> bool:
         """Whether it is of a tenant that there is, and of one of its periods."""

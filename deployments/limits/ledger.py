@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from deployments.limits.allowance_book import AllowanceBook
-from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.limits.ledger_protocol import (
+    Ask,
+    BudgetState,
+    Grant,
+    Resource,
+    Return,
+)
 from deployments.limits.reports import Reports
 from deployments.limits.retention import retain
 from deployments.limits.store_failures import told_to_clients
@@ -112,18 +118,20 @@ class Ledger:
         async with told_to_clients(), self._turn:
             return [await self._book.lease(replica, ask) for ask in asks]
 
-    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+    async def give_back(
+        self, replica: str, returns: Sequence[Return]
+    ) -> Sequence[Resource]:
         """See LedgerLike."""
         self._book.heard_of(replica)
         budgets = [back for back in returns if back.resource.kind == "budget"]
         for back in returns:
             if back.resource.kind != "budget":  # in memory: it waits for no SQL
                 await self._book.give_back(replica, back)
-        if not budgets:
-            return
-        async with told_to_clients(), self._turn:
-            for back in budgets:
-                await self._book.give_back(replica, back)
+        if budgets:
+            async with told_to_clients(), self._turn:
+                for back in budgets:
+                    await self._book.give_back(replica, back)
+        return self._book.wanted_of(replica)
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:
         """See LedgerLike."""

@@ -7,7 +7,13 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.errors import Overloaded
 from deployments.handles import translated
-from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.limits.ledger_protocol import (
+    Ask,
+    BudgetState,
+    Grant,
+    Resource,
+    Return,
+)
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
@@ -31,9 +37,13 @@ class RemoteLedger:
         grants: Sequence[Grant | None] = await self._call("lease", replica, list(asks))
         return grants
 
-    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+    async def give_back(
+        self, replica: str, returns: Sequence[Return]
+    ) -> Sequence[Resource]:
         """See LedgerLike."""
-        await self._call("give_back", replica, list(returns))
+        wanted: Sequence[Resource] | None
+        wanted = await self._call("give_back", replica, list(returns))
+        return wanted or ()  # a Ledger of an older release says nothing
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:
         """See LedgerLike."""

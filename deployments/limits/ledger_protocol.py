@@ -32,7 +32,8 @@ class Ask:
     """A replica needs a lease of at least `need`.
 
     `terms`: the tenant as the replica's configuration states it. They count where the
-    store has no such tenant. `returns`: of the same resource, if it is a rate.
+    store has no such tenant. `returns`: what it holds of the same resource and gives
+    back first.
     """
 
     resource: Resource
@@ -108,8 +109,14 @@ class LedgerLike(Protocol):
     async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
         """One grant for each; None where the resource has no limit."""
 
-    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
-        """Parts of leases that are not needed; none of them: "I am alive"."""
+    async def give_back(
+        self, replica: str, returns: Sequence[Return]
+    ) -> Sequence[Resource]:
+        """Parts of leases that are not needed; none of them: "I am alive".
+
+        Of which places others were refused some: what it has free of these, and what
+        becomes free, it is to give back at once.
+        """
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:
         """Take usage records into the store and count them against the budgets.

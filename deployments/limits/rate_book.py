@@ -39,8 +39,13 @@ class RateBook:
         return Grant(amount, capacity, left, more_at, more_at - now, period)
 
     def give_back(self, back: Return) -> None:
-        """A part of a slice was not used, or used at another time."""
-        if pool := self._pools.get(back.resource):
+        """A part of a slice was not used, or used at another time: that may be now,
+        though nobody has asked for a minute."""
+        pool = self._pools.get(back.resource)
+        if pool is None and back.amount < 0:
+            pool = self._pools[back.resource] = RatePool(0.0)  # until it is asked for
+            self._asked[back.resource] = {}
+        if pool is not None:
             pool.give_back(back.period, back.amount)
 
     def forget_unused(self, now: float) -> None:

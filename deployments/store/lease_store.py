@@ -1,11 +1,17 @@
 """Open leases of budgets, kept where they outlive the Ledger."""
 
-from sqlalchemy import delete, select
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
 
 from deployments.store.column_types import NANO
 from deployments.store.database import Database
 from deployments.store.tables import leases
 from deployments.store.upsert import insert_into
+
+_KEY = ("replica", "tenant", "period")
+_GONE = delete(leases).where(*(leases.c[name] == bindparam(name) for name in _KEY))
 
 
 class LeaseStore:
@@ -39,21 +45,24 @@ class LeaseStore:
         async with self._database.writing() as connection:
             await connection.execute(gone)
 
-    async def put(
-        self, replica: str, tenant: str, period: int, amount_usd: float
-    ) -> None:
-        """The whole of a lease as it is now; 0 = there is none."""
-        key = {"replica": replica, "tenant": tenant, "period": period}
-        nano = round(amount_usd * NANO)
+    async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
+        """The whole of each lease as it is now, as `all` tells them; 0 = there is none.
+        All in one transaction."""
+        out: list[dict[str, Any]] = []
+        gone: list[dict[str, Any]] = []
+        for *key, usd in held:
+            row: dict[str, Any] = dict(zip(_KEY, key, strict=True))
+            nano = round(usd * NANO)
+            if nano > 0:
+                out.append({**row, "amount_nusd": nano})
+            else:
+                gone.append(row)
         async with self._database.writing() as connection:
-            if nano <= 0:
-                same = [leases.c[name] == value for name, value in key.items()]
-                await connection.execute(delete(leases).where(*same))
-                return
-            statement = insert_into(connection, leases)
-            statement = statement.values(**key, amount_nusd=nano)
-            await connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=list(key), set_={"amount_nusd": nano}
+            if gone:
+                await connection.execute(_GONE, gone)
+            if out:
+                insert = insert_into(connection, leases)
+                amount = {"amount_nusd": insert.excluded.amount_nusd}
+                await connection.execute(
+                    insert.on_conflict_do_update(index_elements=_KEY, set_=amount), out
                 )
-            )

@@ -51,7 +51,7 @@ class UsageRecord:
     clusters: tuple[int, ...] = ()
     out_of_distribution: bool = False
     similarity: float | None = None  # to the nearest of the clusters, a cosine
-    reserved_usd: float = 0.0  # the worst that was reckoned with before it was asked
+    reserved_usd: float = 0.0  # counts while the cost is unknown: the most it may be
     replica: str = ""  # of the Gateway that answered: the holder of its leases
     shadow_artifact_id: str | None = None  # of a second artifact that decided too
     shadow_model: str | None = None  # what that would have chosen

@@ -82,7 +82,7 @@ class Window:
             if holding.is_refused(1.0, now):
                 return number
             need = holding.need(1.0, now)
-            ask = Ask(_RESOURCE, need, returns=holding.cleared())
+            ask = Ask(_RESOURCE, need, returns=holding.cleared(now))
             grant = self._book.lease(f"gateway-{replica}", ask, self._limit, now)
             holding.take(grant, need, now, now)
         return 0

@@ -6,6 +6,7 @@ enough, nothing waits; else the Ledger is asked, which writes down what it lease
 budget before it does.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ from serve_app.access.tenants import Tenant
 # Of an answer whose length neither request nor catalog bounds.
 _LONGEST_ANSWER = 32_768
 _LEAST_USD = 1e-9  # what the store can tell from nothing
+# OpenRouter searches the web for each answer of such a model, and charges for it.
+_SEARCHING = ":online"
 
 
 @dataclass(slots=True)
@@ -34,13 +37,17 @@ class Ticket:
     terms: TenantConfig | None = None  # of a tenant of the configuration
     reserved: list[Reservation] = field(default_factory=list)
     budget: Resource | None = None
+    max_budget: float | None = None
     money: Reservation | None = None  # for the model that is being asked
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def money_since(self) -> float:
-        """When the period began of which it holds money; 0 if it holds none."""
-        return 0.0 if self.money is None else float(self.money.period or 0)
+    def money_period(self) -> tuple[float, float]:
+        """From when to when the period is of which it holds money; without an end if
+        it holds none."""
+        if self.money is None:
+            return 0.0, math.inf
+        return float(self.money.period or 0), self.money.ends_at or math.inf
 
 
 class Admission:
@@ -82,7 +89,7 @@ class Admission:
             # What a key's limits refuse never touches what all keys share.
             for limits in _limits_of(tenant):
                 wants = _wants(limits, prompt, answer)
-                self._holdings.fetch(wants, ticket.terms)
+                self._holdings.fetch(wants, limits, ticket.terms)
                 for resource, amount in wants.items():
                     await self._take(ticket, resource, amount, limits[resource])
         except BaseException:  # the client may be gone, too
@@ -92,13 +99,15 @@ class Admission:
             raise
         if tenant.config.max_budget is not None:
             ticket.budget = Resource("budget", tenant.id)
+            ticket.max_budget = tenant.config.max_budget
         return ticket
 
     def foresee(self, ticket: Ticket) -> None:
         """Begin to ask for some of the budget: models are chosen meanwhile, and what
         they cost is not known before."""
         if ticket.budget is not None and self._holdings is not None:
-            self._holdings.fetch({ticket.budget: _LEAST_USD}, ticket.terms)
+            limits = {ticket.budget: ticket.max_budget or 0.0}
+            self._holdings.fetch({ticket.budget: _LEAST_USD}, limits, ticket.terms)
 
     async def afford(self, ticket: Ticket, worst_usd: float) -> bool:
         """Reserve what the next model may cost, in the place of the last one."""
@@ -108,7 +117,7 @@ class Admission:
         if worst_usd <= 0:
             return True  # what is free is never over the budget
         ticket.money = await self._holdings.reserve(
-            ticket.budget, worst_usd, ticket.terms
+            ticket.budget, worst_usd, ticket.terms, limit=ticket.max_budget
         )
         return ticket.money is not None
 
@@ -150,7 +159,8 @@ class Admission:
         unpriced_usd = answer.n * self._unpriced_usd
         if cost_usd is None:
             return unpriced_usd
-        return cost_usd + unpriced_usd if answer.extras else cost_usd
+        extras = answer.extras or spec.upstream_model.endswith(_SEARCHING)
+        return cost_usd + unpriced_usd if extras else cost_usd
 
     def _settle_money(self, ticket: Ticket, used_usd: float | None) -> None:
         """What is unknown (None) counts as the worst, as it does with the Ledger."""

@@ -32,9 +32,13 @@ class Holding:
     resource: Resource
     part: Slice = field(default_factory=Slice)
     period: int = 0
+    ends_at: float | None = None  # of a budget: that period, by the Ledger's clock
     asked_at: float = 0.0  # for the slice at hand
     expires_at: float | None = None
     capacity: float | None = None  # None: no limit, as far as is known
+    limit: float = 0.0  # how large the whole is, as requests know it now
+    asked_of: float = 0.0  # the same, when more was last asked for
+    leased_of: float = 0.0  # and when the slice at hand was
     left: float = 0.0  # with the Ledger, when it was last asked
     resets_at: float | None = None
     late: dict[int, float] = field(default_factory=dict)  # to be given back, by period
@@ -56,8 +60,17 @@ class Holding:
         return not (used or unsure or (alone and alone.whole_at(now) > now))
 
     def is_good(self, now: float) -> bool:
-        """Whether the lease has not expired."""
+        """Whether the lease has not expired, and was not of a larger whole: of that it
+        may be more than there is now."""
+        if self.leased_of > self.limit:
+            return False
         return self.expires_at is None or now < self.expires_at
+
+    @property
+    def is_wanted(self) -> bool:
+        """Of places: others were refused some, or they are more than there may be."""
+        short = self.expires_at is not None or self.leased_of > self.limit
+        return short and self.resource.kind == "parallel"
 
     def draw(self, amount: float, now: float) -> int | None:
         """Reserve, if there is enough at hand: under which period."""
@@ -120,21 +133,26 @@ class Holding:
             more = min(need, grant.left + 2 * _ROUNDING)
             self._refused = more + self.part.free, now + min(_REFUSED_S, good_for_s)
             return
-        self.asked_at = asked_at
+        self.asked_at, self.ends_at = asked_at, grant.resets_at
         if grant.period != self.period:
             self._begin(grant.period)
-        if grant.good_for_s is not None:
-            # A budget's lease may not outlive its period, however late it comes.
-            since = now if self.resource.kind in RATES else asked_at
-            self.expires_at = since + grant.good_for_s
+        # A budget's lease may not outlive its period, however late it comes.
+        since = asked_at if self.resource.kind == "budget" else now
+        self.expires_at = None if grant.good_for_s is None else since + grant.good_for_s
         self.part.add(grant.amount)
+        self.leased_of = self.asked_of
 
-    def settle(self, reserved: float, used: float, period: int, now: float) -> None:
-        """A request has ended that had reserved of this period."""
+    def settle(
+        self, reserved: float, used: float, period: int, now: float, took_s: float = 0.0
+    ) -> None:
+        """A request has ended that had reserved of this period, so long before."""
         self.settled_at = now
         self._refused = math.inf, 0.0
         if self.resource.kind in RATES:
-            self._owe(period, reserved - used)
+            # What it used beyond is of now. An answer may take longer than a minute:
+            # when it came, that would never count.
+            tick = period + tick_of(took_s) if used > reserved else period
+            self._owe(tick, reserved - used)
         elif period == self.period:
             self.part.settle(reserved, used)
             self.unsure |= self.part.free < 0
@@ -169,12 +187,15 @@ class Holding:
                 self.part = Slice(touched=self.part.touched)
         return found
 
-    def cleared(self) -> tuple[Return, ...]:
-        """What is given back when more is asked for: of a rate, the slice at hand."""
-        if self.resource.kind not in RATES:
+    def cleared(self, now: float) -> tuple[Return, ...]:
+        """What is given back when more is asked for: of a rate, the slice at hand; of
+        all else, what is no longer good."""
+        self.asked_of = self.limit
+        if self.resource.kind not in RATES and self.is_good(now):
             return ()
-        self._owe(self.period, self.part.free)
-        self.part.free = 0.0
+        if self.part.free > 0:
+            self._owe(self.period, self.part.free)
+            self.part.free = 0.0
         return tuple(self._overdue())
 
     def _overdue(self) -> list[Return]:

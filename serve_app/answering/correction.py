@@ -70,16 +70,19 @@ async def corrected(
 
 
 def _with_wasted(record: UsageRecord, charged: Sequence[Settlement]) -> UsageRecord:
-    """What models that failed have cost is added, unless the rest is unknown."""
+    """What models that failed have cost is added to the cost, or to what counts in its
+    place while the rest is unknown."""
     wasted_usd = sum(each.cost_usd or 0.0 for each in charged)
     if not wasted_usd:
         return record
-    if record.status == "failed" and record.model is None:  # nobody else was asked
+    record = replace(record, failed_cost_usd=wasted_usd)
+    if record.cost_usd is not None:
+        return replace(record, cost_usd=record.cost_usd + wasted_usd)
+    if record.model is None and not record.reserved_usd:  # nobody else was at work
         sources = {each.cost_source for each in charged if each.cost_usd}
         source: CostSource = "upstream" if sources == {"upstream"} else "price_table"
-        record = replace(record, cost_usd=0.0, cost_source=source)
-    cost_usd = None if record.cost_usd is None else record.cost_usd + wasted_usd
-    return replace(record, cost_usd=cost_usd, failed_cost_usd=wasted_usd)
+        return replace(record, cost_usd=wasted_usd, cost_source=source)
+    return replace(record, reserved_usd=record.reserved_usd + wasted_usd)
 
 
 async def _asked(ask: Ask | None) -> Settlement | None:

@@ -5,6 +5,7 @@ its upstream tells later what it charged (`correction`), the record is written a
 """
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -27,6 +28,10 @@ from serve_app.answering.planning import Plan
 from serve_app.answering.shadowed import Shadowed
 
 logger = logging.getLogger(__name__)
+
+_ANY_TIME = (0.0, math.inf)
+# Before the end of a period: still in it, as SQL keeps it.
+_MOMENT_S = 1e-3
 
 
 class Sink(Protocol):
@@ -99,15 +104,21 @@ class Meter:
             self._shadowed = shadowed
             self._fields |= shadowed.fields
 
-    def reserved(self, worst_usd: Callable[[], float], since: float = 0.0) -> None:
+    def reserved(
+        self,
+        worst_usd: Callable[[], float],
+        period: tuple[float, float] = _ANY_TIME,
+    ) -> None:
         """What the model that is asked next may cost at worst: asked for only where the
         real cost stays unknown.
 
-        `since`: when the period began of which that was reserved. What came before
-        counts in it, or it would be spent of one period and held of another.
+        `period`: from when to when that is of which it was reserved. What came before,
+        or by a clock that is ahead of the Ledger's after it, counts in it, or it would
+        be spent of one period and held of another.
         """
         self._reserved = worst_usd
-        self._fields["at"] = max(self._fields["at"], since)
+        start, end = period
+        self._fields["at"] = max(start, min(self._fields["at"], end - _MOMENT_S))
 
     def began(self, model: str, backend: str) -> None:
         """The first byte of the answer of a model is here."""

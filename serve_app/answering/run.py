@@ -163,7 +163,7 @@ class Run:
             worst_usd = self._worst_usd(attempt.model)
             # Without a budget nobody asks for it: counting the tokens is saved.
             if call.ticket.budget is None or await self._afford(worst_usd()):
-                self.meter.reserved(worst_usd, call.ticket.money_since)
+                self.meter.reserved(worst_usd, call.ticket.money_period)
                 return attempt
             refused = True
             self.attempts.over_budget()

@@ -48,8 +48,9 @@ def dimensions(
 
 
 def last_days(end: datetime, timezone: str) -> datetime:
-    """The beginning of the first of the last 30 days."""
-    first = end.astimezone(zone(timezone)) - timedelta(days=DAYS - 1)
+    """The beginning of the first of the 30 days up to `end`, which is not in them."""
+    last = (end - timedelta.resolution).astimezone(zone(timezone))
+    first = last - timedelta(days=DAYS - 1)
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return midnight.astimezone(UTC)
 

@@ -51,12 +51,11 @@ class MemoryLeases:
             if key[0] == replica and tenant in (None, key[1]):
                 del self.open[key]
 
-    async def put(
-        self, replica: str, tenant: str, period: int, amount_usd: float
-    ) -> None:
-        self.open.pop((replica, tenant, period), None)
-        if amount_usd > 0:
-            self.open[replica, tenant, period] = amount_usd
+    async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
+        for replica, tenant, period, usd in held:
+            self.open.pop((replica, tenant, period), None)
+            if usd > 0:
+                self.open[replica, tenant, period] = usd
 
 
 class FakeLedger:
@@ -79,12 +78,15 @@ class FakeLedger:
         await self._reached()
         return [await self.book.lease(replica, ask) for ask in asks]
 
-    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+    async def give_back(
+        self, replica: str, returns: Sequence[Return]
+    ) -> Sequence[Resource]:
         self.returns += returns
         await self._reached()
         self.book.heard_of(replica)
         for back in returns:
             await self.book.give_back(replica, back)
+        return self.book.wanted_of(replica)
 
     def leased(self, resource: Resource) -> float:
         """What all replicas together hold of a budget."""

@@ -106,7 +106,7 @@ def refused(_: UsageRecord) -> None:
 
 async def test_what_is_not_shipped_does_not_count_as_reported(world, reported):
     await world.background._give_back()
-    spent_at = time.time()
+    spent_at = world.holdings.now()
     await world.spend(0.25)
     for _ in range(3):
         await world.background._give_back()
@@ -118,7 +118,7 @@ async def test_what_waits_in_memory_does_not_count_as_reported(
     world, reported, monkeypatch
 ):
     monkeypatch.setattr(world.journal, "append", refused)
-    spent_at = time.time()
+    spent_at = world.holdings.now()
     await world.spend(0.25)
     for _ in range(3):
         await world.background._give_back()

@@ -137,6 +137,8 @@ def test_live_settings_change_whole_or_not_at_all(monkeypatch):
     made.apply({"tenants": tenants})
     with pytest.raises(ValidationError):
         made.apply({"tenants": [{"id": "t", "cost_tier": "gold"}]})
+    with pytest.raises(ValueError, match="max_budget: it takes a database"):
+        made.apply({"tenants": [{"id": "t", "alpha": 0.2, "max_budget": 1}]})
 
     assert made.directory.authenticate("Bearer sk-av-t").alpha == 0.1
     assert isinstance(made.directory.settings, LiveSettings)

@@ -251,6 +251,29 @@ async def test_each_lease_that_was_not_written_while_sql_was_away_is_written_lat
     assert (state.spend, state.leased) == (6.0, 2.0)
 
 
+async def test_what_a_batch_of_records_takes_off_leases_is_written_at_once(
+    world, monkeypatch
+):
+    """It may be of a thousand tenants: who asks for a lease waits until it is in."""
+    names = ["t", "u", "v"]
+    world.know(*(budget(id=name) for name in names))
+    for name in names:
+        await world.book.lease("a", Ask(Resource("budget", name), 4.0))
+    made = [record(at=NOON, id=n, tenant=n, cost_usd=3.0, replica="a") for n in names]
+    taken = await world.usage.take(made)
+    put, written = world.leases.put, []
+
+    async def counted(held):
+        written.append(len(held))
+        await put(held)
+
+    monkeypatch.setattr(world.leases, "put", counted)
+    await world.book.charge(taken.charges)
+
+    assert written == [3]
+    assert [lease[3] for lease in await world.leases.all()] == [1.0, 1.0, 1.0]
+
+
 async def test_a_lease_that_was_written_is_not_written_over_another_ledger_s(world):
     world.know(budget())
     await world.lease(4.0)

@@ -1,5 +1,7 @@
 """Rates and places: what the book hands out beside budgets."""
 
+import pytest
+
 from deployments.limits.ledger_protocol import Ask, Resource, Return
 from tests.deployments.limits.book_world import NOON
 from tests.deployments.store.made import tenant
@@ -33,6 +35,23 @@ async def test_places_of_a_replica_that_is_silent_are_free(world):
         world.now += 10
         world.book.heard_of("b")
 
+    assert (await world.lease(2, "b", kind="parallel")).amount == 2
+
+
+@pytest.mark.parametrize("by_s", [90, -7200])
+async def test_a_clock_that_is_set_frees_no_place_that_is_in_use_and_keeps_none(
+    world, by_s
+):
+    """So it is while the Ledger stands still, or is cut off from its replicas."""
+    world.know(tenant(max_parallel_requests=2))
+    await world.lease(2, kind="parallel")
+    world.now += by_s
+    world.book.heard_of("b")
+    assert (await world.lease(1, "b", kind="parallel")).amount == 0
+
+    for _ in range(7):
+        world.now += 10
+        world.book.heard_of("b")
     assert (await world.lease(2, "b", kind="parallel")).amount == 2
 
 
@@ -81,3 +100,17 @@ async def test_pools_of_which_nothing_is_handed_out_are_forgotten_now_and_then(w
     world.now += 70
     world.book.heard_of("a")
     assert not world.book._rates._pools
+
+
+async def test_places_of_which_some_were_refused_are_wanted_of_who_holds_any(world):
+    world.know(tenant(max_parallel_requests=2))
+    assert (await world.lease(2, kind="parallel")).good_for_s is None
+    assert world.book.wanted_of("a") == []
+    places = Resource("parallel", "t")
+
+    assert (await world.lease(1, "b", kind="parallel")).amount == 0
+    assert (world.book.wanted_of("a"), world.book.wanted_of("b")) == ([places], [])
+    await world.book.give_back("a", Return(places, 0, 1.0))
+    assert (await world.lease(1, "b", kind="parallel")).good_for_s is not None
+    world.now += 301
+    assert world.book.wanted_of("a") == []

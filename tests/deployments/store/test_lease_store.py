@@ -5,11 +5,8 @@ from deployments.store.lease_store import LeaseStore
 
 async def test_a_lease_is_kept_until_it_is_nothing(database):
     book = LeaseStore(database)
-    await book.put("g1", "t", 100, 0.25)
-    await book.put("g1", "t", 200, 1)
-    await book.put("g2", "t", 100, 2)
-    await book.put("g1", "t", 100, 0.125)
-    await book.put("g2", "t", 100, 0)
+    await book.put([("g1", "t", 100, 0.25), ("g1", "t", 200, 1), ("g2", "t", 100, 2)])
+    await book.put([("g2", "t", 100, 0), ("g1", "t", 100, 0.125)])
 
     assert sorted(await LeaseStore(database).all()) == [
         ("g1", "t", 100, 0.125),
@@ -25,7 +22,7 @@ async def test_what_is_out_of_one_tenant_and_period(database):
         ("g1", "t", 200),
         ("g1", "u", 100),
     ):
-        await book.put(replica, tenant, period, 0.25)
+        await book.put([(replica, tenant, period, 0.25)])
 
     assert await book.of("t", 100) == {"g1": 0.25, "g2": 0.25}
 
@@ -33,7 +30,7 @@ async def test_what_is_out_of_one_tenant_and_period(database):
 async def test_what_a_replica_holds_ends_of_one_tenant_or_of_all(database):
     book = LeaseStore(database)
     for replica, tenant in (("g1", "t"), ("g2", "t"), ("g1", "u"), ("g1", "v")):
-        await book.put(replica, tenant, 100, 0.25)
+        await book.put([(replica, tenant, 100, 0.25)])
 
     await book.end("g1", "t")
     assert len(await book.all()) == 3

@@ -119,7 +119,7 @@ async def test_others_write_many_times_between_two_parts(database, store, monkey
     deleting = asyncio.create_task(store.delete_before(JUNE))
     leases = LeaseStore(database)
     while not deleting.done():
-        await leases.put("a", "t", 0, 1.0 + written)
+        await leases.put([("a", "t", 0, 1.0 + written)])
         written += 1
 
     assert min(b - a for a, b in pairwise(at_parts)) >= 3

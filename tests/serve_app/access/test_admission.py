@@ -180,13 +180,16 @@ async def test_a_long_prompt_is_counted_where_no_other_request_waits(
     assert set(on_the_loop) == {False}
 
 
-async def test_a_request_counts_in_the_period_of_which_it_has_reserved():
-    """It came a moment before that began, and was routed meanwhile."""
+@pytest.mark.parametrize("ahead_s", [86_400, -86_400], ids=["before", "after"])
+async def test_a_request_counts_in_the_period_of_which_it_has_reserved(ahead_s):
+    """It came a moment before that began, and was routed meanwhile; or the Ledger's
+    clock was set back into a period that was over."""
     world = World(max_budget=10.0, budget_duration="1d")
     records = Records()
     world.gateway.completions._sink = records
-    world.clock.now = time.time() + 86_400
+    world.clock.now = time.time() + ahead_s
 
     assert (await world.ask(model="other")).status_code == 200
     (record,) = records
-    assert record.at == world.holdings.of(BUDGET).period > time.time()
+    start = world.holdings.of(BUDGET).period
+    assert start <= record.at < start + 86_400

@@ -158,6 +158,20 @@ def test_what_an_upstream_does_beside_answering_is_reckoned_with_as_unpriced():
     assert admission.worst_usd(spec, prompt, AnswerSize(1, 5, extras=True)) == 0.1
 
 
+@pytest.mark.parametrize("usd_per_token", [0.0, 0.01])
+def test_a_model_that_searches_by_its_name_is_reckoned_with_as_one_that_is_told_to(
+    usd_per_token,
+):
+    """OpenRouter charges for the search, though the model be free."""
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {"input_usd_per_token": 0, "output_usd_per_token": usd_per_token}
+    given = {"id": "m", "upstream_model": "them/m:online", "price": price}
+    spec = ModelSpec.model_validate(given)
+
+    worst_usd = admission.worst_usd(spec, PromptSize(("hi",)), AnswerSize(2, 5))
+    assert worst_usd == pytest.approx(10 * usd_per_token + 2 * 0.1)
+
+
 async def test_a_search_needs_more_of_the_budget_than_the_answer_alone():
     asked = {"model": "other", "max_tokens": 5}
     searching = {**asked, "plugins": [{"id": "web"}]}

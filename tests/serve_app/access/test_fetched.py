@@ -64,7 +64,8 @@ async def test_who_waits_for_one_of_several_is_told_of_that_one():
     ledger = FakeLedger(clock, tenant(rpm_limit=80, max_parallel_requests=1))
     holdings = Holdings("a", ledger, clock)
     ledger.may_answer.clear()
-    holdings.fetch({RPM: 1.0, PLACES: 1.0, TPM: 5.0})
+    limits = {RPM: 80.0, PLACES: 1.0, TPM: 800.0}
+    holdings.fetch({RPM: 1.0, PLACES: 1.0, TPM: 5.0}, limits)
     waiting = [
         asyncio.ensure_future(holdings.reserve(resource, amount))
         for resource, amount in ((RPM, 1.0), (PLACES, 1.0), (PLACES, 1.0), (TPM, 5.0))
@@ -85,7 +86,7 @@ async def test_all_are_in_doubt_if_the_call_fails():
     ledger = FakeLedger(clock, tenant(**TERMS))
     holdings = Holdings("a", ledger, clock)
     ledger.away = True
-    holdings.fetch({PLACES: 1.0, BUDGET: 0.5})
+    holdings.fetch({PLACES: 1.0, BUDGET: 0.5}, {PLACES: 2.0, BUDGET: 8.0})
     await asyncio.sleep(0.01)
 
     assert holdings.of(PLACES).unsure

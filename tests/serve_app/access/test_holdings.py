@@ -1,6 +1,7 @@
 """A replica's leases: never more than it was given, whatever happens on the way."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -23,6 +24,14 @@ async def test_a_hundred_at_once_get_what_there_is_and_no_more(holdings):
     found = await asyncio.gather(*(holdings.reserve(BUDGET, 0.1) for _ in range(100)))
 
     assert sum(reservation is not None for reservation in found) == 80
+
+
+def test_what_is_held_is_timed_by_a_clock_that_nobody_sets(ledger):
+    """Set back by hours, another would refuse for hours what it refused for a moment,
+    and keep as long what nobody draws on."""
+    before = time.monotonic()
+
+    assert before <= Holdings("a", ledger).now() <= time.monotonic()
 
 
 async def test_two_replicas_share_what_there_is(holdings, ledger, clock):

@@ -1,10 +1,12 @@
 """A replica's leases while the Ledger is away."""
 
+import asyncio
+
 import pytest
 
 from deployments.errors import Overloaded
 from serve_app.access.holdings import Holdings
-from tests.serve_app.access.held import BUDGET, RPM, taken
+from tests.serve_app.access.held import BUDGET, PLACES, RPM, taken
 from tests.serve_app.fake_ledger import FakeLedger
 
 
@@ -112,3 +114,29 @@ async def test_what_could_not_be_given_back_is_given_back_later(
     await holdings.give_back_idle(reported_until=clock.now - 2)
 
     assert ledger.leased(BUDGET) == 0
+
+
+async def test_who_asks_for_a_place_does_not_wait_for_the_database_with_budgets(
+    holdings, ledger, clock, monkeypatch
+):
+    """Limits are in the Ledger's memory: without its database they go on as ever."""
+    for resource in (BUDGET, PLACES):
+        holdings.settle(await taken(holdings, resource, 1.0), used=0.0)
+    clock.now += 3
+    give_back, stuck = ledger.give_back, asyncio.Event()
+
+    async def without_database(replica, returns):
+        limits = [back for back in returns if back.resource.kind != "budget"]
+        wanted = await give_back(replica, limits)
+        if len(limits) < len(returns):
+            stuck.set()
+            await asyncio.sleep(3600)
+        return wanted
+
+    monkeypatch.setattr(ledger, "give_back", without_database)
+    giving = asyncio.create_task(holdings.give_back_idle())
+    await stuck.wait()
+
+    async with asyncio.timeout(1):
+        await taken(holdings, PLACES, 1.0)
+    giving.cancel()

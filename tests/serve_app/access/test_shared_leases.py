@@ -38,7 +38,7 @@ class PerRequest:
         return await call
 
     async def give_back(self, replica, returns):
-        await self._ledger.give_back(replica, returns)
+        return await self._ledger.give_back(replica, returns)
 
 
 async def test_a_client_that_leaves_takes_the_lease_from_nobody_else(ledger, clock):

@@ -7,7 +7,9 @@ import pytest
 
 from deployments.errors import UpstreamError, mark_generation
 from deployments.protocol.backend import Settlement, Usage
+from deployments.usage.record import charged_usd
 from serve_app.answering import correction
+from serve_app.answering.config import RetryPolicy
 from serve_app.answering.metering import Meter
 from tests.fakes import ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import Records, call_of, streamed
@@ -136,6 +138,27 @@ async def test_what_is_unknown_stays_so_when_a_model_before_it_was_charged():
     assert (corrected.status, corrected.model) == ("cancelled", None)
     assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
     assert corrected.cost_source == "unknown"
+    more_usd = charged_usd(corrected) - charged_usd(records[0])
+    assert more_usd == pytest.approx(0.125), "that much is known, whatever the rest is"
+
+
+async def test_who_leaves_while_no_model_is_at_work_has_cost_what_failed_before(caplog):
+    """The only model has failed, and is to be asked again after a pause."""
+    records = Records()
+    made = gateway(backend=charging("small"), sink=records)
+    made.completions._retries = RetryPolicy(backoff_s=3.0)
+    answer = made.completions.complete(call_of(made, model="small"))
+    task = asyncio.ensure_future(answer)
+    while "model small failed" not in caplog.text:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.wait({task})
+    await settled(records, 2)
+
+    left, corrected = records
+    assert (left.status, left.cost_usd) == ("cancelled", None)
+    assert (corrected.cost_usd, corrected.failed_cost_usd) == (0.125, 0.125)
+    assert corrected.cost_source == "upstream"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -55,6 +55,7 @@ def plan_of(
         (Asked("narrow"), {"model": "auto:narrow"}, 0.9, ("small",)),
         (Asked(alpha=0.0), {}, 0.0, ("small", "large")),
         (Asked(alpha=0.7), {"routing": {"alpha": 0.1}}, 0.1, ("small", "large")),
+        (Asked(alpha=0.7), {"routing": {"alpha": 0.0}}, 0.0, ("small", "large")),
         (Asked("economy"), {"routing": {"alpha": 0.2}}, 0.2, ("small", "large")),
         (Asked(), {"routing": {"models": ["large", "other"]}}, 0.5, ("large",)),
         (Asked(), {"routing": {"exclude": ["large"]}}, 0.5, ("small",)),
@@ -76,6 +77,23 @@ def test_a_tenant_s_own_tier_counts_unless_the_client_says_otherwise():
     freed = plan(Asked(alpha=0.3), tenant)
     assert (freed.alpha, freed.cost_tier) == (0.3, None)
     assert freed.candidates == ("small", "large", "other")
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "alpha"),
+    [
+        (Asked(), {}, 0.7),
+        (Asked(alpha=0.0), {}, 0.0),
+        (Asked(alpha=0.3), {"model": "auto"}, 0.3),
+        (Asked(alpha=0.3), {"routing": {"alpha": 0.1}}, 0.1),
+    ],
+)
+def test_what_a_request_says_counts_before_its_key_and_the_body_before_a_header(
+    asked, body, alpha
+):
+    keys = [{"env": "KEY", "alpha": 0.7}]
+
+    assert plan(asked, {"id": "t", "alpha": 0.5, "keys": keys}, **body).alpha == alpha
 
 
 def test_a_price_ceiling_leaves_out_what_is_dearer_and_what_has_no_price():

@@ -52,6 +52,14 @@ def test_a_host_that_is_none_names_nothing(host):
     assert asked(request(host), HOSTS).cost_tier is None
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.25, 1.0])
+def test_a_header_says_alpha(alpha):
+    headers = [(b"x-routing-alpha", str(alpha).encode())]
+    scope = {"type": "http", "headers": headers, "path_params": {}}
+
+    assert asked(Request(scope)).alpha == alpha
+
+
 @pytest.mark.parametrize(("stated", "known"), [("abc", "abc"), ("x" * 999, "x" * 128)])
 def test_of_a_client_s_own_id_no_more_is_kept_than_an_id_needs(stated, known):
     headers = [(b"x-request-id", stated.encode())]

@@ -15,7 +15,7 @@ from deployments.tenancy import KeyConfig, TenantConfig
 from serve_app.access.tenants import Directory
 from serve_app.http.api import build_api
 from serve_app.http.usage_api import usage_of, usage_query
-from tests.deployments.store.made import JUNE, MAY, record
+from tests.deployments.store.made import JULY, JUNE, MAY, record
 from tests.fakes import CATALOG, KEPT, app_config, gateway
 from tests.serve_app.http.api_client import asking
 
@@ -69,11 +69,11 @@ def tenant_config(**changes):
         "reference_model": "large",
         **changes,
     }
-    return {"catalog": {"models": PRICED}, "tenants": [made]}
+    return {"catalog": {"models": PRICED}, "tenants": [made], **KEPT}
 
 
 def opened(**changes):
-    config = app_config(**tenant_config(**changes), **KEPT)
+    config = app_config(**tenant_config(**changes))
     directory = Directory(config, {"TEST_KEY": "sk-av-t"})
     return directory, directory.authenticate("Bearer sk-av-t")
 
@@ -186,6 +186,12 @@ def test_if_nothing_is_said_the_budgets_period_counts_or_30_days(config, start, 
 
     assert (query.start, query.end) == (start, end)
     assert (query.tenant, query.by, query.most_rows) == ("t", ("day",), 10_000)
+
+
+def test_the_30_days_before_a_midnight_are_30_days():
+    query = usage_query(opened()[1], {"end": "2026-07-01"}, NOW)
+
+    assert (query.start, query.end) == (JUNE, JULY)
 
 
 @pytest.mark.parametrize(
