@@ -151,9 +151,13 @@ class Slice:
         """A lease has come."""
         self.free += granted
 
+    def has(self, amount: float) -> bool:
+        """Whether so much is free."""
+        return amount <= self.free + _ROUNDING
+
     def reserve(self, amount: float, now: float) -> bool:
         """Set aside what a request may use at worst; False if there is not so much."""
-        if amount > self.free + _ROUNDING:
+        if not self.has(amount):
             return False
         self.free -= amount
         self.reserved += amount

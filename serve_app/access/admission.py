@@ -37,7 +37,7 @@ class Ticket:
     terms: TenantConfig | None = None  # of a tenant of the configuration
     reserved: list[Reservation] = field(default_factory=list)
     budget: Resource | None = None
-    max_budget: float | None = None
+    max_budget: float = 0.0  # USD, how large that is
     money: Reservation | None = None  # for the model that is being asked
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -106,7 +106,7 @@ class Admission:
         """Begin to ask for some of the budget: models are chosen meanwhile, and what
         they cost is not known before."""
         if ticket.budget is not None and self._holdings is not None:
-            limits = {ticket.budget: ticket.max_budget or 0.0}
+            limits = {ticket.budget: ticket.max_budget}
             self._holdings.fetch({ticket.budget: _LEAST_USD}, limits, ticket.terms)
 
     async def afford(self, ticket: Ticket, worst_usd: float) -> bool:

@@ -74,8 +74,7 @@ class Holding:
 
     def draw(self, amount: float, now: float) -> int | None:
         """Reserve, if there is enough at hand: under which period."""
-        good = self.is_good(now) and self.capacity is not None
-        if not good or not self.part.reserve(amount, now):
+        if not self._is_drawable(now) or not self.part.reserve(amount, now):
             return None
         if self.resource.kind not in RATES:
             return self.period
@@ -89,8 +88,7 @@ class Holding:
 
     def lacks(self, amount: float, now: float) -> bool:
         """So much is not at hand, and was not refused a moment ago."""
-        good = self.is_good(now) and self.capacity is not None
-        enough = good and amount <= self.part.free + _ROUNDING
+        enough = self._is_drawable(now) and self.part.has(amount)
         return not enough and not self.is_refused(amount, now)
 
     def draw_alone(self, amount: float, now: float, limit: float | None) -> bool:
@@ -197,6 +195,9 @@ class Holding:
             self._owe(self.period, self.part.free)
             self.part.free = 0.0
         return tuple(self._overdue())
+
+    def _is_drawable(self, now: float) -> bool:
+        return self.is_good(now) and self.capacity is not None
 
     def _overdue(self) -> list[Return]:
         """What is not of the lease at hand, or no longer."""

@@ -3,25 +3,19 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-from deployments.detached import detached
 from deployments.errors import Overloaded, ServingError
 from deployments.limits.ledger_protocol import Ask, LedgerLike, Resource
 from deployments.tenancy import TenantConfig
-from serve_app.access.giving_back import GivingBack, Surplus, seen
-from serve_app.access.holding import Grants, Holding
+from serve_app.access.holding import Holding
+from serve_app.access.ledger_calls import LedgerCalls, Surplus, answer_to, in_time
 
 # A lease that nobody drew on for so long goes back to the Ledger.
 _IDLE_S = 2.0
-# A Ledger that does not answer within this is away.
-_PATIENCE_S = 2.0
 _UNUSED_S = 120.0
 _TRIES = 100
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +44,7 @@ class Holdings:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.replica = replica
-        self._ledger = ledger
-        self._giving = GivingBack(replica, ledger, self)
+        self._calls = LedgerCalls(replica, ledger, self)
         self._clock = clock
         self._held: dict[Resource, Holding] = {}
         # Of which something may have to be given back: few, where tenants are many.
@@ -112,9 +105,9 @@ class Holdings:
             holding = self.of(resource)
             holding.limit = limits[resource]
             if holding.busy is None and holding.lacks(amount, now):
-                asking[resource] = self._ask_for(holding, amount, terms, now)
+                asking[resource] = _ask(holding, amount, terms, now)
         if asking:
-            self._begin(asking)
+            self._calls.ask(asking)
 
     async def _reserve(
         self, holding: Holding, amount: float, terms: TenantConfig | None
@@ -129,8 +122,8 @@ class Holdings:
                 return None
             mine = holding.busy is None
             if mine:
-                self._begin({resource: self._ask_for(holding, amount, terms, now)})
-            grants = await _answer(holding)
+                self._calls.ask({resource: _ask(holding, amount, terms, now)})
+            grants = await answer_to(holding)
             if resource not in grants:
                 continue  # something was given back
             grant = grants[resource]
@@ -147,7 +140,7 @@ class Holdings:
             amount, period, now = reservation.amount, reservation.period, self._clock()
             holding.settle(amount, used, period, now, now - reservation.at)
             if holding.is_wanted:
-                self._giving.soon(holding)
+                self._calls.soon(holding)
 
     def correct(self, resource: Resource, at: float, by: float) -> None:
         """What a request took that came at `at` is known better: `by` more."""
@@ -178,11 +171,11 @@ class Holdings:
             of_its_kind.append((holding, found))
         # Budgets wait for SQL, and who asks for a place must not wait with them. The
         # other call is made in any case: by it the Ledger knows that we are alive.
-        given = self._giving.begin(limits)
-        money = self._giving.begin(budgets) if budgets else None
+        given = self._calls.give_back(limits)
+        money = self._calls.give_back(budgets) if budgets else None
         await asyncio.shield(given)
         if money is not None:
-            await _in_time(asyncio.shield(money), _PATIENCE_S)
+            await in_time(asyncio.shield(money))
 
     def _surplus(self, reported_until: float) -> Iterator[Surplus]:
         now = self._clock()
@@ -207,51 +200,9 @@ class Holdings:
             else:  # it was drawn on since, and is empty again
                 self._empty.append((holding.part.touched, resource))
 
-    @staticmethod
-    def _ask_for(
-        holding: Holding, amount: float, terms: TenantConfig | None, now: float
-    ) -> Ask:
-        need, returns = holding.need(amount, now), holding.cleared(now)
-        return Ask(holding.resource, need, terms, returns)
 
-    def _begin(self, asking: Mapping[Resource, Ask]) -> None:
-        # A task of its own: whoever waits for it may go away, the lease must not.
-        task = detached(self._ask(asking))
-        task.add_done_callback(seen)
-        for resource in asking:
-            holding = self.of(resource)
-            holding.busy, holding.busy_since = task, time.monotonic()
-
-    async def _ask(self, asking: Mapping[Resource, Ask]) -> Grants:
-        asked_at = self._clock()
-        holdings = [self.of(resource) for resource in asking]
-        try:
-            grants = await self._ledger.lease(self.replica, list(asking.values()))
-            for holding, grant in zip(holdings, grants, strict=True):
-                need = asking[holding.resource].need
-                holding.take(grant, need, self._clock(), asked_at)
-            return dict(zip(asking, grants, strict=True))
-        except BaseException:  # the Ledger may have granted it all the same
-            for holding in holdings:
-                holding.unsure = True
-            raise
-        finally:
-            for holding in holdings:
-                holding.busy = None
-
-
-async def _answer(holding: Holding) -> Grants:
-    """What the Ledger says to the call that is under way; Overloaded if it is away."""
-    assert holding.busy is not None
-    left_s = holding.busy_since + _PATIENCE_S - time.monotonic()
-    return await _in_time(asyncio.shield(holding.busy), left_s)
-
-
-async def _in_time(answer: Awaitable[T], left_s: float) -> T:
-    """Overloaded if it does not come within that time."""
-    try:
-        async with asyncio.timeout(max(0.0, left_s)):
-            return await answer
-    except TimeoutError:
-        what = "The Ledger does not answer."
-        raise Overloaded(what, retry_after_s=1.0) from None
+def _ask(
+    holding: Holding, amount: float, terms: TenantConfig | None, now: float
+) -> Ask:
+    need, returns = holding.need(amount, now), holding.cleared(now)
+    return Ask(holding.resource, need, terms, returns)

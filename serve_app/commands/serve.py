@@ -86,7 +86,7 @@ def serve(
 def ensure_keys(
     config: AppConfig, environment: MutableMapping[str, str]
 ) -> dict[str, str]:
-    """The development key, and the admin key if it is made here, as far as the
+    """What to say of the development key and of the admin key, as far as the
     configuration has a use for them: else what is printed would open nothing.
 
     Those that are not set, or empty, are made. Of one that is set the variable is said:

@@ -70,10 +70,12 @@ class FakeLedger:
         self.may_answer.set()
         self.asked = asyncio.Event()
         self.asks: list[Ask] = []
+        self.calls: list[list[Resource]] = []  # what was asked for together
         self.returns: list[Return] = []
 
     async def lease(self, replica: str, asks: Sequence[Ask]) -> Sequence[Grant | None]:
         self.asks += asks
+        self.calls.append([ask.resource for ask in asks])
         self.asked.set()
         await self._reached()
         return [await self.book.lease(replica, ask) for ask in asks]

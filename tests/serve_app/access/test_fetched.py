@@ -1,11 +1,9 @@
 """What a request draws on is asked for together, and no more than it may draw on."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
-from deployments.limits.ledger_protocol import Ask, Resource
 from serve_app.access.holdings import Holdings
 from tests.deployments.store.made import tenant
 from tests.serve_app.access.held import BUDGET, PLACES, RPM, TERMS, TPM
@@ -13,47 +11,26 @@ from tests.serve_app.access.limited_tenant import World
 from tests.serve_app.fake_ledger import Clock, FakeLedger
 
 
-class Counted(FakeLedger):
-    """Tells its calls apart."""
-
-    def __init__(self, *args) -> None:
-        super().__init__(*args)
-        self.calls: list[list[Resource]] = []
-
-    async def lease(self, replica: str, asks: Sequence[Ask]):
-        self.calls.append([ask.resource for ask in asks])
-        return await super().lease(replica, asks)
-
-
-def counted(**terms) -> tuple[World, Counted]:
-    """A Gateway whose Ledger counts."""
-    world = World(**terms)
-    keys = [{"env": "TEST_KEY", **terms.pop("key", {})}]
-    ledger = Counted(world.clock, tenant(**terms, keys=keys))
-    world.ledger = world.holdings._ledger = ledger
-    return world, ledger
-
-
 async def test_all_limits_are_asked_for_in_one_call_and_the_budget_in_another():
     """The budget waits for SQL, which limits must not."""
-    world, ledger = counted(**TERMS)
+    world = World(**TERMS)
     assert (await world.ask(model="other")).status_code == 200
 
-    assert ledger.calls == [[RPM, TPM, PLACES], [BUDGET]]
+    assert world.ledger.calls == [[RPM, TPM, PLACES], [BUDGET]]
 
 
 async def test_what_is_at_hand_is_not_asked_for():
-    world, ledger = counted(**TERMS)
+    world = World(**TERMS)
     for _ in range(3):
         await world.ask(model="other")
 
-    assert len(ledger.calls) == 2
+    assert len(world.ledger.calls) == 2
 
 
 async def test_what_a_key_is_refused_touches_nothing_that_all_keys_share():
-    world, ledger = counted(rpm_limit=80, key={"rpm_limit": 1})
+    world = World(rpm_limit=80, key={"rpm_limit": 1})
     statuses = [(await world.ask()).status_code for _ in range(2)]
-    asked = [resource.key_id for call in ledger.calls for resource in call]
+    asked = [resource.key_id for call in world.ledger.calls for resource in call]
 
     assert statuses == [200, 429]
     assert asked.count(None) == 1
@@ -95,26 +72,26 @@ async def test_all_are_in_doubt_if_the_call_fails():
 
 
 async def test_an_exhausted_budget_is_not_asked_for_again_at_once():
-    world, ledger = counted(max_budget=0.0, budget_duration="1d")
+    world = World(max_budget=0.0, budget_duration="1d")
     response = await world.ask(model="other")
 
     assert response.status_code == 429
     assert response.json()["error"]["code"] == "insufficient_quota"
-    assert ledger.calls == [[BUDGET]]
+    assert world.ledger.calls == [[BUDGET]]
 
 
 @pytest.mark.parametrize("away", [False, True])
 async def test_a_budget_that_is_fetched_in_vain_costs_a_free_answer_nothing(away):
-    world, ledger = counted(max_budget=8.0, budget_duration="1d")
+    world = World(max_budget=8.0, budget_duration="1d")
     world.gateway._admission.worst_usd = lambda *_: 0.0
-    ledger.away = away
+    world.ledger.away = away
 
     assert (await world.ask(model="other")).status_code == 200
 
 
 async def test_what_costs_nothing_asks_for_no_budget():
-    world, ledger = counted(**TERMS)
+    world = World(**TERMS)
     response = await world.post("/v1/embeddings", {"model": "auto", "input": "hi"})
 
     assert response.status_code == 200
-    assert ledger.calls == [[RPM, TPM, PLACES]]
+    assert world.ledger.calls == [[RPM, TPM, PLACES]]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from serve_app.access import giving_back
+from serve_app.access import ledger_calls
 from serve_app.access.holdings import Holdings
 from tests.deployments.store.made import tenant
 from tests.serve_app.access.held import PLACES, taken
@@ -13,7 +13,7 @@ from tests.serve_app.fake_ledger import Clock, FakeLedger
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(giving_back, "_SOON_S", 0.0)
+    monkeypatch.setattr(ledger_calls, "_SOON_S", 0.0)
 
 
 async def a_moment() -> None:
