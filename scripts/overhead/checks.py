@@ -136,14 +136,19 @@ def _cold_of(report: Report, summary: Summary, target: str) -> Iterator[Check]:
     yield Check(f"{what}, 200 tokens, c = 16", ratio, 0.85, at_least=True)
 
 
-def _growth(scenario: str, counts: tuple[int, int]) -> Callable[..., Iterator[Check]]:
+def _growth(
+    scenario: str, counts: tuple[int, int], what_of: str | None = None
+) -> Callable[..., Iterator[Check]]:
+    """Of the last two targets of a scenario, the second held against the first."""
+
     def growth(report: Report) -> Iterator[Check]:
         summary = report.summary(scenario)
-        few, many = summary.names
+        *_, few, many = summary.names
         for number in (16, 64):
             case = f"plain c={number} 0 ms"
             ratio = over(_Cpu(summary, many)(case), _Cpu(summary, few)(case))
-            what = f"CPU-ms per request, {counts[1]:,} over {counts[0]} {scenario}"
+            of = what_of or scenario
+            what = f"CPU-ms per request, {counts[1]:,} over {counts[0]} {of}"
             yield Check(f"{what}, c = {number}", ratio, 1.1)
 
     return growth
@@ -163,6 +168,7 @@ _BY_SCENARIO: dict[str, Callable[[Report], Iterator[Check]]] = {
     "base": _base,
     "cold": _cold,
     "tenants": _growth("tenants", TENANTS),
+    "limits": _growth("limits", TENANTS, "tenants with limits"),
     "models": _growth("models", MODELS),
     "replicas": _replicas,
 }

@@ -78,6 +78,7 @@ def _python_names(pid: int) -> dict[int, str]:
 
 
 def _threads(pid: int) -> dict[int, Thread]:
+    """SystemExit where the kernel does not tell them."""
     found = {}
     for folder in Path(f"/proc/{pid}/task").iterdir():
         try:
@@ -89,4 +90,6 @@ def _threads(pid: int) -> dict[int, Thread]:
         found[int(folder.name)] = Thread(
             int(run_ns) / 1e6, int(wait_ns) / 1e6, int(count)
         )
+    if not found:
+        raise SystemExit(f"/proc/{pid}/task/*/schedstat: there is none, or no process")
     return found

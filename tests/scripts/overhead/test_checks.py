@@ -55,6 +55,7 @@ def test_what_cannot_be_compared_is_not_passed():
         ("replicas", {"rate": 100.0}, {"rate": 90.0}, "MISS"),
         ("tenants", {"cpu": 3.0}, {"cpu": 3.1}, "pass"),
         ("tenants", {"cpu": 3.0}, {"cpu": 3.6}, "MISS"),
+        ("limits", {"cpu": 3.0}, {"cpu": 3.6}, "MISS"),
         ("models", {"cpu": 3.6}, {"cpu": 3.0}, "pass"),
     ],
 )
