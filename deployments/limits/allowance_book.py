@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deployments.errors import NotFound
 from deployments.limits.allowances import Pool
-from deployments.limits.budget_book import BudgetBook, LeaseBook, SpendLike
+from deployments.limits.budget_book import BudgetBook
+from deployments.limits.budget_pools import LeaseBook, SpendLike
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Resource, Return
 from deployments.limits.rate_book import RateBook
 from deployments.store.usage_query import Charge
@@ -58,38 +59,33 @@ class AllowanceBook:
         self._tenants = dict(tenants)
         self._budgets.know(self._tenants)
 
-    async def lease(self, replica: str, ask: Ask) -> Grant | None:
-        """A slice; None if the resource has no limit."""
-        resource, now = ask.resource, self._clock()
-        self._hear(replica, now)
-        if resource.kind not in _RATES:  # theirs their own book takes
-            for back in ask.returns:
-                await self.give_back(replica, back)
-        tenant = self._tenants.get(resource.tenant)
-        if tenant is None:
-            return None
-        if resource.kind == "budget":
-            if tenant.max_budget is None:
-                return None
-            return await self._budgets.lease(replica, tenant, ask.need, now)
-        limit = _limit(tenant, resource)
-        if limit is None:
-            return None
-        if resource.kind in _RATES:
-            return self._rates.lease(replica, ask, limit, now)
-        return self._place(replica, ask, limit, now)
+    async def lease(self, asks: Sequence[tuple[str, Ask]]) -> list[Grant | None]:
+        """A slice for each, by what its replica asks for; None where there is no limit.
 
-    async def give_back(self, replica: str, back: Return) -> None:
-        """A part of a lease is not needed."""
-        if back.resource.kind == "budget":
-            await self._budgets.give_back(replica, back)
-        elif back.resource.kind in _RATES:
-            self._rates.give_back(back)
-        elif pool := self._places.get(back.resource):
-            if back.rest:
-                pool.forget(replica)
+        Those of budgets are written down together, and if that fails no other is
+        granted either. Without any of a budget, nothing is waited for.
+        """
+        for replica, _ in asks:
+            self._hear(replica, self._clock())
+        budgets = [each for each in asks if each[1].resource.kind == "budget"]
+        money = iter(
+            await self._budgets.lease(budgets, self._clock()) if budgets else ()
+        )
+        return [
+            next(money) if ask.resource.kind == "budget" else self._limit(replica, ask)
+            for replica, ask in asks
+        ]
+
+    async def give_back(self, replica: str, returns: Sequence[Return]) -> None:
+        """Parts of leases are not needed. Limits first: they wait for no SQL."""
+        budgets = []
+        for back in returns:
+            if back.resource.kind == "budget":
+                budgets.append(back)
             else:
-                pool.give_back(replica, back.amount)
+                self._give_back_limit(replica, back)
+        if budgets:
+            await self._budgets.give_back(replica, budgets)
 
     def heard_of(self, replica: str) -> None:
         """It is alive. Of those that are silent, no request can be under way."""
@@ -137,6 +133,28 @@ class AllowanceBook:
         self._refused = {each: self._refused[each] for each in wanted}
         return [each for each in wanted if replica in self._places[each].leases]
 
+    def _limit(self, replica: str, ask: Ask) -> Grant | None:
+        resource, now = ask.resource, self._clock()
+        if resource.kind not in _RATES:  # theirs their own book takes
+            for back in ask.returns:
+                self._give_back_limit(replica, back)
+        tenant = self._tenants.get(resource.tenant)
+        limit = _limit_of(tenant, resource) if tenant else None
+        if limit is None:
+            return None
+        if resource.kind in _RATES:
+            return self._rates.lease(replica, ask, limit, now)
+        return self._place(replica, ask, limit, now)
+
+    def _give_back_limit(self, replica: str, back: Return) -> None:
+        if back.resource.kind in _RATES:
+            self._rates.give_back(back)
+        elif pool := self._places.get(back.resource):
+            if back.rest:
+                pool.forget(replica)
+            else:
+                pool.give_back(replica, back.amount)
+
     def _place(self, replica: str, ask: Ask, limit: float, now: float) -> Grant:
         pool = self._places.setdefault(ask.resource, Pool(limit))
         pool.capacity = limit
@@ -161,7 +179,7 @@ class AllowanceBook:
             pool.forget(replica)
 
 
-def _limit(tenant: TenantConfig, resource: Resource) -> float | None:
+def _limit_of(tenant: TenantConfig, resource: Resource) -> float | None:
     limits: Limits = tenant
     if resource.key_id is not None:
         found = (key for key in tenant.keys if key.key_id == resource.key_id)

@@ -5,7 +5,9 @@ import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import chain, islice
 
+from deployments.coalescing import Coalescer
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import (
     Ask,
@@ -31,6 +33,10 @@ from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
 _VERSIONS_KEPT = 16
+_LEASED_AT_ONCE = 256
+
+# With the replica that asks.
+_Asks = Sequence[tuple[str, Ask]]
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +67,8 @@ class Ledger:
         self._book = AllowanceBook(self._usage, LeaseStore(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
+        self._leasing: Coalescer[_Asks, list[Grant | None]]
+        self._leasing = Coalescer(self._lease, max_weight=_LEASED_AT_ONCE, weigh=len)
         # One read after another: what a slow one brings must not replace newer terms.
         self._reading = asyncio.Lock()
         self._version = 0
@@ -112,11 +120,18 @@ class Ledger:
         """See LedgerLike."""
         for ask in asks:
             self._learn(ask.terms)
-        if all(ask.resource.kind != "budget" for ask in asks):
-            # Limits are in memory: they need not wait until usage is in SQL.
-            return [await self._book.lease(replica, ask) for ask in asks]
-        async with told_to_clients(), self._turn:
-            return [await self._book.lease(replica, ask) for ask in asks]
+        of_replica = [(replica, ask) for ask in asks]
+        if any(ask.resource.kind == "budget" for ask in asks):
+            async with told_to_clients():
+                return await self._leasing(of_replica)
+        # Limits are in memory: they need not wait until usage is in SQL.
+        return await self._book.lease(of_replica)
+
+    async def _lease(self, together: Sequence[_Asks]) -> list[list[Grant | None]]:
+        """What came while others waited for SQL, in one transaction."""
+        async with self._turn:
+            grants = iter(await self._book.lease(list(chain(*together))))
+        return [list(islice(grants, len(asks))) for asks in together]
 
     async def give_back(
         self, replica: str, returns: Sequence[Return]
@@ -124,13 +139,11 @@ class Ledger:
         """See LedgerLike."""
         self._book.heard_of(replica)
         budgets = [back for back in returns if back.resource.kind == "budget"]
-        for back in returns:
-            if back.resource.kind != "budget":  # in memory: it waits for no SQL
-                await self._book.give_back(replica, back)
+        limits = [back for back in returns if back.resource.kind != "budget"]
+        await self._book.give_back(replica, limits)  # in memory: it waits for no SQL
         if budgets:
             async with told_to_clients(), self._turn:
-                for back in budgets:
-                    await self._book.give_back(replica, back)
+                await self._book.give_back(replica, budgets)
         return self._book.wanted_of(replica)
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:

@@ -8,8 +8,8 @@ from functools import partial
 from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
 from artifacts.token_window import TokenIds
+from deployments.coalescing import Coalescer
 from deployments.errors import RoutingUnavailable
-from deployments.routing.coalescing import Coalescer
 from deployments.routing.encoder_load import EncoderLoad
 from deployments.routing.vectors import Vector, directed
 from deployments.telemetry.metrics import EmbedderMetrics

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.coalescing import Coalescer
 from deployments.errors import RoutingUnavailable
 from deployments.protocol.routing import EmbedderLike
-from deployments.routing.coalescing import Coalescer
 from deployments.routing.vectors import Vector, Vectors
 from deployments.telemetry.metrics import EmbedderMetrics
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from artifacts.manifest import Manifest
+from deployments.coalescing import Coalescer
 from deployments.errors import RoutingUnavailable
 from deployments.protocol.routing import (
     ArtifactRef,
@@ -13,7 +14,6 @@ from deployments.protocol.routing import (
     RouterLike,
     Routes,
 )
-from deployments.routing.coalescing import Coalescer
 
 # A call whose texts' vectors are known takes two or three milliseconds.
 _SLOW_S = 0.005

@@ -1,6 +1,6 @@
 """Open leases of budgets, kept where they outlive the Ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
@@ -12,6 +12,9 @@ from deployments.store.upsert import insert_into
 
 _KEY = ("replica", "tenant", "period")
 _GONE = delete(leases).where(*(leases.c[name] == bindparam(name) for name in _KEY))
+_GONE_OF_TENANT = delete(leases).where(
+    *(leases.c[name] == bindparam(name) for name in ("replica", "tenant"))
+)
 
 
 class LeaseStore:
@@ -29,21 +32,33 @@ class LeaseStore:
             for row in rows
         ]
 
-    async def of(self, tenant: str, period: int) -> dict[str, float]:
-        """USD by the replica that holds them."""
-        query = select(leases.c.replica, leases.c.amount_nusd)
-        query = query.where(leases.c.tenant == tenant, leases.c.period == period)
+    async def of(
+        self, pools: Collection[tuple[str, int]]
+    ) -> dict[tuple[str, int], dict[str, float]]:
+        """USD by the replica that holds them, of each (tenant, start of the period)
+        that there are any of."""
+        tenants, periods = {name for name, _ in pools}, {start for _, start in pools}
+        query = select(leases).where(
+            leases.c.tenant.in_(sorted(tenants)), leases.c.period.in_(sorted(periods))
+        )
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return {replica: nano / NANO for replica, nano in rows}
+            rows = (await connection.execute(query)).mappings().all()
+        found: dict[tuple[str, int], dict[str, float]] = {}
+        for row in rows:
+            if (key := (row["tenant"], row["period"])) in pools:
+                held = found.setdefault(key, {})
+                held[row["replica"]] = row["amount_nusd"] / NANO
+        return found
 
-    async def end(self, replica: str, tenant: str | None) -> None:
-        """It holds nothing more, of one tenant or of any."""
-        gone = delete(leases).where(leases.c.replica == replica)
-        if tenant is not None:
-            gone = gone.where(leases.c.tenant == tenant)
+    async def end(self, replica: str, tenants: Collection[str] | None) -> None:
+        """It holds nothing more, of these tenants or of any."""
         async with self._database.writing() as connection:
-            await connection.execute(gone)
+            if tenants is None:
+                gone = delete(leases).where(leases.c.replica == replica)
+                await connection.execute(gone)
+            elif tenants:
+                rows = [{"replica": replica, "tenant": name} for name in tenants]
+                await connection.execute(_GONE_OF_TENANT, rows)
 
     async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
         """The whole of each lease as it is now, as `all` tells them; 0 = there is none.

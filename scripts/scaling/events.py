@@ -1,7 +1,7 @@
 """The same installation request by request, to check the flows of `fluid.py`.
 
 Each Gateway replica gathers what comes while its route calls are under way, as
-`deployments.routing.coalescing` does, but known and new texts together, and until a
+`deployments.coalescing` does, but known and new texts together, and until a
 call ends however slow it is: decisions wait a little longer here. Replicas are queues
 of their own, the least loaded takes the next request. The autoscaling is the same code
 of Serve's, asked every `CONTROL_S` as its controller does.

@@ -3,17 +3,22 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
+from deployments.coalescing import Coalescer
 from deployments.detached import detached
 from deployments.errors import Overloaded
-from deployments.limits.ledger_protocol import Ask, LedgerLike, Resource, Return
+from deployments.limits.ledger_protocol import Ask, Grant, LedgerLike, Resource, Return
 from serve_app.access.holding import Grants, Holding
 
 # A Ledger that does not answer within this is away.
 _PATIENCE_S = 2.0
 # Places that others want go back so soon, together with those that follow them.
 _SOON_S = 0.005
+# A call that takes longer holds back no other.
+_SLOW_S = 0.005
+_ASKED_AT_ONCE = 256
 
 T = TypeVar("T")
 # What is to be given back of a holding.
@@ -32,16 +37,23 @@ class Held(Protocol):
 
 class LedgerCalls:
     """Each call keeps its holdings busy: whoever wants more of them waits for it, and
-    overtakes nothing that goes back."""
+    overtakes nothing that goes back.
+
+    What is asked for while a call is under way goes together with the next one: where
+    tenants are many, each request of one that was idle has to ask.
+    """
 
     def __init__(self, replica: str, ledger: LedgerLike, held: Held) -> None:
         self._replica = replica
         self._ledger = ledger
         self._held = held
         self._soon: dict[Resource, Holding] = {}
+        # Budgets wait for SQL, and who asks for a place must not wait with them.
+        self._limits = self._lane()
+        self._budgets = self._lane()
 
     def ask(self, asks: Mapping[Resource, Ask]) -> None:
-        """For leases, all in one call."""
+        """For leases, in one call with what others ask for meanwhile."""
         holdings = [self._held.of(resource) for resource in asks]
         self._begin(holdings, self._leased(holdings, asks))
 
@@ -82,12 +94,26 @@ class LedgerCalls:
         self, holdings: Sequence[Holding], asks: Mapping[Resource, Ask]
     ) -> Grants:
         asked_at = self._held.now()
-        grants = await self._ledger.lease(self._replica, list(asks.values()))
+        budget = any(resource.kind == "budget" for resource in asks)
+        lane = self._budgets if budget else self._limits
+        grants = await lane([*asks.values()])
         found = dict(zip(asks, grants, strict=True))
         for holding in holdings:
             need = asks[holding.resource].need
             holding.take(found[holding.resource], need, self._held.now(), asked_at)
         return found
+
+    def _lane(self) -> "Coalescer[Sequence[Ask], Sequence[Grant | None]]":
+        return Coalescer(
+            self._lease, max_weight=_ASKED_AT_ONCE, weigh=len, slow_s=_SLOW_S
+        )
+
+    async def _lease(
+        self, together: Sequence[Sequence[Ask]]
+    ) -> list[Sequence[Grant | None]]:
+        asks = list(chain(*together))
+        grants = iter(await self._ledger.lease(self._replica, asks))
+        return [list(islice(grants, len(each))) for each in together]
 
     async def _given_back(self, returns: list[Return]) -> Grants:
         wanted = await self._ledger.give_back(self._replica, returns)

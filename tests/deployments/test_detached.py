@@ -6,8 +6,8 @@ Serve finds the calls of handles that a request has made by a context variable.
 import asyncio
 from contextvars import ContextVar
 
+from deployments.coalescing import Coalescer
 from deployments.detached import detached
-from deployments.routing.coalescing import Coalescer
 
 REQUEST: ContextVar[str | None] = ContextVar("REQUEST", default=None)
 

@@ -1,7 +1,7 @@
 """A Ledger without SQL: the real book, whose spend and leases are in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from deployments.errors import Overloaded
@@ -26,8 +26,10 @@ class Clock:
 class NoSpend:
     """Nobody has spent anything yet."""
 
-    async def spend_of(self, tenant_id: str, start: datetime, end: datetime) -> Spend:
-        return Spend()
+    async def spends(
+        self, start: datetime, end: datetime, tenants: Collection[str] | None = None
+    ) -> dict[str, Spend]:
+        return {}
 
 
 class MemoryLeases:
@@ -39,16 +41,18 @@ class MemoryLeases:
     async def all(self) -> list[tuple[str, str, int, float]]:
         return [(*key, amount) for key, amount in self.open.items()]
 
-    async def of(self, tenant: str, period: int) -> dict[str, float]:
-        return {
-            replica: amount
-            for (replica, *held), amount in self.open.items()
-            if held == [tenant, period]
-        }
+    async def of(
+        self, pools: Collection[tuple[str, int]]
+    ) -> dict[tuple[str, int], dict[str, float]]:
+        found: dict[tuple[str, int], dict[str, float]] = {}
+        for (replica, *held), amount in self.open.items():
+            if (key := tuple(held)) in pools:
+                found.setdefault(key, {})[replica] = amount
+        return found
 
-    async def end(self, replica: str, tenant: str | None) -> None:
+    async def end(self, replica: str, tenants: Collection[str] | None) -> None:
         for key in list(self.open):
-            if key[0] == replica and tenant in (None, key[1]):
+            if key[0] == replica and (tenants is None or key[1] in tenants):
                 del self.open[key]
 
     async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
@@ -65,6 +69,7 @@ class FakeLedger:
         self.leases = MemoryLeases()
         self.book = AllowanceBook(NoSpend(), self.leases, clock)
         self.book.know({tenant.id: tenant for tenant in tenants})
+        self.clock = clock
         self.away = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -78,7 +83,13 @@ class FakeLedger:
         self.calls.append([ask.resource for ask in asks])
         self.asked.set()
         await self._reached()
-        return [await self.book.lease(replica, ask) for ask in asks]
+        return await self.answered_at_once(replica, asks)
+
+    async def answered_at_once(
+        self, replica: str, asks: Sequence[Ask]
+    ) -> Sequence[Grant | None]:
+        """Whatever `may_answer` and `away` say of other calls."""
+        return await self.book.lease([(replica, ask) for ask in asks])
 
     async def give_back(
         self, replica: str, returns: Sequence[Return]
@@ -86,8 +97,7 @@ class FakeLedger:
         self.returns += returns
         await self._reached()
         self.book.heard_of(replica)
-        for back in returns:
-            await self.book.give_back(replica, back)
+        await self.book.give_back(replica, returns)
         return self.book.wanted_of(replica)
 
     def leased(self, resource: Resource) -> float:

@@ -34,7 +34,7 @@ class World:
         self, need: float, replica: str = "a", kind: Kind = "budget", **of: Any
     ) -> Grant:
         ask = Ask(Resource(kind, "t", of.get("key_id")), need)
-        grant = await self.book.lease(replica, ask)
+        [grant] = await self.book.lease([(replica, ask)])
         assert grant is not None
         return grant
 

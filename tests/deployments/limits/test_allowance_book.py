@@ -61,7 +61,7 @@ async def test_what_is_given_back_after_a_restart_is_free(world):
     world.renew()
     await world.book.start({"t": budget()})
     back = Return(Resource("budget", "t"), grant.period, 8.0)
-    await world.book.give_back("a", back)
+    await world.book.give_back("a", [back])
 
     assert (await world.lease(8.0, "b")).amount == 8.0
 
@@ -146,7 +146,7 @@ async def test_the_rest_is_all_of_it_however_much_that_is(world):
     world.know(budget())
     grant = await world.lease(8.0)
     rest = Return(Resource("budget", "t"), grant.period, 0.0, rest=True)
-    await world.book.give_back("a", rest)
+    await world.book.give_back("a", [rest])
 
     assert (await world.lease(8.0, "b")).amount == 8.0
 
@@ -193,7 +193,7 @@ async def test_a_budget_that_is_changed_counts_at_once(world):
     world.know(budget(2.0))
     assert (await world.lease(0.1, "c")).amount == 0
     world.know(tenant())
-    assert await world.book.lease("c", Ask(Resource("budget", "t"), 1.0)) is None
+    assert await world.book.lease([("c", Ask(Resource("budget", "t"), 1.0))]) == [None]
 
 
 async def test_a_budget_of_nothing_is_no_budget_without_end(world):
@@ -258,7 +258,7 @@ async def test_what_a_batch_of_records_takes_off_leases_is_written_at_once(
     names = ["t", "u", "v"]
     world.know(*(budget(id=name) for name in names))
     for name in names:
-        await world.book.lease("a", Ask(Resource("budget", name), 4.0))
+        await world.book.lease([("a", Ask(Resource("budget", name), 4.0))])
     made = [record(at=NOON, id=n, tenant=n, cost_usd=3.0, replica="a") for n in names]
     taken = await world.usage.take(made)
     put, written = world.leases.put, []
@@ -304,8 +304,8 @@ async def test_what_was_read_before_the_clock_was_set_back_is_read_again(world):
 async def test_the_rest_of_one_tenant_is_given_back_and_no_other_s(world):
     world.know(budget(), budget(id="u"))
     await world.lease(4.0)
-    await world.book.lease("a", Ask(Resource("budget", "u"), 4.0))
+    await world.book.lease([("a", Ask(Resource("budget", "u"), 4.0))])
     back = Return(Resource("budget", "t"), 0, 0.0, rest=True)
-    await world.book.give_back("a", back)
+    await world.book.give_back("a", [back])
 
     assert [lease[1] for lease in await world.leases.all()] == ["u"]

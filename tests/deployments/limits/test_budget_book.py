@@ -55,7 +55,7 @@ async def test_what_was_leased_of_other_periods_counts_when_it_is_spent(world):
     old = await world.lease(4.0)
     world.know(budget(budget_duration="1mo"))
     await world.book.budget("t")
-    await world.book.give_back("a", Return(Resource("budget", "t"), old.period, 1.0))
+    await world.book.give_back("a", [Return(Resource("budget", "t"), old.period, 1.0)])
     await world.spend(3.0)
     await world.book.close_replica("a")
 

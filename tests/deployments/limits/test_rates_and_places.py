@@ -15,7 +15,7 @@ async def test_limits_are_of_the_tenant_and_of_each_key(world):
     assert (await world.lease(1, kind="rpm", key_id="k")).amount == 0
     assert (await world.lease(2, kind="rpm")).amount == 2
     other = Resource("rpm", "t", "other")
-    assert await world.book.lease("a", Ask(other, 1)) is None
+    assert await world.book.lease([("a", Ask(other, 1))]) == [None]
 
 
 async def test_a_refusal_tells_when_there_is_more(world):
@@ -77,7 +77,7 @@ async def test_places_that_a_replica_holds_no_more_are_free_however_many(world):
     world.know(tenant(max_parallel_requests=2))
     await world.lease(2, kind="parallel")
     rest = Return(Resource("parallel", "t"), 0, 0.0, rest=True)
-    await world.book.give_back("a", rest)
+    await world.book.give_back("a", [rest])
 
     assert (await world.lease(2, "b", kind="parallel")).amount == 2
 
@@ -110,7 +110,7 @@ async def test_places_of_which_some_were_refused_are_wanted_of_who_holds_any(wor
 
     assert (await world.lease(1, "b", kind="parallel")).amount == 0
     assert (world.book.wanted_of("a"), world.book.wanted_of("b")) == ([places], [])
-    await world.book.give_back("a", Return(places, 0, 1.0))
+    await world.book.give_back("a", [Return(places, 0, 1.0)])
     assert (await world.lease(1, "b", kind="parallel")).good_for_s is not None
     world.now += 301
     assert world.book.wanted_of("a") == []

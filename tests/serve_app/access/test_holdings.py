@@ -101,10 +101,10 @@ async def test_a_lease_that_comes_when_its_period_is_over_is_not_used(
     ledger.may_answer.clear()
     asking = asyncio.create_task(holdings.reserve(BUDGET, 0.1))
     await ledger.asked.wait()
-    before = await ledger.book.lease("a", ledger.asks[0])
+    before = await ledger.book.lease([("a", ledger.asks[0])])
     answer = ledger.book.lease
 
-    async def late(replica, ask):
+    async def late(asks):
         ledger.book.lease = answer
         clock.now += 86400
         return before
@@ -113,7 +113,7 @@ async def test_a_lease_that_comes_when_its_period_is_over_is_not_used(
     ledger.may_answer.set()
     reservation = await asking
 
-    assert reservation.period == before.period + 86400
+    assert reservation.period == before[0].period + 86400
 
 
 async def test_more_is_asked_for_where_a_slice_of_another_second_is_replaced(
@@ -158,7 +158,7 @@ async def test_without_a_limit_nothing_is_held_back(holdings, ledger):
 
 
 async def test_what_was_refused_does_not_refuse_what_there_is(holdings, ledger):
-    await ledger.book.lease("b", Ask(BUDGET, 6.0))
+    await ledger.book.lease([("b", Ask(BUDGET, 6.0))])
     holdings.settle(await taken(holdings, BUDGET, 1.0), used=0.0)  # 1.0 is at hand
     assert await holdings.reserve(BUDGET, 2.5) is None
 
@@ -186,11 +186,12 @@ async def test_under_steady_pressure_every_minute_lets_in_what_the_limit_says(ra
 
 async def test_a_replica_that_is_killed_has_used_its_slice_for_a_minute(clock, ledger):
     await taken(Holdings("killed", ledger, clock), RPM, 1)
-    grant = await ledger.book.lease("a", Ask(RPM, 70))
+    [grant] = await ledger.book.lease([("a", Ask(RPM, 70))])
     assert (grant.amount, grant.left) == (70, 0)
 
     clock.now += 62
-    assert (await ledger.book.lease("a", Ask(RPM, 80))).amount == 80
+    [grant] = await ledger.book.lease([("a", Ask(RPM, 80))])
+    assert grant.amount == 80
 
 
 async def test_what_was_overdrawn_is_owed_though_nobody_draws_for_a_while(
@@ -207,7 +208,7 @@ async def test_what_was_overdrawn_is_owed_though_nobody_draws_for_a_while(
 async def test_more_than_what_was_left_is_not_asked_for_after_a_refusal(
     holdings, ledger
 ):
-    await ledger.book.lease("b", Ask(BUDGET, 6.0))
+    await ledger.book.lease([("b", Ask(BUDGET, 6.0))])
     for amount in (9.0, 5.0, 2.5):
         assert await holdings.reserve(BUDGET, amount) is None
 

@@ -48,12 +48,12 @@ async def test_a_lease_that_is_on_its_way_when_a_budget_is_lowered_is_of_the_lar
     ledger.may_answer.clear()
     asking = asyncio.create_task(holdings.reserve(BUDGET, 0.25, limit=8.0))
     await ledger.asked.wait()
-    sent = await ledger.book.lease("a", ledger.asks[0])
+    sent = await ledger.book.lease([("a", ledger.asks[0])])
     know(ledger, max_budget=0.125)
     holdings.of(BUDGET).limit = 0.125  # another request knows it
     answer = ledger.book.lease
 
-    async def late(replica, ask):
+    async def late(asks):
         ledger.book.lease = answer
         return sent
 

@@ -13,7 +13,8 @@ from tests.serve_app.fake_ledger import FakeLedger
 async def test_a_lease_whose_answer_was_lost_is_found_when_all_is_quiet(
     holdings, ledger, clock
 ):
-    await ledger.book.lease("a", ledger_ask := (await lost(holdings, ledger)))
+    ledger_ask = await lost(holdings, ledger)
+    await ledger.book.lease([("a", ledger_ask)])
     assert ledger.leased(BUDGET) >= ledger_ask.need
 
     clock.now += 3

@@ -72,7 +72,7 @@ async def test_a_call_that_was_cancelled_may_have_been_granted(ledger, clock):
     await ledger.asked.wait()
 
     serve.begun[None][0].cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(RuntimeError, match="cancelled"):
         await asking
 
     assert holdings.of(BUDGET).unsure

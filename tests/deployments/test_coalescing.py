@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from deployments.routing.coalescing import Coalescer
+from deployments.coalescing import Coalescer
 
 
 class Call:

@@ -1,0 +1,83 @@
+"""What is asked of the Ledger while it is being asked goes together."""
+
+import asyncio
+
+import pytest
+
+from deployments.limits.ledger_protocol import Resource
+from serve_app.access.holdings import Holdings
+from tests.deployments.store.made import tenant
+from tests.serve_app.fake_ledger import Clock, FakeLedger
+
+NAMES = [f"t-{n}" for n in range(12)]
+
+
+class InTurn(FakeLedger):
+    """Answers one turn of the loop later, as one behind a handle does."""
+
+    async def lease(self, replica, asks):
+        await asyncio.sleep(0)
+        return await super().lease(replica, asks)
+
+
+@pytest.fixture
+def ledger() -> FakeLedger:
+    terms = {"max_budget": 8.0, "budget_duration": "1d", "max_parallel_requests": 4}
+    return InTurn(Clock(), *(tenant(id=name, **terms) for name in NAMES))
+
+
+@pytest.fixture
+def holdings(ledger) -> Holdings:
+    return Holdings("a", ledger, ledger.clock)
+
+
+async def test_requests_of_many_tenants_share_calls(holdings, ledger):
+    budgets = [Resource("budget", name) for name in NAMES]
+
+    taken = await asyncio.gather(*(holdings.reserve(each, 0.5) for each in budgets))
+
+    assert [each.amount for each in taken] == [0.5] * len(NAMES)
+    assert ledger.calls == [budgets[:1], budgets[1:]]
+
+
+async def test_each_request_gets_what_it_asked_for(holdings, ledger):
+    amounts = [float(n) for n in range(1, len(NAMES) + 1)]
+    asked = [
+        holdings.reserve(Resource("budget", name), amount)
+        for name, amount in zip(NAMES, amounts, strict=True)
+    ]
+
+    taken = await asyncio.gather(*asked)
+
+    got = [each and each.amount for each in taken]
+    assert got == [amount if amount <= 8 else None for amount in amounts]
+    assert [each and each.resource.tenant for each in taken][:8] == NAMES[:8]
+
+
+async def test_who_asks_for_a_place_does_not_go_with_budgets(holdings, ledger):
+    """Those wait for SQL."""
+    ledger.may_answer.clear()
+    budget = asyncio.create_task(holdings.reserve(Resource("budget", "t-0"), 0.5))
+    await ledger.asked.wait()
+    lease, ledger.lease = ledger.lease, ledger.answered_at_once
+    async with asyncio.timeout(5):
+        place = await holdings.reserve(Resource("parallel", "t-0"), 1.0)
+    ledger.lease = lease
+    ledger.may_answer.set()
+
+    assert place.amount == 1.0
+    assert (await budget).amount == 0.5
+
+
+async def test_a_call_that_hangs_holds_up_no_other_tenant(holdings, ledger):
+    ledger.may_answer.clear()
+    stuck = asyncio.create_task(holdings.reserve(Resource("budget", "t-0"), 0.5))
+    await ledger.asked.wait()
+    lease, ledger.lease = ledger.lease, ledger.answered_at_once
+    async with asyncio.timeout(5):
+        other = await holdings.reserve(Resource("budget", "t-1"), 0.5)
+    ledger.lease = lease
+    ledger.may_answer.set()
+
+    assert other.amount == 0.5
+    assert (await stuck).amount == 0.5
