@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from deployments.errors import NotFound
 from deployments.limits.allowances import Pool
 from deployments.limits.budget_book import BudgetBook
-from deployments.limits.budget_pools import LeaseBook, SpendLike
+from deployments.limits.budget_pools import LeaseBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Resource, Return
 from deployments.limits.rate_book import RateBook
 from deployments.store.usage_query import Charge
@@ -36,13 +36,12 @@ class AllowanceBook:
 
     def __init__(
         self,
-        usage: SpendLike,
         leases: LeaseBook,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
         self._tenants: dict[str, TenantConfig] = {}
-        self._budgets = BudgetBook(usage, leases)
+        self._budgets = BudgetBook(leases)
         self._rates = RateBook()
         self._places: dict[Resource, Pool] = {}
         self._refused: dict[Resource, float] = {}  # places: when there was none left

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from deployments.budget_period import Period
 from deployments.limits.budget_pool import BudgetPool, period_at, start_of, tightest
-from deployments.limits.budget_pools import BudgetPools, LeaseBook, PoolKey, SpendLike
+from deployments.limits.budget_pools import BudgetPools, LeaseBook, PoolKey
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
 from deployments.limits.soft_budgets import SoftBudgets
 from deployments.store.usage_query import Charge
@@ -28,9 +28,9 @@ class BudgetBook:
     begin at the same time, the new one takes over the leases.
     """
 
-    def __init__(self, usage: SpendLike, leases: LeaseBook) -> None:
+    def __init__(self, leases: LeaseBook) -> None:
         self._leases = leases
-        self._pools = BudgetPools(usage, leases)
+        self._pools = BudgetPools(leases)
         self._tenants: Mapping[str, TenantConfig] = {}
         self._soft = SoftBudgets()
 

@@ -7,7 +7,6 @@ is in memory is read again now and then, and a commit whose answer was lost is f
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from deployments.budget_period import Period
@@ -25,14 +24,16 @@ LeaseKey = tuple[str, str, int]
 
 
 class LeaseBook(Protocol):
-    """Open leases of budgets, kept where they outlive the Ledger."""
+    """Open leases of budgets, kept where they outlive the Ledger, beside the spend."""
 
     async def all(self) -> Sequence[tuple[str, str, int, float]]:
         """(replica, tenant, start of the period, USD) of each."""
 
-    async def of(self, pools: Collection[PoolKey]) -> dict[PoolKey, dict[str, float]]:
-        """USD of each of these by the replica that holds them; those that nobody holds
-        anything of may be missing."""
+    async def read(
+        self, pools: Mapping[PoolKey, Period]
+    ) -> dict[PoolKey, tuple[dict[str, float], Spend]]:
+        """USD by the replica that holds them, and what was spent in the period, as of
+        one moment: what passes from one to the other counts once."""
 
     async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
         """The whole of each lease as it is now, as `all` tells them; 0 = there is none.
@@ -42,15 +43,6 @@ class LeaseBook(Protocol):
         """It holds nothing more, of these tenants or of any."""
 
 
-class SpendLike(Protocol):
-    """The part of the usage store that is needed here."""
-
-    async def spends(
-        self, start: datetime, end: datetime, tenants: Collection[str] | None = None
-    ) -> dict[str, Spend]:
-        """What these tenants spent in a period, of those that spent something."""
-
-
 class BudgetPools:
     """By tenant and start of the period, made as they are asked for.
 
@@ -58,8 +50,7 @@ class BudgetPools:
     and written together: a transaction costs much more than what is in it.
     """
 
-    def __init__(self, usage: SpendLike, leases: LeaseBook) -> None:
-        self._usage = usage
+    def __init__(self, leases: LeaseBook) -> None:
         self._leases = leases
         self._pools: dict[PoolKey, BudgetPool] = {}
         self._starts: dict[str, set[int]] = {}  # of a tenant's pools
@@ -128,30 +119,14 @@ class BudgetPools:
         )
 
     async def _read(self, old: Mapping[PoolKey, Period], now: float) -> None:
-        # In this order: what passes from one to the other counts twice, at most.
-        leases = await self._leases.of(old.keys())
-        spends = await self._spends(old)
-        for key, period in old.items():
-            spend = spends.get(key, Spend())
+        for key, (held, spend) in (await self._leases.read(old)).items():
             consumed = spend.cost_usd + spend.reserved_usd
-            held = leases.get(key, {})
-            pool = BudgetPool(math.inf, consumed, held, period=period, read_at=now)
+            pool = BudgetPool(math.inf, consumed, held, period=old[key], read_at=now)
             tenant_id, start = key
             # The tenant may have been changed meanwhile.
             pool.know(self._tenants.get(tenant_id))
             self._pools[key] = pool
             self._starts.setdefault(tenant_id, set()).add(start)
-
-    async def _spends(self, of: Mapping[PoolKey, Period]) -> dict[PoolKey, Spend]:
-        tenants: dict[Period, list[str]] = {}
-        for (tenant_id, _), period in of.items():
-            tenants.setdefault(period, []).append(tenant_id)
-        found: dict[PoolKey, Spend] = {}
-        for period, ids in tenants.items():
-            spends = await self._usage.spends(period.start, period.end, ids)
-            start = start_of(period)
-            found |= {(name, start): spend for name, spend in spends.items()}
-        return found
 
     def _amount(self, replica: str, tenant_id: str, start: int) -> float:
         pool = self._pools.get((tenant_id, start))

@@ -64,7 +64,7 @@ class Ledger:
         self._artifacts = artifacts or {}
         self._usage = UsageStore(database)
         self._reports = Reports()
-        self._book = AllowanceBook(self._usage, LeaseStore(database))
+        self._book = AllowanceBook(LeaseStore(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
         self._leasing: Coalescer[_Asks, list[Grant | None]]

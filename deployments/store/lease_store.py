@@ -1,14 +1,23 @@
 """Open leases of budgets, kept where they outlive the Ledger."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from deployments.budget_period import Period
 from deployments.store.column_types import NANO
 from deployments.store.database import Database
+from deployments.store.spend_sql import read_spends
 from deployments.store.tables import leases
 from deployments.store.upsert import insert_into
+from deployments.store.usage_query import Spend
+
+# A budget's: the tenant, the start of the period.
+Key = tuple[str, int]
+# USD by the replica that holds them, and what was spent.
+Budget = tuple[dict[str, float], Spend]
 
 _KEY = ("replica", "tenant", "period")
 _GONE = delete(leases).where(*(leases.c[name] == bindparam(name) for name in _KEY))
@@ -32,23 +41,12 @@ class LeaseStore:
             for row in rows
         ]
 
-    async def of(
-        self, pools: Collection[tuple[str, int]]
-    ) -> dict[tuple[str, int], dict[str, float]]:
-        """USD by the replica that holds them, of each (tenant, start of the period)
-        that there are any of."""
-        tenants, periods = {name for name, _ in pools}, {start for _, start in pools}
-        query = select(leases).where(
-            leases.c.tenant.in_(sorted(tenants)), leases.c.period.in_(sorted(periods))
-        )
+    async def read(self, pools: Mapping[Key, Period]) -> dict[Key, Budget]:
+        """What is out of each, and what was spent in its period, as of one moment."""
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        found: dict[tuple[str, int], dict[str, float]] = {}
-        for row in rows:
-            if (key := (row["tenant"], row["period"])) in pools:
-                held = found.setdefault(key, {})
-                held[row["replica"]] = row["amount_nusd"] / NANO
-        return found
+            held = await _leases_of(connection, pools)
+            spends = await _spends_of(connection, pools)
+        return {key: (held.get(key, {}), spends.get(key, Spend())) for key in pools}
 
     async def end(self, replica: str, tenants: Collection[str] | None) -> None:
         """It holds nothing more, of these tenants or of any."""
@@ -81,3 +79,30 @@ class LeaseStore:
                 await connection.execute(
                     insert.on_conflict_do_update(index_elements=_KEY, set_=amount), out
                 )
+
+
+async def _leases_of(
+    connection: AsyncConnection, pools: Collection[Key]
+) -> dict[Key, dict[str, float]]:
+    tenants, starts = {name for name, _ in pools}, {start for _, start in pools}
+    of_both = select(leases).where(
+        leases.c.tenant.in_(sorted(tenants)), leases.c.period.in_(sorted(starts))
+    )
+    found: dict[Key, dict[str, float]] = {}
+    for row in (await connection.execute(of_both)).mappings():
+        held = found.setdefault((row["tenant"], row["period"]), {})
+        held[row["replica"]] = row["amount_nusd"] / NANO
+    return found
+
+
+async def _spends_of(
+    connection: AsyncConnection, pools: Mapping[Key, Period]
+) -> dict[Key, Spend]:
+    together: dict[tuple[Period, int], list[str]] = {}
+    for (tenant, start), period in pools.items():
+        together.setdefault((period, start), []).append(tenant)
+    found: dict[Key, Spend] = {}
+    for (period, start), tenants in together.items():
+        spends = await read_spends(connection, period.start, period.end, tenants)
+        found |= {(tenant, start): spend for tenant, spend in spends.items()}
+    return found

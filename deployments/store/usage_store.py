@@ -1,22 +1,16 @@
 """Usage records in SQL: each once, and the spend that they make."""
 
 import asyncio
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deployments.store.column_types import NANO
 from deployments.store.database import Database
 from deployments.store.shadow_sql import read_shadows
-from deployments.store.tables import SPEND_SUMS, spend, usage_records
+from deployments.store.spend_sql import read_spends
+from deployments.store.tables import usage_records
 from deployments.store.usage_deletion import (
     begin_deletion,
     delete_some,
@@ -30,7 +24,7 @@ from deployments.store.usage_query import (
     UsageQuery,
     UsageRow,
 )
-from deployments.store.usage_rows import quarter_of, record_of, row_of
+from deployments.store.usage_rows import record_of, row_of
 from deployments.store.usage_sql import condition, read_rows
 from deployments.usage.record import UsageRecord
 
@@ -83,24 +77,12 @@ class UsageStore:
 
         Both at a quarter of an hour, as budget periods are.
         """
-        found = await self.spends(start, end, [tenant_id])
-        return found.get(tenant_id, Spend())
+        return (await self.spends(start, end)).get(tenant_id, Spend())
 
-    async def spends(
-        self, start: datetime, end: datetime, tenants: Collection[str] | None = None
-    ) -> dict[str, Spend]:
-        """Of each tenant that had a request, or of each of these, in one query."""
-        within = (spend.c.quarter >= quarter_of(start)) & (spend.c.quarter < end)
-        if tenants is not None:
-            within &= spend.c.tenant.in_(sorted(tenants))
-        sums = [func.sum(spend.c[name]) for name in SPEND_SUMS]
-        query = select(spend.c.tenant, *sums).where(within).group_by(spend.c.tenant)
+    async def spends(self, start: datetime, end: datetime) -> dict[str, Spend]:
+        """The same of each tenant that had a request, in one query."""
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return {
-            tenant: Spend(int(cost) / NANO, int(n), int(unknown), int(reserved) / NANO)
-            for tenant, cost, n, unknown, reserved in rows
-        }
+            return await read_spends(connection, start, end)
 
     async def rows(self, query: UsageQuery) -> list[UsageRow]:
         """The answer to a query, in the order of its dimensions."""

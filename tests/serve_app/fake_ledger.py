@@ -1,9 +1,9 @@
 """A Ledger without SQL: the real book, whose spend and leases are in memory."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 
+from deployments.budget_period import Period
 from deployments.errors import Overloaded
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, Grant, Resource, Return
@@ -23,15 +23,6 @@ class Clock:
         return self.now
 
 
-class NoSpend:
-    """Nobody has spent anything yet."""
-
-    async def spends(
-        self, start: datetime, end: datetime, tenants: Collection[str] | None = None
-    ) -> dict[str, Spend]:
-        return {}
-
-
 class MemoryLeases:
     """A LeaseBook that a test can look into."""
 
@@ -41,13 +32,14 @@ class MemoryLeases:
     async def all(self) -> list[tuple[str, str, int, float]]:
         return [(*key, amount) for key, amount in self.open.items()]
 
-    async def of(
-        self, pools: Collection[tuple[str, int]]
-    ) -> dict[tuple[str, int], dict[str, float]]:
-        found: dict[tuple[str, int], dict[str, float]] = {}
+    async def read(
+        self, pools: Mapping[tuple[str, int], Period]
+    ) -> dict[tuple[str, int], tuple[dict[str, float], Spend]]:
+        """Nobody has spent anything yet."""
+        found = {key: ({}, Spend()) for key in pools}
         for (replica, *held), amount in self.open.items():
-            if (key := tuple(held)) in pools:
-                found.setdefault(key, {})[replica] = amount
+            if (key := tuple(held)) in found:
+                found[key][0][replica] = amount
         return found
 
     async def end(self, replica: str, tenants: Collection[str] | None) -> None:
@@ -67,7 +59,7 @@ class FakeLedger:
 
     def __init__(self, clock: Clock, *tenants: TenantConfig) -> None:
         self.leases = MemoryLeases()
-        self.book = AllowanceBook(NoSpend(), self.leases, clock)
+        self.book = AllowanceBook(self.leases, clock)
         self.book.know({tenant.id: tenant for tenant in tenants})
         self.clock = clock
         self.away = False

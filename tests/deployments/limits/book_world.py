@@ -25,7 +25,7 @@ class World:
 
     def renew(self) -> None:
         """What was in memory is lost."""
-        self.book = AllowanceBook(self.usage, self.leases, lambda: self.now)
+        self.book = AllowanceBook(self.leases, lambda: self.now)
 
     def know(self, *tenants: TenantConfig) -> None:
         self.book.know({each.id: each for each in tenants})

@@ -32,7 +32,7 @@ def calls(monkeypatch) -> list[str]:
 
         monkeypatch.setattr(LeaseStore, name, call)
 
-    for name in ("of", "put", "end"):
+    for name in ("read", "put", "end"):
         counted(name)
     return made
 
@@ -43,7 +43,7 @@ async def test_leases_of_many_tenants_are_one_transaction(world, calls):
     grants = await world.book.lease([("a", ask(name, 4.0)) for name in NAMES])
 
     assert [grant.amount for grant in grants] == [4.0] * len(NAMES)
-    assert calls == ["of", "put"]
+    assert calls == ["read", "put"]
     written = {lease[1]: lease[3] for lease in await world.leases.all()}
     assert written == dict.fromkeys(NAMES, 4.0)
 
@@ -122,7 +122,7 @@ async def test_what_an_earlier_ledger_has_handed_out_is_read_together(world, cal
 
     await world.book.start(known)
 
-    assert calls == ["of"]
+    assert calls == ["read"]
     assert (await world.book.budget(NAMES[-1])).leased == 4.0
 
 
@@ -138,7 +138,7 @@ async def test_who_asks_while_others_wait_for_sql_goes_with_those_that_wait(
     )
 
     assert [grant.amount for (grant,) in grants] == [4.0] * len(NAMES)
-    assert calls == ["of", "put"] * 2  # the first, which found nobody; all others
+    assert calls == ["read", "put"] * 2  # the first, which found nobody; all others
 
 
 async def test_a_budget_and_limits_asked_for_in_one_call_are_answered_in_order(ledger):

@@ -1,6 +1,15 @@
 """Open leases in SQL."""
 
+from datetime import UTC, datetime
+
+from deployments.budget_period import Period
 from deployments.store.lease_store import LeaseStore
+from deployments.store.usage_query import Spend
+from deployments.store.usage_store import UsageStore
+from tests.deployments.store.made import record
+
+MAY = Period(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
+JUNE = Period(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
 
 
 async def test_a_lease_is_kept_until_it_is_nothing(database):
@@ -14,21 +23,32 @@ async def test_a_lease_is_kept_until_it_is_nothing(database):
     ]
 
 
-async def test_what_is_out_of_some_tenants_and_periods(database):
-    book = LeaseStore(database)
+async def test_what_is_out_and_spent_of_some_tenants_and_periods(database):
+    book, usage = LeaseStore(database), UsageStore(database)
     for replica, tenant, period in (
-        ("g1", "t", 100),
-        ("g2", "t", 100),
-        ("g1", "t", 200),
-        ("g1", "u", 100),
-        ("g1", "u", 200),
-        ("g1", "v", 100),
+        ("g1", "t", JUNE),
+        ("g2", "t", JUNE),
+        ("g1", "t", MAY),
+        ("g1", "u", JUNE),
+        ("g1", "u", MAY),
+        ("g1", "v", JUNE),
     ):
-        await book.put([(replica, tenant, period, 0.25)])
+        await book.put([(replica, tenant, period.start.timestamp(), 0.25)])
+    made = [("t", JUNE, 1), ("t", MAY, 2), ("u", JUNE, 4), ("u", MAY, 8), ("v", MAY, 9)]
+    await usage.ingest(
+        [
+            record(id=f"{name}-{usd}", tenant=name, at=period.start, cost_usd=usd)
+            for name, period, usd in made
+        ]
+    )
+    june, may = (int(period.start.timestamp()) for period in (JUNE, MAY))
 
-    found = await book.of([("t", 100), ("u", 200), ("w", 100)])
-    assert found == {("t", 100): {"g1": 0.25, "g2": 0.25}, ("u", 200): {"g1": 0.25}}
-    assert await book.of([]) == {}
+    assert await book.read({("t", june): JUNE, ("u", may): MAY, ("w", june): JUNE}) == {
+        ("t", june): ({"g1": 0.25, "g2": 0.25}, Spend(1, 1)),
+        ("u", may): ({"g1": 0.25}, Spend(8, 1)),
+        ("w", june): ({}, Spend()),
+    }
+    assert await book.read({}) == {}
 
 
 async def test_what_a_replica_holds_ends_of_some_tenants_or_of_all(database):

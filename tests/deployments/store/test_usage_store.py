@@ -88,14 +88,6 @@ async def test_of_one_batch_the_highest_revision_counts(store):
     assert await exported(store) == [settled]
 
 
-async def test_spend_of_some_tenants_is_no_other_s(store):
-    made = [record(id=name, tenant=name, cost_usd=1) for name in ("t", "u", "v")]
-    await store.ingest(made)
-
-    found = await store.spends(JUNE, JULY, ["u", "t", "nobody"])
-    assert found == {"t": Spend(1, 1), "u": Spend(1, 1)}
-
-
 async def test_a_correction_moves_spend_to_where_it_belongs(store):
     await store.ingest([record(cost_usd=None, reserved_usd=2)])
     before = await store.spend_of("t", JUNE, JULY)
