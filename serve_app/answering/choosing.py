@@ -93,8 +93,7 @@ class Chooser:
         text = routing_text(chat.request.messages)
         fixed = plan.fixed_model
         candidates = plan.candidates if fixed is None else (fixed,)
-        specs = [directory.specs[model] for model in candidates]
-        terms = self._terms(plan, chat, specs)
+        terms = self._terms(plan, chat, candidates, directory)
         tenant = plan.tenant.config
         artifacts = directory.rollouts.choice(
             tenant, lambda: beginning(tenant.id, chat.request)
@@ -107,7 +106,11 @@ class Chooser:
             self._memory.answered(choice.conversation, model)
 
     def _terms(
-        self, plan: Plan, chat: Chat, specs: list[ModelSpec]
+        self,
+        plan: Plan,
+        chat: Chat,
+        candidates: tuple[str, ...],
+        directory: Directory,
     ) -> RequestTerms | None:
         """None for most requests: they neither cap their cost nor go on."""
         limit = chat.request.routing.max_cost_usd
@@ -116,9 +119,12 @@ class Chooser:
         first = None
         if key and self._keep_together and home is None:
             first = first_text(chat.request)
+        goes_on = home is not None or first is not None
+        if limit is None and not goes_on:
+            return None
+        specs = [directory.specs[model] for model in candidates]
         saves = any(spec.price.cache_discount_usd for spec in specs)
-        moves = saves and (home is not None or first is not None)
-        if limit is None and not moves:
+        if limit is None and not saves:
             return None
         return RequestTerms(
             prompt_tokens=plan.prompt.tokens,
