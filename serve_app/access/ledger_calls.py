@@ -14,6 +14,8 @@ from serve_app.access.holding import Grants, Holding
 
 # A Ledger that does not answer within this is away.
 _PATIENCE_S = 2.0
+# One that has not answered by then never will: what it kept busy is asked for again.
+_LOST_S = 60.0
 # Places that others want go back so soon, together with those that follow them.
 _SOON_S = 0.005
 # A call that takes longer holds back no other.
@@ -145,7 +147,7 @@ async def _keeping_busy(
     holdings: Sequence[Holding], call: Coroutine[Any, Any, Grants]
 ) -> Grants:
     try:
-        return await call
+        return await in_time(call, _LOST_S)
     except BaseException:  # the Ledger may have heard it all the same
         for holding in holdings:
             holding.unsure = True

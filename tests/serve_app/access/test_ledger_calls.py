@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from deployments.errors import Overloaded
 from deployments.limits.ledger_protocol import Resource
+from serve_app.access import ledger_calls
 from serve_app.access.holdings import Holdings
 from tests.deployments.store.made import tenant
 from tests.serve_app.fake_ledger import Clock, FakeLedger
@@ -81,3 +83,17 @@ async def test_a_call_that_hangs_holds_up_no_other_tenant(holdings, ledger):
 
     assert other.amount == 0.5
     assert (await stuck).amount == 0.5
+
+
+async def test_what_a_call_kept_busy_that_is_never_answered_is_asked_for_again(
+    holdings, ledger, monkeypatch
+):
+    monkeypatch.setattr(ledger_calls, "_LOST_S", 0.05)
+    ledger.may_answer.clear()
+    with pytest.raises(Overloaded):
+        await holdings.reserve(Resource("budget", "t-0"), 0.5)
+    ledger.may_answer.set()
+
+    assert holdings.of(Resource("budget", "t-0")).unsure
+    again = await holdings.reserve(Resource("budget", "t-0"), 0.5)
+    assert again.amount == 0.5
