@@ -34,6 +34,8 @@ class ServingError(Exception):
     status = 500
     error_type = "server_error"
     code: str | None = None
+    retryable = False  # whether another model may succeed where this one did not
+    passes = False  # whether the same model may succeed a moment later
 
     def __init__(  # noqa: PLR0913  (what a client may be told)
         self,
@@ -61,16 +63,6 @@ class ServingError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, dict(self.__dict__))
-
-    @property
-    def retryable(self) -> bool:
-        """Whether another model may succeed where this one did not."""
-        return False
-
-    @property
-    def passes(self) -> bool:
-        """Whether the same model may succeed a moment later."""
-        return False
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error envelope."""
@@ -117,22 +109,14 @@ class PromptTooLong(InvalidRequest):
     """Prompt and answer are longer than the model's context window."""
 
     code = "context_length_exceeded"
-
-    @property
-    def retryable(self) -> bool:
-        """Another model's window may be larger."""
-        return True
+    retryable = True  # another model's window may be larger
 
 
 class Unsupported(InvalidRequest):
     """The model, or every provider of it, does not take what is in this request."""
 
     code = "model_not_suitable"
-
-    @property
-    def retryable(self) -> bool:
-        """Those of another model may."""
-        return True
+    retryable = True  # another model may take it
 
 
 class Unauthenticated(ServingError):
@@ -187,16 +171,8 @@ class RateLimited(ServingError):
     status = 429
     error_type = "rate_limit_exceeded"
     code = "rate_limit_exceeded"
-
-    @property
-    def retryable(self) -> bool:
-        """Limits are set per model."""
-        return True
-
-    @property
-    def passes(self) -> bool:
-        """A limit is a matter of time."""
-        return True
+    retryable = True  # limits are set per model
+    passes = True  # a limit is a matter of time
 
 
 class UpstreamError(ServingError):
@@ -205,16 +181,8 @@ class UpstreamError(ServingError):
     status = 502
     error_type = "upstream_error"
     code = "upstream_error"
-
-    @property
-    def retryable(self) -> bool:
-        """Another model lives elsewhere."""
-        return True
-
-    @property
-    def passes(self) -> bool:
-        """Most failures of a service are short."""
-        return True
+    retryable = True  # another model lives elsewhere
+    passes = True  # most failures of a service are short
 
 
 class UpstreamRefusal(UpstreamError):
@@ -223,10 +191,7 @@ class UpstreamRefusal(UpstreamError):
     Asking again does not help; another model may.
     """
 
-    @property
-    def passes(self) -> bool:
-        """Somebody has to change something first."""
-        return False
+    passes = False  # somebody has to change something first
 
 
 class UpstreamForbids(UpstreamRefusal):
@@ -257,16 +222,8 @@ class Overloaded(ServingError):
     status = 503
     error_type = "overloaded"
     code = "overloaded"
-
-    @property
-    def retryable(self) -> bool:
-        """Another backend may have room."""
-        return True
-
-    @property
-    def passes(self) -> bool:
-        """Room is made as answers end."""
-        return True
+    retryable = True  # another backend may have room
+    passes = True  # room is made as answers end
 
 
 class RoutingUnavailable(ServingError):

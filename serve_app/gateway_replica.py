@@ -60,36 +60,16 @@ class GatewayReplica:
         recorder = _recorder(journal, config)
         remote = RemoteLedger(ledger) if ledger is not None else None
         self._ledger = remote
-        admin_key = AdminKey.named(config.auth.admin_key_env)
         holdings = Holdings(journal.replica, remote) if journal and remote else None
         metrics = GatewayMetrics(Tally(RayExport()))
-        observer = Observer(
-            metrics,
-            max_tenants=config.metrics.max_tenants,
-            log=replica_log(config.logging),
-            tracer=make_tracer(config.telemetry, "Gateway", root=True),
-        )
-        routes = _router(router, config)
+        observer, routes = _observer(metrics, config), _router(router, config)
         self._gateway = Gateway(config, routes, ports, recorder, holdings, observer)
         metrics.watch_breakers(self._gateway.breakers)
         metrics.watch_bound(max_ongoing_requests)
-        self._admin = (
-            Admin(
-                remote,
-                admin_key,
-                lambda: self._gateway.directory,
-                ArtifactAdmin(remote, self._gateway),
-                backends=config.backends.names,
-            )
-            if remote and admin_key
-            else None
-        )
-        self._background = (
-            Background(self._gateway, remote, recorder, holdings)
-            if remote and recorder and holdings
-            else None
-        )
-        if self._background:
+        self._admin = _admin(self._gateway, remote, config)
+        self._background: Background | None = None
+        if remote and recorder and holdings:
+            self._background = Background(self._gateway, remote, recorder, holdings)
             metrics.watch_health(self._background.health)
         self._embeddings = Embeddings(
             RemoteEmbedder(embedder), timeout_s=config.limits.request_timeout_s
@@ -140,6 +120,30 @@ def max_ongoing_requests() -> int:
     """Of this replica. Asked for each time: an edit of it restarts nothing."""
     bound: int = serve.get_replica_context()._deployment_config.max_ongoing_requests
     return bound
+
+
+def _observer(metrics: GatewayMetrics, config: AppConfig) -> Observer:
+    return Observer(
+        metrics,
+        max_tenants=config.metrics.max_tenants,
+        log=replica_log(config.logging),
+        tracer=make_tracer(config.telemetry, "Gateway", root=True),
+    )
+
+
+def _admin(
+    gateway: Gateway, ledger: RemoteLedger | None, config: AppConfig
+) -> Admin | None:
+    key = AdminKey.named(config.auth.admin_key_env)
+    if ledger is None or key is None:
+        return None
+    return Admin(
+        ledger,
+        key,
+        lambda: gateway.directory,
+        ArtifactAdmin(ledger, gateway),
+        backends=config.backends.names,
+    )
 
 
 def _recorder(journal: Journal | None, config: AppConfig) -> Recorder | None:

@@ -1,54 +1,20 @@
-"""Attempts → records: joined by query, priced, averaged over epochs, in a fixed order.
+"""Attempts → records: joined by query, priced, in order, and what they cover."""
 
-A model that was not scored on a query is left out of that query's record: a gap,
-never a 0.
-"""
-
-import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from statistics import fmean
+from collections.abc import Iterable
 from typing import Any
 
 from artifacts.errors import BadInput
 from artifacts.importers.cells import Attempt, ImportOptions, Note
 from artifacts.importers.coverage import Coverage
+from artifacts.importers.query_records import Priced, Query, by_id, record_of
 
 _NO_COST = "missing, and not both tokens and a price are known"
 _DUPLICATE = "the same query again"
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """A scored attempt with a cost; `estimated` if that is tokens × price."""
-
-    score: float
-    cost_usd: float
-    prompt_tokens: float | None
-    completion_tokens: float | None
-    estimated: bool
-
-
-@dataclass(slots=True)
-class _Query:
-    """What came together for one query; `where` is the place that named it first.
-
-    Attempts, and those of them that are gaps, are by model and epoch.
-    """
-
-    dataset: str
-    text: str
-    where: str
-    indexes: set[str] = field(default_factory=set)
-    attempts: dict[tuple[str, int], str] = field(default_factory=dict)
-    gaps: dict[tuple[str, int], str] = field(default_factory=dict)  # and why
-    cells: dict[str, list[Priced]] = field(default_factory=dict)
-
-
 class Assembly:
-    """Collects attempts; `records` and `coverage` are right once all are in."""
+    """Collects attempts; `finish` makes records of them once all are in."""
 
     def __init__(self, options: ImportOptions, *, join_by_id: bool = False) -> None:
         """`join_by_id`: keys are ids, so a second score is an error, as is another text
@@ -58,7 +24,7 @@ class Assembly:
         """
         self._options = options
         self._by_id = join_by_id
-        self._queries: dict[tuple[str, str], _Query] = {}
+        self._queries: dict[tuple[str, str], Query] = {}
         self._skipped: Counter[tuple[str, str, str]] = Counter()
         self._seen: set[str] = set()
         self._notes: list[str] = []
@@ -92,10 +58,10 @@ class Assembly:
             query.gaps.pop(place, None)
             query.cells.setdefault(model, []).append(priced)
 
-    def _query(self, attempt: Attempt) -> _Query:
+    def _query(self, attempt: Attempt) -> Query:
         query = self._queries.setdefault(
             (attempt.dataset, attempt.key),
-            _Query(attempt.dataset, attempt.query, attempt.where),
+            Query(attempt.dataset, attempt.query, attempt.where),
         )
         if query.text != attempt.query:
             what = f"sample {attempt.key!r} has another input than in {query.where}"
@@ -132,7 +98,7 @@ class Assembly:
         if not scored:
             raise BadInput("nothing to write: no model was scored on any query")
         shared = Counter((q.dataset, i) for q in scored for i in q.indexes)
-        records = [_record(query, shared) for query in scored]
+        records = [record_of(query, shared) for query in scored]
         counts = [
             (model, q.dataset, q.cells[model]) for q in scored for model in q.cells
         ]
@@ -162,55 +128,13 @@ class Assembly:
                 there = ", ".join(sorted(self._seen)) or "none"
                 raise BadInput(f"--model-name: no model {name!r} (there are: {there})")
 
-    def _without_repeated_texts(self) -> list[_Query]:
+    def _without_repeated_texts(self) -> list[Query]:
         """In order; of several ids with one text, the first with a score is kept."""
-        ordered = sorted(self._queries.values(), key=_order)
-        kept: dict[tuple[str, str], _Query] = {}
+        ordered = sorted(self._queries.values(), key=by_id)
+        kept: dict[tuple[str, str], Query] = {}
         for query in sorted(ordered, key=lambda query: not query.cells):
             first = kept.setdefault((query.dataset, query.text), query)
             if first is not query:
                 for model, _ in query.attempts:
                     self._skipped[model, query.dataset, _DUPLICATE] += 1
         return [q for q in ordered if kept[q.dataset, q.text] is q]
-
-
-def _order(query: _Query) -> tuple[str, list[tuple[int, int, str]]]:
-    """By dataset, then by id with its numbers as numbers; else as they came."""
-    index = min(query.indexes, key=_natural, default="")
-    return query.dataset, _natural(index)
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    parts = re.findall(r"[0-9]{1,18}|[^0-9]+", text)
-    return [(0, int(p), p) if p[0] in "0123456789" else (1, 0, p) for p in parts]
-
-
-def _record(query: _Query, shared: Mapping[tuple[str, str], int]) -> dict[str, Any]:
-    """One line; the id is left out where it names several queries of the dataset."""
-    own = [i for i in query.indexes if shared[query.dataset, i] == 1]
-    cells = sorted(query.cells.items())
-    return {
-        "query": query.text,
-        "dataset": query.dataset,
-        **({"index": min(own, key=_natural)} if own else {}),
-        "records": {model: _mean(c.score for c in cell) for model, cell in cells},
-        "usages": {model: _usage(cell) for model, cell in cells},
-    }
-
-
-def _usage(cell: list[Priced]) -> dict[str, Any]:
-    """Means over the epochs; token counts only where every epoch has them."""
-    usage: dict[str, Any] = {}
-    for name in ("prompt_tokens", "completion_tokens"):
-        tokens = [getattr(priced, name) for priced in cell]
-        if None not in tokens:
-            usage[name] = _mean(tokens)
-    usage["cost"] = _mean(priced.cost_usd for priced in cell)
-    if any(priced.estimated for priced in cell):
-        usage["cost_estimated"] = True
-    return usage
-
-
-def _mean(values: Iterable[float]) -> float | int:
-    mean = fmean(values)
-    return int(mean) if mean.is_integer() and math.fabs(mean) < 2**53 else mean

@@ -134,9 +134,14 @@ class Breaker:
         else:  # it began before the breaker opened, but may know better until when
             self._open_until = max(self._open_until, now + said_s)
 
-    def abandoned(self) -> None:
-        """An attempt ended without saying anything about the model."""
-        self._probing_since = None
+    def abandoned(self, *, since: int | None = None) -> None:
+        """An attempt ended without saying anything about the model.
+
+        `since`: `openings` when it began. One that began before the breaker opened is
+        not the probe: that goes on, and its place is not free.
+        """
+        if not self._is_stale(since):
+            self._probing_since = None
 
     def _is_stale(self, since: int | None) -> bool:
         return since is not None and since < self.openings

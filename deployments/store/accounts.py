@@ -1,40 +1,29 @@
-"""Tenants, their keys and the cost tiers, kept in a database."""
+"""Tenants, their keys and the cost tiers in a database: what may be done to them."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from deployments.api_key import key_sha256, new_key
 from deployments.store.database import Database
-from deployments.store.errors import Refused, StoreUnavailable
-from deployments.store.snapshot import Change, IssuedKey, Snapshot
+from deployments.store.errors import Refused
+from deployments.store.snapshot import Change, IssuedKey
 from deployments.store.state import (
     State,
     StoredTenant,
-    checked,
     with_changed_key,
     with_key,
     with_tier,
     without_tenant,
     without_tier,
 )
-from deployments.store.state_changes import changes
 from deployments.store.state_listing import applied
-from deployments.store.state_rollouts import remembered
-from deployments.store.state_rows import read_state, read_version, write_state
+from deployments.store.state_store import StateStore
 from deployments.tenancy import CostTier, KeyConfig, KeyTerms, TenantConfig
 
-Edit = Callable[[State], State]
 
-
-class Accounts:
-    """Changes are whole or not at all; whoever makes them, they follow each other.
-
-    What was read is kept: the next read takes only what changed since. Every method
-    may raise StoreUnavailable; those that change raise Missing and Refused.
-    `configured`: names of cost tiers that the configuration defines; None: they are
-    not known here.
-    """
+class Accounts(StateStore):
+    """Every method may raise StoreUnavailable; those that change raise Missing and
+    Refused. See StateStore."""
 
     def __init__(
         self,
@@ -42,39 +31,12 @@ class Accounts:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         configured: Collection[str] | None = None,
     ) -> None:
-        self._database = database
-        self._configured = configured
+        super().__init__(database, configured)
         self._clock = clock
-        self._known = State()
-
-    def configure(self, tiers: Collection[str]) -> None:
-        """The configuration defines other cost tiers from now on."""
-        self._configured = tiers
-
-    async def version(self) -> int:
-        """Grows with each change; at least 1."""
-        async with self._database.reading() as connection:
-            return await read_version(connection)
-
-    async def snapshot(self) -> Snapshot:
-        """Everything, as of one moment."""
-        async with self._database.reading() as connection:
-            version = await read_version(connection)
-            state = await read_state(connection, version, self._known)
-        self._remember(state)
-        tenants = tuple(tenant.config for tenant in state.tenants.values())
-        return Snapshot(
-            state.version,
-            tenants,
-            dict(state.cost_tiers),
-            dict(state.artifacts),
-            dict(state.rollouts),
-        )
 
     async def tenant(self, tenant_id: str) -> TenantConfig:
         """One tenant with its keys; Missing if there is none."""
-        await self.snapshot()
-        return self._known.tenant(tenant_id).config
+        return (await self.state()).tenant(tenant_id).config
 
     async def apply(
         self,
@@ -186,57 +148,6 @@ class Accounts:
             return with_changed_key(state, key.model_copy(update={"revoked": True}))
 
         return await self.change(edit)
-
-    async def change(self, edit: Edit, *, dry_run: bool = False) -> list[Change]:
-        """Any edit of the state, whole or not at all; what came of it."""
-        written: State | None = None
-        try:
-            async with self._database.writing() as connection:
-                version = await read_version(connection, lock=True)
-                before = await read_state(connection, version, self._known)
-                # In a thread: with many tenants it takes a while, and others wait.
-                after, made = await asyncio.to_thread(self._edited, before, edit)
-                if made and not dry_run:
-                    await write_state(connection, before, after)
-                    written = after
-        except StoreUnavailable:
-            # It may be the answer to the commit that was lost, and a new key with it.
-            if written is None or not await self._holds(written):
-                raise
-        self._remember(before if dry_run else after)
-        return made
-
-    async def _holds(self, state: State) -> bool:
-        """Whether this is what is stored now, as far as that can be seen."""
-        try:
-            async with self._database.reading() as connection:
-                version = await read_version(connection)
-                return await read_state(connection, version, self._known) == state
-        except StoreUnavailable:
-            return False
-
-    def _remember(self, state: State) -> None:
-        # A lower one, too: of a database that was set back, numbers come again.
-        if state.version != self._known.version:
-            self._known = state
-
-    def _edited(self, before: State, edit: Edit) -> tuple[State, list[Change]]:
-        """The state after it, in which what is equal is the same object as before."""
-        after = remembered(before, edit(before))
-        checked(after, before, self._configured)
-        made = changes(before, after)
-        changed = {change.id for change in made if change.of == "tenant"}
-        tenants = {
-            id: tenant if id in changed else before.tenants[id]
-            for id, tenant in sorted(after.tenants.items())
-        }
-        return State(
-            before.version + bool(made),
-            tenants,
-            dict(sorted(after.cost_tiers.items())),
-            dict(sorted(after.artifacts.items())),
-            dict(sorted(after.rollouts.items())),
-        ), made
 
 
 def _made(terms: KeyTerms) -> tuple[str, KeyConfig]:

@@ -7,12 +7,12 @@ budget before it does.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited
-from deployments.limits.ledger_protocol import Kind, Resource
+from deployments.limits.ledger_protocol import Resource
 from deployments.protocol.backend import Settlement
 from deployments.tenancy import TenantConfig
 from deployments.usage.record import UsageRecord
@@ -20,6 +20,7 @@ from serve_app.access.holding import Holding
 from serve_app.access.holdings import Holdings, Reservation
 from serve_app.access.limit_errors import insufficient_quota, limit_reached
 from serve_app.access.limit_headers import NAMES, tell_left
+from serve_app.access.request_limits import limits_of, wants
 from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
 
@@ -87,10 +88,10 @@ class Admission:
             return ticket
         try:
             # What a key's limits refuse never touches what all keys share.
-            for limits in _limits_of(tenant):
-                wants = _wants(limits, prompt, answer)
-                self._holdings.fetch(wants, limits, ticket.terms)
-                for resource, amount in wants.items():
+            for limits in limits_of(tenant):
+                wanted = wants(limits, prompt, answer)
+                self._holdings.fetch(wanted, limits, ticket.terms)
+                for resource, amount in wanted.items():
                     await self._take(ticket, resource, amount, limits[resource])
         except BaseException:  # the client may be gone, too
             # It was not let in: what it drew of other limits is not theirs to lose.
@@ -191,33 +192,3 @@ class Admission:
         if holding.resets_at is None:
             return 1.0
         return max(1.0, holding.resets_at - self._clock())
-
-
-def _wants(
-    limits: Mapping[Resource, float], prompt: PromptSize, answer: AnswerSize
-) -> dict[Resource, float]:
-    """How much a request draws of each; of what it draws nothing of, no slice is asked
-    for."""
-    kinds = {resource.kind for resource in limits}
-    tokens = float(prompt.tokens + answer.tokens(0)) if "tpm" in kinds else 0.0
-    amounts = {
-        resource: tokens if resource.kind == "tpm" else 1.0 for resource in limits
-    }
-    return {resource: amount for resource, amount in amounts.items() if amount}
-
-
-def _limits_of(tenant: Tenant) -> Iterator[dict[Resource, float]]:
-    """The allowances that a request of this key draws on, and how large they are: the
-    key's own, then those that all keys of its tenant share."""
-    of_key, of_all = (tenant.key, tenant.key_id), (tenant.config, None)
-    for limits, key_id in (of_key, of_all):
-        sizes: dict[Kind, int | None] = {
-            "rpm": limits.rpm_limit,
-            "tpm": limits.tpm_limit,
-            "parallel": limits.max_parallel_requests,
-        }
-        yield {
-            Resource(kind, tenant.id, key_id): float(size)
-            for kind, size in sizes.items()
-            if size is not None
-        }

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from deployments.errors import ServingError
 from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.admission import Admission
-from serve_app.access.request_size import AnswerSize, PromptSize
+from serve_app.access.request_size import LONG_BYTES, AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
 
 _NO_ANSWER = AnswerSize(0, None)
-# Its tokens may take seconds to count, in which other requests must go on.
-_LONG_BYTES = 2**18
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ async def reading(
     `configured`: see `Admission.admit`.
     """
     limited = tenant.config.tpm_limit or tenant.key.tpm_limit
-    if limited and prompt.bound > _LONG_BYTES:
+    if limited and prompt.bound > LONG_BYTES:
         await asyncio.to_thread(lambda: prompt.tokens)
     ticket = await admission.admit(tenant, prompt, _NO_ANSWER, configured=configured)
     # Of a client that leaves as much was read as was reserved.

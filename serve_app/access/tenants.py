@@ -1,7 +1,7 @@
 """Who asks, and what he may use."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from deployments.errors import (
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 from serve_app.access.cost_tiers import models_of
+from serve_app.access.known_keys import known_keys, known_tenants
 from serve_app.access.rollouts import Rollouts
 from serve_app.live_settings import LiveSettings
 
@@ -72,7 +73,7 @@ class Directory:
         self.rollouts = Rollouts(settings.artifacts, settings.rollout, snapshot)
         self._clock = clock
         self._awaited = awaited
-        self._keys = dict(_keys(settings, snapshot, environment))
+        self._keys = dict(known_keys(settings, snapshot, environment))
         # Made when a key is first used: of many thousand keys few are at any time.
         self._opened: dict[str, Tenant] = {}
         # What others derive from this view, and may forget at any time.
@@ -81,7 +82,7 @@ class Directory:
     @property
     def tenants(self) -> dict[str, TenantConfig]:
         """All by id, as they count."""
-        return _tenants(self.settings, self.snapshot)
+        return known_tenants(self.settings, self.snapshot)
 
     def authenticate(self, authorization: str | None) -> Tenant:
         """The tenant of an `Authorization` header; Unauthenticated if there is none,
@@ -182,26 +183,6 @@ def _refuse_gone(
 _ENDED = {"revoked": "has been revoked", "expired": "has expired"}
 
 
-def _keys(
-    settings: LiveSettings, snapshot: Snapshot | None, environment: Mapping[str, str]
-) -> Iterator[tuple[str, tuple[TenantConfig, KeyConfig]]]:
-    """Digest → the tenant and the key; what counts comes last."""
-    for tenant in _tenants(settings, snapshot).values():
-        for key in tenant.keys:
-            if digest := _digest(key, environment):
-                yield digest, (tenant, key)
-
-
-def _tenants(
-    settings: LiveSettings, snapshot: Snapshot | None
-) -> dict[str, TenantConfig]:
-    tenants = {tenant.id: tenant for tenant in settings.tenants}
-    for stored in snapshot.tenants if snapshot else ():
-        tenants.pop(stored.id, None)
-        tenants[stored.id] = stored
-    return tenants
-
-
 def _alpha(
     config: TenantConfig, key: KeyConfig, tiers: Mapping[str, CostTier]
 ) -> float:
@@ -218,11 +199,3 @@ def _chosen(
 ) -> frozenset[str]:
     known = frozenset(everything)
     return known if chosen is None else chosen & known
-
-
-def _digest(key: KeyConfig, environment: Mapping[str, str]) -> str | None:
-    if key.sha256 is not None:
-        return key.sha256
-    # A Secret made with `echo` ends with a line end, which no client sends.
-    secret = environment.get(key.env or "", "").strip()
-    return key_sha256(secret) if secret else None

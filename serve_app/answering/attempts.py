@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deployments.backends.breaker import Breakers, Clock
+from deployments.backends.breaker import Breaker, Breakers, Clock
 from deployments.errors import (
     Overloaded,
     RateLimited,
@@ -109,7 +109,7 @@ class Attempts:
         """The model that was to be asked costs more than what is left: pass it over."""
         model = self._current
         assert model is not None, "nothing is being tried"
-        self._breakers.of(self._key_of(model)).abandoned()
+        self._breaker(model).abandoned(since=self._since)
         self.failures.append(Failure(model, _OVER_BUDGET))
         self._tries -= 1
         self._current = None
@@ -132,13 +132,13 @@ class Attempts:
     def began(self) -> None:
         """The first byte of an answer is here."""
         if self._current is not None:
-            self._breakers.of(self._key_of(self._current)).began()
+            self._breaker(self._current).began()
         self._over = True
 
     def finished(self) -> None:
         """The answer is complete."""
         if self._current is not None:
-            self._breakers.of(self._key_of(self._current)).succeeded(since=self._since)
+            self._breaker(self._current).succeeded(since=self._since)
         self._over, self._current = True, None
 
     def broke(self, error: ServingError, *, hurried: bool = False) -> None:
@@ -150,13 +150,13 @@ class Attempts:
     def abandoned(self) -> None:
         """The client is gone, which says nothing about the model."""
         if self._current is not None:
-            self._breakers.of(self._key_of(self._current)).abandoned()
+            self._breaker(self._current).abandoned(since=self._since)
         self._over, self._current = True, None
 
     def _fallback(self) -> Attempt:
         while self._left:
             model = self._left.pop(0)
-            if not self._breakers.of(self._key_of(model)).admit():
+            if not self._breaker(model).admit():
                 self.failures.append(Failure(model, _BREAKER_OPEN))
             else:
                 return self._try(model)
@@ -178,7 +178,7 @@ class Attempts:
         told, shut = self._told, self.left_alone
         if not shut or (told is not None and told.passes):
             return told
-        wait_s = min(self._breakers.of(self._key_of(model)).wait_s for model in shut)
+        wait_s = min(self._breaker(model).wait_s for model in shut)
         what = "All models that may answer have failed too often lately."
         if told is not None:
             what = "The models that may take this request have failed too often lately."
@@ -188,7 +188,7 @@ class Attempts:
         model = self._models[0]
         pause = self._policy.backoff_s * 2 ** (self._tries - 1)
         wait_s = pause * (0.5 + self._jitter())
-        breaker = self._breakers.of(self._key_of(model))
+        breaker = self._breaker(model)
         if breaker.wait_s > wait_s:
             wait_s += breaker.wait_s  # not all who wait at the same moment
         patient = wait_s <= min(self._policy.max_wait_s, self.time_left_s)
@@ -203,13 +203,16 @@ class Attempts:
 
     def _try(self, model: str, wait_s: float = 0.0) -> Attempt:
         self._current = model
-        self._since = self._breakers.of(self._key_of(model)).openings
+        self._since = self._breaker(model).openings
         self._tries += 1
         self._late = self.time_left_s < self._whole_s / 2
         return Attempt(model, wait_s)
 
+    def _breaker(self, model: str) -> Breaker:
+        return self._breakers.of(self._key_of(model))
+
     def _judge(self, model: str, error: ServingError, *, hurried: bool) -> None:
-        breaker = self._breakers.of(self._key_of(model))
+        breaker = self._breaker(model)
         failed = isinstance(error, RateLimited | UpstreamError | Overloaded)
         # What is forbidden to one may be the prompt: no tenant closes a model to all.
         # Nor does one that lets a model ahead use up the time of this one.
@@ -217,7 +220,7 @@ class Attempts:
         if failed and not late and not isinstance(error, UpstreamForbids):
             breaker.failed(error.retry_after_s, since=self._since)
         else:
-            breaker.abandoned()
+            breaker.abandoned(since=self._since)
 
 
 def _over_budget() -> ServingError:

@@ -55,18 +55,9 @@ def make_plan(
     """
     request = chat.request
     fixed = None
-    tier_name = asked.cost_tier
     if not _is_auto(request.model):
         fixed = directory.spec(request.model, tenant).id
-    elif request.model != AUTO:
-        named = request.model.partition(":")[2]
-        if tier_name not in {None, named}:
-            raise InvalidRequest(
-                f"model asks for the cost tier {named!r}, the URL for {tier_name!r}.",
-                param="model",
-                code="cost_tier_conflict",
-            )
-        tier_name = named
+    tier_name = _tier_asked_for(request.model, asked)
     if tier_name is None and tenant.pinned:
         tier_name = tenant.cost_tier
     alpha = _alpha(directory, tenant, request, asked, tier_name)
@@ -86,6 +77,20 @@ def make_plan(
 
 def _is_auto(model: str) -> bool:
     return model == AUTO or model.startswith(f"{AUTO}:")
+
+
+def _tier_asked_for(model: str, asked: Asked) -> str | None:
+    """By the URL, or by the name of the model; InvalidRequest if they disagree."""
+    if not model.startswith(f"{AUTO}:"):
+        return asked.cost_tier
+    named = model.partition(":")[2]
+    if asked.cost_tier not in {None, named}:
+        raise InvalidRequest(
+            f"model asks for the cost tier {named!r}, the URL for {asked.cost_tier!r}.",
+            param="model",
+            code="cost_tier_conflict",
+        )
+    return named
 
 
 def _alpha(

@@ -1,18 +1,15 @@
 """`/admin/v1/…`: tenants, keys, budgets, artifacts, for who holds the admin key."""
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.errors import InvalidRequest, NotFound
+from deployments.errors import InvalidRequest
 from deployments.limits.ledger_protocol import LedgerLike
-from deployments.store.snapshot import IssuedKey
-from deployments.tenancy import KeyTerms, TenantConfig
+from deployments.tenancy import TenantConfig
 from serve_app.access.tenants import Directory
-from serve_app.http.account_json import shown_key, shown_tenant
+from serve_app.http.account_json import shown_tenant
 from serve_app.http.admin_artifacts import ArtifactAdmin
 from serve_app.http.admin_body import (
     Paths,
@@ -22,20 +19,13 @@ from serve_app.http.admin_body import (
     list_response,
 )
 from serve_app.http.admin_key import AdminKey
+from serve_app.http.admin_keys import KeyAdmin, stored_tenant
 from serve_app.http.admin_tiers import CostTiers, check_models
 from serve_app.http.admin_usage import AdminUsage
 from serve_app.http.budget_json import shown_budget
 from serve_app.http.responses import json_response
 
 _PAGE, _LARGEST_PAGE = 100, 1000
-
-
-class Rotation(BaseModel):
-    """The body of a rotation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    grace_s: float = Field(default=0, ge=0, le=366 * 86_400, allow_inf_nan=False)
 
 
 class Admin:
@@ -66,10 +56,7 @@ class Admin:
             ("PUT", "/tenants/{tenant_id}", self.put_tenant),
             ("DELETE", "/tenants/{tenant_id}", self.delete_tenant),
             ("GET", "/tenants/{tenant_id}/budget", self.budget),
-            ("GET", "/tenants/{tenant_id}/keys", self.keys),
-            ("POST", "/tenants/{tenant_id}/keys", self.issue_key),
-            ("POST", "/keys/{key_id}/rotate", self.rotate_key),
-            ("POST", "/keys/{key_id}/revoke", self.revoke_key),
+            *KeyAdmin(self._ledger, self._directory).paths(),
             ("GET", "/usage", AdminUsage(self._ledger, self._directory).usage),
             ("GET", "/cost_tiers", self._tiers.tiers),
             ("GET", "/cost_tiers/{name}", self._tiers.tier),
@@ -94,9 +81,8 @@ class Admin:
 
     async def tenant(self, tenant_id: str) -> Response:
         """One with its keys."""
-        return json_response(
-            {"object": "tenant", **shown_tenant(await self._tenant(tenant_id))}
-        )
+        found = await stored_tenant(self._ledger, tenant_id)
+        return json_response({"object": "tenant", **shown_tenant(found)})
 
     async def put_tenant(self, request: Request, tenant_id: str) -> Response:
         """Create or replace one. Keys that were issued stay; so do revoked
@@ -135,29 +121,6 @@ class Admin:
         state = await self._ledger.budget(tenant_id)
         return json_response({"object": "budget", **shown_budget(state)})
 
-    async def keys(self, tenant_id: str) -> Response:
-        """All of a tenant's, those that have ended among them."""
-        tenant = await self._tenant(tenant_id)
-        return list_response(map(shown_key, tenant.keys), has_more=False)
-
-    async def issue_key(self, request: Request, tenant_id: str) -> Response:
-        """A new key; the answer is the only place where it ever stands."""
-        terms = checked_body(KeyTerms, await admin_body(request))
-        if terms.expires_at is not None and terms.expires_at <= datetime.now(UTC):
-            message = "expires_at: that is over."
-            raise InvalidRequest(message, param="expires_at", code="invalid_value")
-        check_models("models", terms.models or (), self._directory())
-        return _issued(await self._ledger.issue_key(tenant_id, terms))
-
-    async def rotate_key(self, request: Request, key_id: str) -> Response:
-        """A new key on the same terms; the old one ends after `grace_s`."""
-        rotation = checked_body(Rotation, await admin_body(request))
-        return _issued(await self._ledger.rotate_key(key_id, rotation.grace_s))
-
-    async def revoke_key(self, key_id: str) -> Response:
-        """It opens nothing from now on."""
-        return changes_response(await self._ledger.revoke_key(key_id))
-
     def _is_configured(self, tenant_id: str) -> bool:
         """Whether the configuration has a tenant of this id, too."""
         tenants = self._directory().settings.tenants
@@ -179,14 +142,6 @@ class Admin:
     async def _checked(self, request: Request) -> None:
         self._key.check(request.headers.get("authorization"))
 
-    async def _tenant(self, tenant_id: str) -> TenantConfig:
-        for tenant in await self._ledger.tenants():
-            if tenant.id == tenant_id:
-                return tenant
-        raise NotFound(
-            f"There is no tenant {tenant_id!r} in the store.", code="not_found"
-        )
-
 
 def _limit(text: str | None) -> int:
     if text is None:
@@ -197,15 +152,3 @@ def _limit(text: str | None) -> int:
         message = f"limit must be a whole number from 1 to {_LARGEST_PAGE}."
         raise InvalidRequest(message, param="limit", code="invalid_value")
     return int(text)
-
-
-def _issued(issued: IssuedKey) -> Response:
-    content = {
-        "object": "api_key",
-        "tenant": issued.tenant_id,
-        **shown_key(issued.key),
-        "key": issued.secret,
-    }
-    response = json_response(content)
-    response.headers["cache-control"] = "no-store"
-    return response

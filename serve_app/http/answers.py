@@ -9,7 +9,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
-from serve_app.access.request_size import PromptSize
+from serve_app.access.request_size import LONG_BYTES, PromptSize
 from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.call import Call
@@ -27,8 +27,6 @@ from serve_app.observing.observer import RequestWatch
 
 Parse = Callable[[bytes], Chat]
 
-# Its tokens may take seconds to count, in which other requests must go on.
-_LONG_BYTES = 2**18
 # Nobody is charged for what `/v1/route` reads: no tokens of a limit are drawn for it.
 _NOTHING = PromptSize(())
 
@@ -75,7 +73,7 @@ class Answers:
         body = await read_body(request, limits.max_body_bytes, limits.body_timeout_s)
         chat, wanted = parse(body), asked(request, directory.settings.hosts)
         planned = partial(self._gateway.plan, directory, tenant, chat, wanted)
-        if len(body) > _LONG_BYTES:
+        if len(body) > LONG_BYTES:
             return await asyncio.to_thread(_measured, planned), chat
         return planned(), chat
 

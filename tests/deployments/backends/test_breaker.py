@@ -88,6 +88,20 @@ def test_a_probe_that_is_abandoned_leaves_room_for_another(breaker, clock):
     assert breaker.admit()
 
 
+def test_who_began_before_it_opened_does_not_take_the_probe_s_place_along(
+    breaker, clock
+):
+    before = breaker.openings
+    trip(breaker)
+    clock.now += 10
+    assert breaker.admit()
+    breaker.abandoned(since=before)
+
+    assert not breaker.admit(), "the probe goes on"
+    breaker.abandoned(since=breaker.openings)
+    assert breaker.admit()
+
+
 def test_a_probe_that_is_never_heard_of_does_not_block_the_model_for_good(
     breaker, clock
 ):

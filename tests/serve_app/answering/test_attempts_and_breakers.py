@@ -127,6 +127,20 @@ def test_a_model_that_hung_is_probed_though_some_still_wait_for_it(world):
     assert world.request("a", "b").next().model == "a"
 
 
+def test_a_model_that_hung_is_probed_once_though_clients_leave_that_wait_for_it(world):
+    waiting = [world.request("a", "z") for _ in range(4)]
+    for attempts in waiting:
+        attempts.next()
+    for attempts in waiting[:2]:
+        attempts.failed(UpstreamTimeout("t"))
+    world.now += 10
+    assert world.request("a", "b").next().model == "a"
+    waiting[2].abandoned()
+    waiting[3].failed(InvalidRequest("no"))
+
+    assert world.request("a", "b").next().model == "b"
+
+
 def test_an_answer_that_breaks_counts_against_its_model(world):
     for _ in range(2):
         attempts = world.request("a")

@@ -1,5 +1,6 @@
 """Which models are tried, in which order, and when to stop."""
 
+import asyncio
 import json
 
 import pytest
@@ -250,3 +251,23 @@ async def test_what_is_sent_by_default_to_a_model_counts_before_its_backend_s():
 
     sent = json.loads(backend.requests[0].body)
     assert (sent["seed"], sent["x"]) == (1, 7)
+
+
+async def test_a_backend_that_keeps_not_even_its_timeouts_is_given_up(monkeypatch):
+    monkeypatch.setattr("serve_app.answering.completion.GRACE_S", 0.0)
+    given_up = []
+
+    class Stuck(ScriptedBackend):
+        async def complete(self, request: BackendRequest) -> Answer:
+            if request.model == "small":
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    given_up.append(request.model)
+            return await super().complete(request)
+
+    models = [{**spec, "timeouts": {"total_s": 0.01}} for spec in CATALOG]
+    by = await answered(Stuck(), catalog={"models": models})
+
+    assert [(each.model, each.reason) for each in by.failures] == [("small", "stuck")]
+    assert (by.model, given_up) == ("other", ["small"])

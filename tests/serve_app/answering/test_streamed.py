@@ -123,3 +123,50 @@ async def test_of_a_stream_that_breaks_all_that_came_counts():
         await streamed(Breaking(), records)
 
     assert records[0].completion_tokens == 3
+
+
+class Stuck(ScriptedBackend):
+    """Of `small` nothing comes any more, after so many events."""
+
+    def __init__(self, events: int) -> None:
+        super().__init__()
+        self._events = events
+
+    async def stream(
+        self, request: BackendRequest
+    ) -> AsyncIterator[bytes | Settlement]:
+        if request.model == "small":
+            for _ in range(self._events):
+                yield FIRST_EVENT
+            await asyncio.Event().wait()
+        async for item in super().stream(request):
+            yield item
+
+
+async def stuck(monkeypatch, events: int, **timeouts: float) -> Records:
+    """The records of a stream of a backend that keeps not even its own timeouts."""
+    monkeypatch.setattr("serve_app.answering.streamed.GRACE_S", 0.0)
+    limits = {"connect_s": 1e-9, **timeouts}
+    models = [{**spec, "timeouts": limits} for spec in CATALOG]
+    records = Records()
+    made = gateway(backend=Stuck(events), sink=records, catalog={"models": models})
+    async with asyncio.timeout(10):
+        started = await made.completions.start_stream(call_of(made, stream=True))
+        async for _ in started.frames:
+            pass
+    return records
+
+
+async def test_a_backend_that_begins_no_stream_is_given_up_for_another(monkeypatch):
+    (record,) = await stuck(monkeypatch, 0, first_token_s=0.01)
+
+    assert (record.status, record.model) == ("answered", "large")
+    assert record.failures == ("small=stuck",)
+
+
+@pytest.mark.parametrize("limit", ["between_tokens_s", "total_s"])
+async def test_a_backend_that_goes_silent_in_a_stream_fails_it(monkeypatch, limit):
+    with pytest.raises(UpstreamError, match="fake does not answer") as raised:
+        await stuck(monkeypatch, 2, **{limit: 0.01})
+
+    assert raised.value.code == "stuck"

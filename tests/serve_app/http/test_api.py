@@ -35,20 +35,20 @@ async def test_an_answer_and_its_headers():
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
+    ("method", "path", "status", "code"),
     [
-        ("GET", "/nope", 404),
-        ("GET", CHAT, 405),
-        ("GET", "/v1/models/other", 404),
-        ("GET", "/openapi.json", 404),
+        ("GET", "/nope", 404, "path_not_found"),
+        ("GET", CHAT, 405, "method_not_allowed"),
+        ("GET", "/v1/models/other", 404, "model_not_found"),
+        ("GET", "/openapi.json", 404, "path_not_found"),
     ],
 )
-async def test_paths_that_do_not_exist(method, path, status):
+async def test_paths_that_do_not_exist(method, path, status, code):
     async with client() as c:
         response = await c.request(method, path)
 
     assert response.status_code == status
-    assert "message" in response.json()["error"]
+    assert response.json()["error"]["code"] == code
     assert response.headers.get("allow") == ("POST" if status == 405 else None)
 
 

@@ -158,8 +158,9 @@ async def test_an_embedder_that_hangs_is_not_waited_for():
             await asyncio.Event().wait()
             raise AssertionError
 
-    with pytest.raises(UpstreamTimeout):
+    with pytest.raises(UpstreamTimeout) as raised:
         await Embeddings(Hanging(), timeout_s=0.01).answer(ANY)
+    assert (raised.value.status, raised.value.code) == (504, "embedder_timeout")
 
 
 class Silent(Lengths):

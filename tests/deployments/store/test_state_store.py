@@ -1,4 +1,4 @@
-"""Snapshots: what others changed, whole, as of one moment."""
+"""What others changed is seen, whole, as of one moment; changes follow each other."""
 
 import asyncio
 
