@@ -17,7 +17,8 @@ from serve_app.health import Health
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
-# At the end; upstreams are asked for the last time 10.5 s after an answer broke off.
+# At the end; what upstreams have not told 10.5 s after an answer broke off may take
+# minutes, and is not waited for.
 _CORRECTIONS_S = 11.0
 _AWAY_S = 5.0  # a Ledger that was not heard of for so long is away
 

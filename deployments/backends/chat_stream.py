@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import failure_in, json_object, plain
-from deployments.backends.figures import stated_cost, stated_usage
+from deployments.backends.figures import stated_cost, stated_tokens, stated_usage
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
 
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)+"')
+# Anthropic's words for what its cache read and wrote, which gateways pass on.
+_CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def usage_of(data: dict[str, Any]) -> Usage | None:
@@ -25,8 +27,17 @@ def usage_of(data: dict[str, Any]) -> Usage | None:
         said.get("completion_tokens"),
         _detail(said, "prompt_tokens_details", "cached_tokens"),
         _detail(said, "completion_tokens_details", "reasoning_tokens"),
-        said.get("total_tokens"),
+        _total(said),
     )
+
+
+def _total(usage: dict[str, Any]) -> int | None:
+    """Without what a cache read and wrote: Bedrock's total holds it, its prompt does
+    not, and written it was not either."""
+    total = stated_tokens(usage.get("total_tokens"))
+    if total is None:
+        return None
+    return total - sum(stated_tokens(usage.get(name)) or 0 for name in _CACHE)
 
 
 def _detail(usage: dict[str, Any], group: str, name: str) -> Any:

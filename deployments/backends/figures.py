@@ -49,15 +49,17 @@ def stated_usage(
     """Of an answer; None where it does not say what it read and wrote.
 
     Cached tokens are a part of the prompt's: more than these cannot be. Reasoning is a
-    part of what was written; where the total says that it is not (xAI), it is added:
-    it is paid for as well.
+    part of what was written; where the total says that it is not, it is added: it is
+    paid for as well. xAI states it apart; Google's endpoint for OpenAI's clients does
+    not state it at all, but in the total.
     """
     read, written = stated_tokens(prompt), stated_tokens(completion)
     if read is None or written is None:
         return None
     thought = stated_tokens(reasoning)
-    if thought and stated_tokens(total) == read + written + thought:
-        written += thought
+    apart = (stated_tokens(total) or 0) - read - written
+    if apart > 0 and thought in (None, apart):
+        written += apart
     from_cache = stated_tokens(cached)
     if from_cache is not None and from_cache > read:
         from_cache = None

@@ -12,7 +12,9 @@ from typing import Any
 # Vocabularies of current models differ by about a tenth on English and code.
 MARGIN = 1.15
 TOKENS_PER_MESSAGE = 8  # role, separators
-TOKENS_PER_IMAGE = 1600  # a full-size image, as Anthropic counts it; OpenAI's are fewer
+# A full-size image, as Anthropic counts it. Most of OpenAI's models count fewer; GPT-4o
+# mini counts thousands more (docs/limits.md).
+TOKENS_PER_IMAGE = 1600
 _PIECE = 100_000  # characters
 
 

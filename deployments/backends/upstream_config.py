@@ -99,5 +99,16 @@ class OpenRouterConfig(UpstreamConfig):
         "surfaces", frozenset({"chat/completions", "completions", "responses"})
     )
     headers: dict[str, str] = _again("headers", {"x-title": "avengers-serve"})
-    request_defaults: dict[str, Any] = _again("request_defaults", REQUEST_DEFAULTS)
+    request_defaults: dict[str, Any] = Field(
+        default=REQUEST_DEFAULTS,
+        description="sent in the body where the client says nothing; `usage` is sent "
+        "beside what is stated here",
+    )
     generation_costs: bool = _again("generation_costs", True)
+
+    @field_validator("request_defaults")
+    @classmethod
+    def _with_usage(cls, stated: dict[str, Any]) -> dict[str, Any]:
+        """Whoever states another default (`provider`, say) does not mean to lose ours:
+        without it the cost of each answer would have to be asked for."""
+        return {**REQUEST_DEFAULTS, **stated}

@@ -20,6 +20,8 @@ _RECORDS = re.compile(r"usage-([\w-]+)(?:\.(\d+))?\.jsonl")
 _LOCK = re.compile(r"usage-([\w-]+)\.lock")
 # Nobody takes that long from making a lock to giving it its name.
 _UNFINISHED_S = 3600.0
+# Whoever puts a file there writes to it more often than that.
+_PUT_S = 10.0
 
 
 def records_path(directory: Path, replica: str, number: int) -> Path:
@@ -57,11 +59,29 @@ def records_files(directory: Path, replica: str) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def replicas(directory: Path) -> list[str]:
-    """All that have left something to take or to close, the living among them."""
-    names = [path.name for path in directory.iterdir()]
-    found = (_RECORDS.fullmatch(name) or _LOCK.fullmatch(name) for name in names)
-    return sorted({name[1] for name in found if name})
+def replicas(directory: Path, clock: Callable[[], float] = time.time) -> list[str]:
+    """All that have left something to take or to close, the living among them.
+
+    Records without a lock beside them were put there by somebody: not before they are
+    whole, or what is still to come would be deleted with them.
+    """
+    paths = list(directory.iterdir())
+    found = {name[1] for path in paths if (name := _LOCK.fullmatch(path.name))}
+    lone = [
+        (name[1], path)
+        for path in paths
+        if (name := _RECORDS.fullmatch(path.name)) and name[1] not in found
+    ]
+    growing = {name for name, path in lone if _grows(path, clock())}
+    return sorted({*found, *(name for name, _ in lone)} - growing)
+
+
+def _grows(path: Path, now: float) -> bool:
+    """Whether it was written to a moment ago, or is gone."""
+    try:
+        return abs(now - path.stat().st_mtime) < _PUT_S
+    except FileNotFoundError:
+        return True
 
 
 def lock_own(directory: Path, replica: str) -> int:

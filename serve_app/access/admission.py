@@ -9,6 +9,7 @@ budget before it does.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited
@@ -143,6 +144,14 @@ class Admission:
             self._holdings.settle(reservation, used)
         ticket.reserved.clear()
         self._settle_money(ticket, settlement.cost_usd if settlement else 0.0)
+
+    def leave_owing(self, ticket: Ticket, settlement: Settlement) -> Callable[[], None]:
+        """The request has ended, but may cost more than the settlement says: what was
+        reserved of the budget stays so until the call that is returned."""
+        money, ticket.money = ticket.money, None
+        self.leave(ticket, settlement)
+        ticket.money = money
+        return partial(self._settle_money, ticket, settlement.cost_usd)
 
     def corrected(self, record: UsageRecord, by_usd: float) -> None:
         """A record of this replica was corrected after its request had ended."""

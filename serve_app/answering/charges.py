@@ -1,5 +1,6 @@
 """Whom to ask, once it is over, what an answer or a failure was charged."""
 
+from dataclasses import replace
 from functools import partial
 
 from deployments.errors import ServingError
@@ -19,7 +20,9 @@ def ask_later(
     """How to learn later what an answer was charged; None if nobody could tell."""
     if generation_id is None or not port.tells_costs:
         return None
-    return partial(port.backend.settle, request, generation_id)
+    # It may be asked minutes later: the prompt is not held so long.
+    asked = replace(request, body=b"")
+    return partial(port.backend.settle, asked, generation_id)
 
 
 def ask_of_failure(

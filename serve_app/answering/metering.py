@@ -1,7 +1,8 @@
 """The usage record of one request, from its arrival to its end, written once.
 
 What was received of an answer that breaks off is recorded at once, as an estimate; if
-its upstream tells later what it charged (`correction`), the record is written again.
+its upstream tells later what it charged (`correction`), the record is written again,
+and once more for what is told minutes later.
 """
 
 import logging
@@ -9,7 +10,6 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from artifacts.policy import RoutingDecision
@@ -18,12 +18,11 @@ from deployments.protocol.backend import Settlement
 from deployments.usage.record import (
     Status,
     UsageRecord,
-    charged_usd,
     settled_fields,
 )
 from serve_app.answering.attempts import Failure
 from serve_app.answering.chat import Chat
-from serve_app.answering.correction import Ask, Corrections, corrected
+from serve_app.answering.correction import Ask, Charges, Corrections, Revising
 from serve_app.answering.planning import Plan
 from serve_app.answering.shadowed import Shadowed
 
@@ -42,6 +41,10 @@ class Sink(Protocol):
 
     def check(self) -> None:
         """Overloaded if the record of a new request could not be kept."""
+
+
+def _nothing_held() -> None:
+    """Of an answer that nothing is held for any longer."""
 
 
 class Meter:
@@ -152,42 +155,52 @@ class Meter:
         *,
         error: str | None,
         ask: Ask | None,
+        release: Callable[[], None] = _nothing_held,
     ) -> None:
-        """The answer ended too early: the client is gone, or the upstream failed."""
+        """The answer ended too early: the client is gone, or the upstream failed.
+
+        `release`: see Revising.
+        """
         status: Status = "cancelled" if error is None else "failed"
         fields = settled_fields(received)
-        self._write(status, failures, ask, error=error, **fields)
+        self._write(status, failures, ask, release, error=error, **fields)
 
     def _write(
         self,
         status: Status,
         failures: Sequence[Failure],
         ask: Ask | None,
+        release: Callable[[], None] = _nothing_held,
         **fields: Any,
     ) -> None:
         if self._record is not None:
             return
         if fields.get("cost_usd") is None and self._reserved is not None:
             fields.setdefault("reserved_usd", self._reserved())
-        self._record = UsageRecord(
+        self._reserved = None  # it holds the prompt, and revisions may take minutes
+        self._record = record = UsageRecord(
             status=status,
             latency_s=time.perf_counter() - self._start,
             failures=tuple(f"{failure.model}={failure.reason}" for failure in failures),
             **{**self._fields, **fields},
         )
-        self._append(self._record)
+        self._append(record)
         if self._sink is not None and (ask is not None or self._owed):
-            self._corrections.begin(self._correct(ask))
+            Revising(
+                record,
+                Charges(ask, self._owed),
+                self._shadowed,
+                corrections=self._corrections,
+                write=self._revised,
+                release=release,
+            ).begin()
+        else:
+            release()
 
-    async def _correct(self, ask: Ask | None) -> None:
-        """Write the record again with what the upstream charged in the end."""
-        written = self.record
-        record = await corrected(written, ask, self._owed, self._shadowed)
-        if record != written:
-            if self._on_correction is not None:
-                more_usd = charged_usd(record) - charged_usd(written)
-                self._on_correction(record, more_usd)
-            self._append(replace(record, revision=1))
+    def _revised(self, record: UsageRecord, more_usd: float) -> None:
+        if self._on_correction is not None:
+            self._on_correction(record, more_usd)
+        self._append(record)
 
     def _append(self, record: UsageRecord) -> None:
         if self._sink is None:

@@ -128,12 +128,12 @@ class Run:
             self.attempts.broke(error, hurried=self._hurried(request))
         so_far = received.settled(error, request.price, self.call.plan.prompt)
         said = so_far.cost_source == "upstream"
-        self.admission.leave(self.call.ticket, so_far)
         self.meter.broke_off(
             self.attempts.failures,
             so_far,
             error=None if error is None else error.code or error.error_type,
             ask=None if said else ask_later(port, request, received.generation_id),
+            release=self.admission.leave_owing(self.call.ticket, so_far),
         )
         self._ended(error=error)
 

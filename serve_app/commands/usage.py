@@ -111,7 +111,10 @@ def export(  # noqa: PLR0913  (the options of a command)
     timezone: _Timezone = "UTC",
     tenant: _Tenant = None,
 ) -> None:
-    """Write one row for each request: no prompt and no answer is in it."""
+    """Write one row for each request: no prompt and no answer is in it.
+
+    Of the last 30 days unless told.
+    """
     check_writable(out)
     query = _query(start, end, timezone, tenant=tenant, by="")
 
@@ -121,7 +124,8 @@ def export(  # noqa: PLR0913  (the options of a command)
         return await write_usage(out, kind, UsageStore(opened).export(query))
 
     count = with_database(_known(database), password_env, work)
-    typer.echo(f"{count} records: {out}", err=True)
+    start_at, end_at = (f"{at:%Y-%m-%dT%H:%MZ}" for at in (query.start, query.end))
+    typer.echo(f"{count} records from {start_at} to {end_at}: {out}", err=True)
 
 
 def delete(

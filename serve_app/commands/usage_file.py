@@ -44,7 +44,8 @@ async def _write_csv(path: Path, records: AsyncIterator[UsageRecord]) -> int:
         writer.writeheader()
         async for record in records:
             row = _row(record)
-            row["at"] = row["at"].isoformat()
+            # Always with its fraction: readers take the form of a column from its head.
+            row["at"] = row["at"].isoformat(timespec="microseconds")
             for name in ("failures", "clusters"):
                 row[name] = " ".join(map(str, row[name]))
             writer.writerow({name: _plain(value) for name, value in row.items()})

@@ -91,7 +91,7 @@ async def _budget(source: UsageSource, tenant: Tenant) -> dict[str, Any] | None:
 def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> UsageQuery:
     """What the parameters ask for: by day and for the current period if nothing."""
     timezone = params.get("timezone", tenant.config.budget_timezone)
-    current = partial(current_span, tenant.config, now)
+    current = partial(current_span, tenant.config, now, timezone)
     query = read_query(params, _BY, timezone=timezone, current=current)
     return replace(query, tenant=tenant.id, most_rows=_MOST_ROWS)
 

@@ -68,7 +68,7 @@ def total(rows: Sequence[UsageRow]) -> UsageRow:
 def _add(a: float | None, b: float | None) -> float | None:
     if a is None or b is None:
         return b if a is None else a
-    return a + b
+    return round(a + b, 9)  # money is in whole nano-USD, and so is its sum
 
 
 def _dimensions(row: UsageRow, by: Sequence[Dimension]) -> dict[str, Any]:

@@ -55,9 +55,12 @@ def last_days(end: datetime, timezone: str) -> datetime:
     return midnight.astimezone(UTC)
 
 
-def current_span(tenant: TenantConfig, now: datetime) -> tuple[datetime, datetime]:
-    """The tenant's budget period as it is now; the last 30 days without a budget."""
+def current_span(
+    tenant: TenantConfig, now: datetime, timezone: str
+) -> tuple[datetime, datetime]:
+    """The tenant's budget period as it is now; without a budget the last 30 days, of
+    `timezone`."""
     if tenant.max_budget is None and tenant.soft_budget is None:
-        return last_days(now, tenant.budget_timezone), now
+        return last_days(now, timezone), now
     period = period_of(now, tenant.budget_duration, tenant.budget_timezone)
     return period.start, period.end

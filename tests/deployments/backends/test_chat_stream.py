@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deployments.backends.chat_stream import ChatStream
+from deployments.backends.chat_stream import ChatStream, usage_of
 from deployments.backends.sse import EventSplitter
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
@@ -250,3 +250,15 @@ def test_a_later_usage_takes_away_nothing_that_was_told_before(later):
 
     assert stream.usage == Usage(2, 3, 5, cached_tokens=1)
     assert stream.cost_usd == 0.5
+
+
+def test_a_total_with_what_only_a_cache_held_makes_no_more_written():
+    """Bedrock's counts of a cached prompt, as gateways pass them on."""
+    said = {
+        "prompt_tokens": 368,
+        "completion_tokens": 19,
+        "total_tokens": 10_923,
+        "cache_read_input_tokens": 10_000,
+        "cache_creation_input_tokens": 536,
+    }
+    assert usage_of({"usage": said}) == Usage(368, 19, 387)

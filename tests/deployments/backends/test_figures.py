@@ -73,3 +73,16 @@ def test_reasoning_beside_what_was_written_is_written_too(total, written):
     usage = stated_usage(32, 9, None, 94, total)
 
     assert usage == Usage(32, written, 32 + written, reasoning_tokens=94)
+
+
+@pytest.mark.parametrize(
+    ("total", "written"), [(103, 94), (10, 1), (9, 1), (None, 1), (-103, 1)]
+)
+def test_what_only_the_total_has_was_thought_and_is_paid_for(total, written):
+    """So Google tells OpenAI's clients what a model has thought."""
+    assert stated_usage(9, 1, None, None, total) == Usage(9, written, 9 + written)
+
+
+def test_what_is_said_not_to_be_thought_is_not_taken_for_it():
+    usage = stated_usage(9, 1, None, 0, 103)
+    assert usage == Usage(9, 1, 10, reasoning_tokens=0)

@@ -53,6 +53,7 @@ REASONING = {"completion_tokens_details": {"reasoning_tokens": 4}}
         ({**USAGE, **OWN_KEY}, 0.25, "upstream"),
         ({**USAGE, **OWN_KEY, "cost_details": None}, 32.0, "price_table"),
         ({**USAGE, "total_tokens": 9, **REASONING}, 72.0, "price_table"),
+        ({**USAGE, "total_tokens": 9}, 72.0, "price_table"),
     ],
 )
 async def test_the_upstream_s_cost_wins_over_the_table(usage, cost_usd, source):

@@ -235,12 +235,23 @@ async def test_a_line_with_a_value_of_another_type_holds_up_no_other(
 
 async def test_a_line_that_was_mended_is_shipped_as_a_journal_of_its_own(folder, books):
     folder.mkdir()
-    (folder / "usage-mended.jsonl").write_bytes(record("use-1").to_json() + b"\n")
+    mended = folder / "usage-mended.jsonl"
+    mended.write_bytes(record("use-1").to_json() + b"\n")
+    os.utime(mended, (0.0, 0.0))
     async with shipping(folder, books):
         await until(lambda: "mended" in books.closed)
 
     assert await books.ids() == ["use-1"]
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_somebody_puts_there_is_left_alone_until_it_is_whole(tmp_path):
+    path = tmp_path / "usage-mended.jsonl"
+    path.write_bytes(record("use-1").to_json()[:20])
+    written_at = path.stat().st_mtime
+
+    for later_s, found in ((0.0, []), (9.0, []), (11.0, ["mended"])):
+        assert replicas(tmp_path, lambda at=written_at + later_s: at) == found
 
 
 async def test_whoever_goes_on_begins_where_the_dead_one_stood(folder, books):

@@ -6,9 +6,13 @@ import pytest
 
 from deployments.errors import UpstreamError
 from deployments.limits.ledger_protocol import Resource
+from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.request_size import PromptSize
+from serve_app.answering import correction
+from serve_app.answering.call import BackendPort
 from tests.fakes import FIRST_EVENT, ScriptedBackend
 from tests.serve_app.access.limited_tenant import BUDGET, World
+from tests.serve_app.answering.recorded import Records
 
 TPM = Resource("tpm", "t")
 
@@ -36,6 +40,44 @@ async def test_who_leaves_a_stream_has_spent_what_had_come_of_it():
 
     assert world.reserved(BUDGET) == 0
     assert world.holdings.of(BUDGET).part.free == pytest.approx(0.99)
+
+
+class Telling(Hanging):
+    """Says what an answer was charged once that is known, if ever."""
+
+    def __init__(self, charged: Settlement | None) -> None:
+        super().__init__()
+        self.charged = charged
+        self.known = asyncio.Event()
+
+    async def settle(self, request, generation_id):
+        await self.known.wait()
+        return self.charged
+
+
+@pytest.mark.parametrize(
+    ("charged", "rest"),
+    [(Settlement(Usage(1, 10, 11), 0.1, "upstream"), 0.9), (None, 0.99)],
+)
+async def test_what_is_reserved_for_an_answer_is_held_until_its_cost_is_told(
+    monkeypatch, charged, rest
+):
+    """Else who leaves one stream after the other would have all that they cost."""
+    monkeypatch.setattr(correction, "_ASK_AFTER_S", (0.0,))
+    monkeypatch.setattr(correction, "_ASK_LATE_AFTER_S", (0.0,))
+    backend = Telling(charged)
+    world = World(backend, max_budget=8.0)
+    port = BackendPort("fake", backend, tells_costs=True)
+    world.gateway._backends = {"fake": port}
+    world.gateway.completions._sink = Records()
+    await left(world, model="other", max_tokens=10)
+
+    assert world.reserved(BUDGET) == pytest.approx(0.1)
+    backend.known.set()
+    async with asyncio.timeout(10):
+        while world.reserved(BUDGET):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert world.holdings.of(BUDGET).part.free == pytest.approx(rest)
 
 
 async def test_who_leaves_a_stream_has_used_the_tokens_that_had_come():

@@ -21,6 +21,7 @@ CHARGED = Settlement(Usage(7, 8, 15), 0.125, "upstream", "Test")
 def _setting(monkeypatch):
     monkeypatch.setenv("TEST_KEY", "k")
     monkeypatch.setattr(correction, "_ASK_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(correction, "_ASK_LATE_AFTER_S", (0.0,))
 
 
 def charging(*models: str, kind: type[ScriptedBackend] = ScriptedBackend):
@@ -205,6 +206,57 @@ async def test_what_a_client_is_charged_that_leaves_as_the_stream_begins():
     assert (corrected.cost_usd, corrected.cost_source) == (0.125, "upstream")
 
 
+async def test_what_is_told_only_minutes_later_is_recorded_as_well():
+    """Many providers cannot be stopped: they write on when the client is gone."""
+
+    class Late(ScriptedBackend):
+        async def settle(self, request, generation_id):
+            self.requests.append(request)
+            return CHARGED if len(self.requests) > 3 else None
+
+    records, backend = Records(), Late()
+    made = gateway(backend=backend, sink=records)
+    started = await made.completions.start_stream(call_of(made, stream=True))
+    await started.frames.aclose()
+    await settled(records, 2)
+
+    corrected = records[1]
+    assert (corrected.status, corrected.revision) == ("cancelled", 1)
+    assert (corrected.cost_usd, corrected.cost_source) == (0.125, "upstream")
+    answer, *asked = backend.requests
+    assert asked == [replace(answer, body=b"")] * 3, "no prompt is kept so long"
+
+
+async def test_what_is_known_soon_does_not_wait_for_what_is_told_late():
+    async def soon() -> Settlement:
+        return CHARGED
+
+    async def late() -> Settlement | None:
+        return answers.pop(0)
+
+    answers, records, told = [None, None, CHARGED], Records(), []
+    call = call_of(gateway())
+    meter = Meter(
+        records,
+        call.plan,
+        call.chat,
+        "req-1",
+        corrections=correction.Corrections(),
+        on_correction=lambda _, by_usd: told.append(by_usd),
+    )
+    meter.owes(soon)
+    so_far = Settlement(Usage(1, 1, 2), 0.5, "estimated")
+    meter.broke_off((), so_far, error=None, ask=late)
+    await settled(records, 3)
+
+    assert [(each.revision, each.cost_usd) for each in records] == [
+        (0, 0.5),
+        (1, 0.625),
+        (2, 0.25),
+    ]
+    assert told == [0.125, -0.375]
+
+
 async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(caplog):
     async def says_nothing() -> None:
         raise UpstreamError("down")
@@ -214,7 +266,11 @@ async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(capl
     await made.completions.complete(call_of(made))
     (record,) = records
 
-    assert await correction.corrected(record, says_nothing, (), None) == record
+    charges = correction.Charges(says_nothing, ())
+    while charges.worth_asking:
+        await charges.ask()
+
+    assert charges.corrected(record, None) == record
     assert "does not say what an answer that failed has cost" in caplog.text
 
 
@@ -242,6 +298,24 @@ async def test_those_that_take_too_long_are_given_up(caplog):
     assert "what 1 answers have cost stays unknown" in caplog.text
 
 
+async def test_what_may_be_told_late_holds_up_no_end(caplog):
+    corrections = correction.Corrections()
+    corrections.begin(asyncio.sleep(3600), late=True)
+    await asyncio.wait_for(corrections.drain(3600), timeout=10)
+
+    assert "what 1 answers have cost stays unknown" in caplog.text
+
+
+async def test_of_late_ones_there_are_only_so_many(monkeypatch, caplog):
+    monkeypatch.setattr(correction, "_MOST_LATE", 2)
+    corrections = correction.Corrections()
+    for _ in range(3):
+        corrections.begin(asyncio.sleep(3600), late=True)
+    await corrections.drain(3600)
+
+    assert "what 2 answers have cost stays unknown" in caplog.text
+
+
 async def test_an_answer_that_broke_off_costs_no_less_for_what_failed_before_it():
     async def charged() -> Settlement:
         return CHARGED
@@ -250,7 +324,9 @@ async def test_an_answer_that_broke_off_costs_no_less_for_what_failed_before_it(
     with pytest.raises(UpstreamError):
         await streamed(ScriptedBackend(cut=UpstreamError("cut")), records)
     record = replace(records[0], cost_usd=None, cost_source="unknown")
-    corrected = await correction.corrected(record, None, [charged], None)
+    charges = correction.Charges(None, [charged])
+    await charges.ask()
+    corrected = charges.corrected(record, None)
 
     assert (corrected.cost_usd, corrected.failed_cost_usd) == (None, 0.125)
 
@@ -267,7 +343,9 @@ async def test_an_upstream_that_does_not_answer_is_asked_again():
     records = Records()
     made = gateway(sink=records)
     await made.completions.complete(call_of(made))
-    corrected = await correction.corrected(records[0], second_time, (), None)
+    charges = correction.Charges(second_time, ())
+    await charges.ask()
+    corrected = charges.corrected(records[0], None)
 
     assert (corrected.cost_usd, corrected.prompt_tokens) == (0.125, 7)
 

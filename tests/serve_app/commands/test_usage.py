@@ -67,9 +67,9 @@ def test_an_export_as_csv(url, tmp_path):
     )
 
     assert run.returncode == 0, run.stderr
-    assert "3 records" in run.stderr
+    assert "3 records from 2026-05-01T00:00Z to 2026-07-01T00:00Z" in run.stderr
     first, second, third = csv.DictReader(out.read_text().splitlines())
-    assert first["at"] == "2026-05-01T00:00:00+00:00"
+    assert first["at"] == "2026-05-01T00:00:00.000000+00:00"
     assert (first["failures"], first["clusters"]) == ("a=timeout b=timeout", "3 1")
     assert (second["cost_usd"], third["cost_usd"]) == ("1.0", "")
     assert third["requested_model"] == "'=cmd()"

@@ -190,6 +190,12 @@ def test_if_nothing_is_said_the_budgets_period_counts_or_30_days(config, start, 
     assert (query.tenant, query.by, query.most_rows) == ("t", ("day",), 10_000)
 
 
+def test_the_last_30_days_are_whole_ones_of_the_zone_that_is_asked_for():
+    query = usage_query(opened()[1], {"timezone": "Asia/Tokyo"}, NOW)
+
+    assert (query.start, query.end) == (datetime(2026, 5, 12, 15, tzinfo=UTC), NOW)
+
+
 def test_the_30_days_before_a_midnight_are_30_days():
     query = usage_query(opened()[1], {"end": "2026-07-01"}, NOW)
 
