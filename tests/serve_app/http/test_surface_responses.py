@@ -47,7 +47,8 @@ def test_every_field_but_the_input_may_be_null_which_is_the_same_as_none():
     nothing = parsed(input="a", **dict.fromkeys(names), usage=None)
     assert nothing.request == parsed(input="a").request
     defaults = {"usage": {"include": True}}
-    assert "usage" not in json.loads(nothing.upstream_body("them", defaults))
+    for asked in (nothing, parsed(input="a", usage={"include": True})):
+        assert "usage" not in json.loads(asked.upstream_body("them", defaults))
 
 
 def test_what_routing_reads():
