@@ -163,3 +163,8 @@ def test_bad_requests_name_the_field(body, param, code):
         parsed(**body)
 
     assert (raised.value.param, raised.value.code) == (param, code)
+
+
+def test_who_refers_to_an_item_is_told_how_to_send_it():
+    with pytest.raises(InvalidRequest, match="store: false"):
+        parsed(input=[{"type": "item_reference", "id": "msg_1"}])
