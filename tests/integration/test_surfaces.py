@@ -28,7 +28,8 @@ def create(served: Served, surface: str, **options: Any) -> Any:
 @pytest.mark.parametrize("surface", CALLS)
 def test_a_request_is_routed_and_its_cost_is_what_was_charged(served, surface):
     resource = getattr(served.client(), surface).with_raw_response
-    raw = resource.create(model="auto", **CALLS[surface])
+    upstream_s = {"routing": {"exclude": [SIMULATED]}}
+    raw = resource.create(model="auto", **CALLS[surface], extra_body=upstream_s)
 
     assert raw.headers["x-routing"] == "routed"
     assert raw.parse().model == raw.headers["x-routed-model"]
