@@ -9,7 +9,7 @@ from deployments.backends.chat_events import json_object
 from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.sse import DONE, EventSplitter, passed
 from deployments.backends.upstream_errors import error_of, reported_error
-from deployments.errors import ServingError, UpstreamError
+from deployments.errors import PromptFlagged, ServingError, UpstreamError
 from deployments.protocol.backend import Usage
 
 # Told before the model has said anything: the client gets them with its first words, so
@@ -29,7 +29,9 @@ _CHAT_NAMES = {
 }
 # What the API's own error codes mean as an HTTP status.
 _STATUSES = {"rate_limit_exceeded": 429, "server_error": 500}
-_REFUSALS = ("invalid_", "image_", "unsupported_")
+_REFUSALS = ("invalid_", "image_", "unsupported_", "empty_image_", "failed_to_download")
+# What was asked is against a policy of the model.
+_FLAGGED = {"bio_policy", "misalignment_policy_violation"}
 
 
 def usage_of_response(data: dict[str, Any]) -> Usage | None:
@@ -49,6 +51,9 @@ def response_failure(error: Any) -> ServingError:
             return error_of(_STATUSES[code])
         if code.startswith(_REFUSALS):
             return error_of(400)
+        if code in _FLAGGED:
+            what = f"The upstream's moderation has flagged the input ({code})."
+            return PromptFlagged(what)
     return reported_error(error)
 
 

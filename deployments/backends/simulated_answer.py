@@ -13,15 +13,19 @@ CHARACTERS_PER_TOKEN = 4
 
 
 def choices_of(
-    body: dict[str, Any], answer_id: str, words: Callable[[], list[str]]
+    body: dict[str, Any],
+    answer_id: str,
+    words: Callable[[], list[str]],
+    *,
+    form_field: str = "response_format",
 ) -> list[Choice]:
     """As many as `n` says. `words` draws the tokens of one where words will do.
 
     A function is called only where `tool_choice` forces that. InvalidRequest where
-    what is asked for cannot be made.
+    what is asked for cannot be made; `form_field`: what the client calls the form.
     """
     function = _forced(body)
-    fixed = _in_form(body, function, words)
+    fixed = _in_form(body, function, words, form_field)
     stops = [] if function else _stops(body)
     # OpenAI's words: a call that the client has named itself is no reason to end.
     done = "tool_calls" if body.get("tool_choice") == "required" else "stop"
@@ -55,6 +59,7 @@ def _in_form(
     body: dict[str, Any],
     function: dict[str, Any] | None,
     words: Callable[[], list[str]],
+    form_field: str,
 ) -> list[str] | None:
     """The tokens of arguments or of JSON; None where neither is asked for."""
     if function is not None:
@@ -65,7 +70,7 @@ def _in_form(
     if form.get("type") == "json_schema":
         described = form.get("json_schema")
         schema = described.get("schema") if isinstance(described, dict) else None
-        return _pieces(_sampled(schema, "response_format"))
+        return _pieces(_sampled(schema, form_field))
     return None
 
 
@@ -89,8 +94,10 @@ def _stops(body: dict[str, Any]) -> list[str]:
 
 
 def _limit(body: dict[str, Any]) -> int | None:
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return limit if isinstance(limit, int) and limit > 0 else None
+    """0 is one: a text completion may ask for its prompt alone."""
+    limits = map(body.get, ("max_completion_tokens", "max_tokens"))
+    stated = (limit for limit in limits if isinstance(limit, int) and limit >= 0)
+    return next(stated, None)
 
 
 def _top_logprobs(body: dict[str, Any]) -> int | None:

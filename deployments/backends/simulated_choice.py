@@ -1,5 +1,6 @@
 """One choice of a simulated answer, in the shapes of OpenAI's chat completions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Choice:
         return {
             "index": self.index,
             "message": {**message, "refusal": None},
-            "logprobs": self._logprobs(self.tokens),
+            "logprobs": self.logprobs(self.tokens),
             "finish_reason": self.finish_reason,
         }
 
@@ -61,7 +62,7 @@ class Choice:
             delta = {"tool_calls": [call]}
         chunk = self._chunk(delta, None)
         if self.top_logprobs is not None:
-            chunk["logprobs"] = self._logprobs(tokens)
+            chunk["logprobs"] = self.logprobs(tokens)
         return chunk
 
     def last_chunk(self) -> dict[str, Any]:
@@ -73,8 +74,11 @@ class Choice:
     ) -> dict[str, Any]:
         return {"index": self.index, "delta": delta, "finish_reason": finish_reason}
 
-    def _logprobs(self, tokens: tuple[str, ...]) -> dict[str, Any] | None:
-        """The same request gets the same tokens: each of them is certain."""
+    def logprobs(self, tokens: Sequence[str]) -> dict[str, Any] | None:
+        """Of these tokens; None where nobody asks, or a function is called.
+
+        The same request gets the same tokens: each of them is certain.
+        """
         if self.top_logprobs is None or self.call is not None:
             return None
         content = []

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.backends.settling import settle
 from deployments.backends.simulated_answer import CHARACTERS_PER_TOKEN, choices_of
-from deployments.backends.sse import event
-from deployments.errors import InvalidRequest, UpstreamError
+from deployments.backends.simulated_choice import Choice
+from deployments.backends.simulated_forms import (
+    PROVIDER,
+    ChatForm,
+    Form,
+    Said,
+    TextForm,
+)
+from deployments.backends.simulated_request import in_chat_words
+from deployments.backends.simulated_response import ResponseForm
+from deployments.errors import UpstreamError
 from deployments.protocol.backend import (
+    PROMPT_FIELDS,
     Answer,
     BackendRequest,
     Settlement,
@@ -26,8 +36,7 @@ from deployments.protocol.backend import (
     Usage,
 )
 
-PROVIDER = "simulated"
-SURFACES: frozenset[Surface] = frozenset({"chat/completions"})
+SURFACES: frozenset[Surface] = frozenset(PROMPT_FIELDS)
 _WORDS = tuple(
     "we add each part in turn and check that their sum holds as asked".split()  # noqa: SIM905
 )
@@ -63,34 +72,31 @@ class SimulatorBackend:
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer, after the time that its tokens would take."""
-        script = self._script(request)
+        script = _Script(request, self._config)
         pause = self._config.first_token_s + script.longest / self._pace
         await asyncio.sleep(pause)
         script.raise_planned_error()
         settlement = settle(request, script.usage, None, PROVIDER, upstream_s=pause)
-        return Answer(script.whole(), settlement)
+        return Answer(orjson.dumps(script.form.whole()), settlement)
 
     async def stream(
         self, request: BackendRequest
     ) -> AsyncIterator[bytes | Settlement]:
         """Events at the set pace, of all choices together; then the settlement."""
-        script = self._script(request)
+        script = _Script(request, self._config)
         await asyncio.sleep(self._config.first_token_s)
         script.raise_planned_error()
-        yield script.frame(choice.first_chunk() for choice in script.choices)
+        if first := script.form.first():
+            yield first
         step = self._config.tokens_per_chunk
         start = time.monotonic()
         for sent in range(0, script.longest, step):
             if script.cut and sent >= script.longest // 2:
                 raise UpstreamError("The simulated upstream broke off.")
-            yield script.frame(
-                choice.chunk(sent, sent + step)
-                for choice in script.choices
-                if sent < len(choice.tokens)
-            )
+            yield script.form.piece(sent, sent + step)
             due = start + (sent + step) / self._pace
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-        yield script.frame(choice.last_chunk() for choice in script.choices)
+        yield script.form.last()
         first_s = self._config.first_token_s
         yield settle(request, script.usage, None, PROVIDER, upstream_s=first_s)
 
@@ -104,12 +110,6 @@ class SimulatorBackend:
     def _pace(self) -> float:
         return self._config.tokens_per_s
 
-    def _script(self, request: BackendRequest) -> "_Script":
-        if request.surface not in SURFACES:
-            what = f"The simulator has no /v1/{request.surface}."
-            raise InvalidRequest(what, param="model", code="unsupported_endpoint")
-        return _Script(request, self._config)
-
 
 class _Script:
     """All that one simulated answer will say and do, drawn from its request."""
@@ -120,49 +120,45 @@ class _Script:
         # The request's bytes decide, so that a run can be repeated.
         draw = random.Random(digest.digest())
         words = partial(_words, request.model, config.completion_tokens, draw)
-        self.choices = choices_of(body, digest.hexdigest(), words)
+        choices = _choices(body, request.surface, digest.hexdigest(), words)
         self.failing = draw.random() < config.error_rate
         self.cut = draw.random() < config.cut_rate
-        counts = [len(choice.tokens) for choice in self.choices]
+        counts = [len(choice.tokens) for choice in choices]
         self.longest = max(counts)
-        prompt = len(orjson.dumps(body.get("messages", ""))) // CHARACTERS_PER_TOKEN
-        prompt = max(1, prompt)
+        prompt = _prompt_tokens(body, request.surface)
         self.usage = Usage(prompt, sum(counts), prompt + sum(counts))
-        self._id = f"gen-{digest.hexdigest()}"
-        self._created = int(time.time())  # all events of a stream say the same
-        self._model = request.model
+        now = int(time.time())
+        said = Said(digest.hexdigest(), now, request.model, choices, self.usage)
+        self.form = _form(said, request.surface, body)
 
     def raise_planned_error(self) -> None:
         """UpstreamError in the share of requests that was asked for."""
         if self.failing:
             raise UpstreamError("The simulated upstream failed.")
 
-    def whole(self) -> bytes:
-        """The answer in one object."""
-        usage = {
-            "prompt_tokens": self.usage.prompt_tokens,
-            "completion_tokens": self.usage.completion_tokens,
-            "total_tokens": self.usage.total_tokens,
-        }
-        choices = [choice.whole() for choice in self.choices]
-        head = self._head("chat.completion")
-        return orjson.dumps({**head, "choices": choices, "usage": usage})
 
-    def frame(self, choices: Iterable[dict[str, Any]]) -> bytes:
-        """An event of the stream for each of them."""
-        head = self._head("chat.completion.chunk")
-        return b"".join(
-            event(orjson.dumps({**head, "choices": [choice]})) for choice in choices
-        )
+def _choices(
+    body: dict[str, Any],
+    surface: Surface,
+    answer_id: str,
+    words: Callable[[], list[str]],
+) -> list[Choice]:
+    field = "text.format" if surface == "responses" else "response_format"
+    asked = in_chat_words(body, surface)
+    return choices_of(asked, answer_id, words, form_field=field)
 
-    def _head(self, kind: str) -> dict[str, Any]:
-        return {
-            "id": self._id,
-            "object": kind,
-            "created": self._created,
-            "model": self._model,
-            "provider": PROVIDER,
-        }
+
+def _form(said: Said, surface: Surface, body: dict[str, Any]) -> Form:
+    if surface == "responses":
+        return ResponseForm(said, body)
+    return ChatForm(said) if surface == "chat/completions" else TextForm(said)
+
+
+def _prompt_tokens(body: dict[str, Any], surface: Surface) -> int:
+    size = len(orjson.dumps(body.get(PROMPT_FIELDS[surface], "")))
+    if surface == "responses":
+        size += len(body.get("instructions") or "")
+    return max(1, size // CHARACTERS_PER_TOKEN)
 
 
 def _words(model: str, mean: int, draw: random.Random) -> list[str]:

@@ -35,12 +35,17 @@ _REFUSALS = {
 
 
 REFUSED = frozenset({400, 413, 422})  # for what is in the request
+# OpenAI's, for what the request refers to: items and files, tool servers.
+_OF_A_REFERENCE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.FAILED_DEPENDENCY})
 # Of these it is read why.
-EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+EXPLAINED = REFUSED | _OF_A_REFERENCE | {HTTPStatus.FORBIDDEN}
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
 _MOST_REASONS = 8
+_HAS_FLAGGED = "The upstream's moderation has flagged the input"
 # OpenAI's: a temperature that its reasoning models do not take, and the like.
 _OF_THE_MODEL = {"unsupported_parameter", "unsupported_value"}
+# Azure's, of a prompt.
+_FILTERED = {"content_filter", "content_policy_violation"}
 _STATUS = re.compile("[45][0-9][0-9]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.[\]]{0,79}")
 # OpenRouter's, of a tool, an image, a parameter; of the model itself it says "for".
@@ -96,11 +101,21 @@ def _explained(status: int, said: Any, words: bytes) -> ServingError:
         return _too_long() if too_long else _refused(status, said)
     if status == HTTPStatus.NOT_FOUND and _UNSUPPORTED.search(words):
         return Unsupported("No provider of the model takes what is in this request.")
+    if status in _OF_A_REFERENCE and _names_what(said):
+        return _refused(status, said)
     flagged = _flagged(said) if status == HTTPStatus.FORBIDDEN else None
     return flagged or error_of(status)
 
 
-def _refused(status: int, said: Any) -> InvalidRequest:
+def _names_what(said: Any) -> bool:
+    """Whether a field of the request is named that holds the reference. Of the model it
+    says `model`, or names none; others say these of a failure of their own, and name
+    none either."""
+    param = _name(said.get("param")) if isinstance(said, dict) else None
+    return param not in {None, "model"} and said.get("code") != "model_not_found"
+
+
+def _refused(status: int, said: Any) -> ServingError:
     """What the upstream, or OpenRouter's provider, says of it is passed on as far as it
     is a name: of the field, and of what is wrong with it."""
     param = code = None
@@ -108,6 +123,8 @@ def _refused(status: int, said: Any) -> InvalidRequest:
         if isinstance(told, dict):
             param = param or _name(told.get("param"))
             code = code or _name(told.get("code"))
+    if code in _FILTERED:
+        return PromptFlagged(f"{_HAS_FLAGGED} ({code}).")
     why = f"status {status}, {code}" if code else f"status {status}"
     what = f"The upstream refused the request ({why})."
     kind = Unsupported if code in _OF_THE_MODEL else InvalidRequest
@@ -153,7 +170,7 @@ def _flagged(error: Any) -> PromptFlagged | None:
         return None
     named = [why for why in reasons if isinstance(why, str) and _REASON.fullmatch(why)]
     why = f" ({', '.join(named[:_MOST_REASONS])})" if named else ""
-    return PromptFlagged(f"The upstream's moderation has flagged the input{why}.")
+    return PromptFlagged(f"{_HAS_FLAGGED}{why}.")
 
 
 def _too_long() -> PromptTooLong:

@@ -1,7 +1,8 @@
 """What is asked of a backend, and what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from deployments.catalog import Price, Timeouts
@@ -9,6 +10,10 @@ from deployments.catalog import Price, Timeouts
 CostSource = Literal["upstream", "price_table", "estimated", "unknown"]
 # OpenAI's paths that a backend may answer, under its base URL.
 Surface = Literal["chat/completions", "completions", "responses"]
+# The field of each in which the prompt is.
+PROMPT_FIELDS: Mapping[Surface, str] = MappingProxyType(
+    {"chat/completions": "messages", "completions": "prompt", "responses": "input"}
+)
 
 
 @dataclass(frozen=True, slots=True)

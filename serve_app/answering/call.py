@@ -34,15 +34,21 @@ class Call:
     watch: Watch = field(default_factory=Unwatched)
 
 
+# Of OpenAI's `service_tier`: what everybody is served in.
+_USUAL_TIERS = (None, "auto", "default")
+
 # By the directory of the request: a model of it may be in no later one.
 BackendOf = Callable[[Directory, str], BackendPort]
 
 
 def breaker_key(call: Call, backend_of: BackendOf, model: str) -> str:
     """What a breaker is kept for: a model. A tenant's own key has limits of its own,
-    and so have the providers that a client keeps to (OpenRouter's `provider`): that
+    and so have the providers that a client keeps to (OpenRouter's `provider`) and a
+    service tier that is not the usual one (`flex` is refused while that has room): that
     they fail says nothing to others."""
     tenant = call.plan.tenant
     secret = tenant.byok.get(backend_of(call.directory, model).name)
     key = model if secret is None else f"{model} {secret}"
-    return f"{key} {tenant.id}" if call.chat.raw.get("provider") else key
+    raw = call.chat.raw
+    apart = raw.get("provider") or raw.get("service_tier") not in _USUAL_TIERS
+    return f"{key} {tenant.id}" if apart else key

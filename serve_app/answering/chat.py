@@ -141,8 +141,8 @@ class Chat:
             if body[name] is None:
                 body[name] = value
         body.pop("routing", None)
-        if self.surface == "responses" and self.raw.get("usage") is None:
-            body.pop("usage", None)  # always said there; not a field of that API
+        if "usage" not in defaults or self.surface == "responses":
+            body.pop("usage", None)  # OpenRouter's word, which others refuse
         if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}

@@ -33,6 +33,7 @@ _PART_NEEDS = {
     "image_url": "vision",
     "input_image": "vision",
     "input_audio": "audio",
+    "audio_url": "audio",  # vLLM's
     "file": "files",
     "input_file": "files",
 }

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from deployments.catalog import ModelSpec
-from deployments.protocol.backend import Surface
+from deployments.protocol.backend import PROMPT_FIELDS, Surface
 from serve_app.access.request_size import PromptSize, n_bytes
 
 
@@ -32,7 +32,7 @@ def prompt_size(
 
     A field of another path's name is not read by the model, whatever is in it.
     """
-    spoken = raw.get(_SPOKEN[surface]) or []
+    spoken = raw.get(PROMPT_FIELDS[surface]) or []
     shared = tuple(
         orjson.dumps(raw[name]).decode() for name in _DEFINITIONS if raw.get(name)
     )
@@ -47,11 +47,6 @@ def prompt_size(
     )
 
 
-_SPOKEN: dict[Surface, str] = {
-    "chat/completions": "messages",
-    "completions": "prompt",
-    "responses": "input",
-}
 # Beside the messages these are read by the model, too.
 _DEFINITIONS = (
     "tools",

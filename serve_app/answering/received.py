@@ -27,7 +27,8 @@ class Received:
         frame = item if isinstance(item, bytes) else item.frame
         if self._headless:
             self._look(frame)
-        self.n_events += frame.count(b"data: ")
+        # Each ends with an empty line; `data: ` may stand in what is said, too.
+        self.n_events += frame.count(b"\n\n")
 
     @property
     def generation_id(self) -> str | None:

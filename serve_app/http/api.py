@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,7 +18,7 @@ from serve_app.http.admin import Admin
 from serve_app.http.answers import Answers
 from serve_app.http.embedding_request import parse_embeddings
 from serve_app.http.embeddings import Embeddings
-from serve_app.http.failures import answer_failures
+from serve_app.http.failures import answer_failures, unforeseen
 from serve_app.http.incoming import asked, read_body
 from serve_app.http.model_list import model_entry, model_list
 from serve_app.http.responses import json_response
@@ -71,6 +72,8 @@ def _let_pages_ask(app: FastAPI, origins: Sequence[str]) -> None:
 
     They are lent nothing: a key stands in a header that the page has to write itself.
     """
+    # The application's own answer to what is unforeseen is given outside of this.
+    app.add_middleware(ServerErrorMiddleware, handler=unforeseen)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=origins,

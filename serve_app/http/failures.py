@@ -17,7 +17,7 @@ def answer_failures(app: FastAPI) -> None:
     app.add_exception_handler(ServingError, _serving_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, unforeseen)
 
 
 async def _serving_error(_: Request, error: Exception) -> Response:
@@ -43,6 +43,7 @@ async def _client_gone(_: Request, __: Exception) -> Response:
     return Response(status_code=499)
 
 
-async def _unforeseen(_: Request, __: Exception) -> Response:
+async def unforeseen(_: Request, __: Exception) -> Response:
+    """What is told of an error that nobody reckoned with."""
     # Starlette raises the exception again after this answer, so that it is logged.
     return error_response(ServingError("An error of ours; it has been logged."))

@@ -16,6 +16,12 @@ from serve_app.answering.request_fields import AUTO, MAX_MESSAGES, ModelName, Ob
 # Fields that ask for something to be kept, or refer to what was.
 _STORING = ("store", "background", "previous_response_id", "conversation")
 
+# Vercel's AI SDK refers to items unless it is told not to.
+_NOT_STORED = (
+    "no item is stored here to which it could refer; with `store: false` clients send "
+    "the items themselves"
+)
+
 
 class ResponsesRequest(BaseModel):
     """What we read of it; unknown fields (`reasoning`, `include`, …) are passed on."""
@@ -101,7 +107,7 @@ def _message(where: str, item: Any) -> Message:
         raise InvalidRequest(what, param=where, code="invalid_value")
     kind = item.get("type") or "message"
     if kind == "item_reference":
-        raise _unsupported(where, "no item is stored here to which it could refer")
+        raise _unsupported(where, _NOT_STORED)
     if kind == "message":
         return _spoken(where, item)
     if str(kind).endswith("_output"):

@@ -5,7 +5,13 @@ import json
 import pytest
 
 from deployments.backends.responses_stream import ResponsesStream
-from deployments.errors import InvalidRequest, PromptTooLong, RateLimited, UpstreamError
+from deployments.errors import (
+    InvalidRequest,
+    PromptFlagged,
+    PromptTooLong,
+    RateLimited,
+    UpstreamError,
+)
 from deployments.protocol.backend import Usage
 
 USAGE = {
@@ -181,6 +187,9 @@ SECRET = {"message": "secret"}
         (told("failed", error={"code": "context_length_exceeded"}), PromptTooLong),
         (told("failed", error={"code": "image_parse_error"}), InvalidRequest),
         (told("failed", error={"code": "unsupported_image_type"}), InvalidRequest),
+        (told("failed", error={"code": "empty_image_file"}), InvalidRequest),
+        (told("failed", error={"code": "failed_to_download_image"}), InvalidRequest),
+        (told("failed", error={"code": "bio_policy"}), PromptFlagged),
         (told("failed"), UpstreamError),
         (wire("response.failed"), UpstreamError),
         (b'data: {"error": {"code": 502, "message": "secret"}}\n\n', UpstreamError),

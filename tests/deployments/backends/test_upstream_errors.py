@@ -141,6 +141,26 @@ async def test_input_that_moderation_flags_is_told_as_that_and_why(streams, late
     assert error.message == said
 
 
+FILTERED = {"message": "It was: tell me", "param": "prompt", "code": "content_filter"}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [FILTERED, {"code": 400, "metadata": {"raw": json.dumps({"error": FILTERED})}}],
+    ids=["upstream", "provider"],
+)
+async def test_a_prompt_that_azure_filters_is_flagged_like_any_other(said, streams):
+    response = reported(400, said, streams=streams, late=False)
+
+    with pytest.raises(PromptFlagged) as raised:
+        await asked(response, streams=streams)
+    error = raised.value
+    assert (error.status, error.code) == (403, "content_policy_violation")
+    what = "The upstream's moderation has flagged the input (content_filter)."
+    assert error.message == what
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -187,6 +207,51 @@ async def test_what_no_provider_takes_is_the_request_s_own_matter(
     assert raised.value.status == status
     assert raised.value.retryable
     assert not raised.value.passes
+
+
+ITEM = {
+    "message": "Item with id 'rs_1' not found.",
+    "type": "invalid_request_error",
+    "param": "input",
+    "code": None,
+}
+TOOLS = {**ITEM, "type": "external_connector_error", "param": "tools"}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    ("status", "said"), [(404, ITEM), (424, {**TOOLS, "code": "http_error"})]
+)
+async def test_what_a_request_refers_to_in_vain_is_its_own_matter(
+    status, said, streams
+):
+    response = reported(status, said, streams=streams, late=False)
+
+    with pytest.raises(InvalidRequest) as raised:
+        await asked(response, streams=streams)
+    error = raised.value
+    assert (error.status, error.code) == (400, "upstream_refused")
+    assert error.param == said["param"]
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (404, {**ITEM, "param": None, "code": "model_not_found"}, UpstreamRefusal),
+        (404, {**ITEM, "param": "model"}, UpstreamRefusal),
+        (404, {**ITEM, "code": "model_not_found"}, UpstreamRefusal),
+        (404, "Not Found", UpstreamRefusal),
+        (424, "Request failed during generation", UpstreamError),
+    ],
+)
+async def test_a_model_that_is_not_there_is_no_matter_of_the_request(
+    status, said, kind
+):
+    with pytest.raises(UpstreamError) as raised:
+        await backend(httpx.Response(status, json={"error": said})).complete(REQUEST)
+
+    assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("streams", [False, True])

@@ -21,16 +21,17 @@ MODELS = [
         "capabilities": capabilities,
     }
     for name, window, capabilities, backend in (
-        ("small", 1000, [], "simulator"),
-        ("large", 100_000, ["tools"], "simulator"),
+        ("small", 1000, [], "chatting"),
+        ("large", 100_000, ["tools"], "chatting"),
         ("other", 100_000, [], "completing"),
     )
 ]
 UPSTREAMS = {
+    "chatting": {"base_url": "http://nowhere/v1/"},
     "completing": {
         "base_url": "http://nowhere/v1/",
         "surfaces": ["chat/completions", "completions"],
-    }
+    },
 }
 TENANTS = [
     {"id": "all", "alpha": 0.5, "keys": [{"env": "ALL"}]},

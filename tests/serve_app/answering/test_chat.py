@@ -124,6 +124,15 @@ def test_null_lets_the_upstream_s_defaults_stand():
     }
 
 
+def test_openrouter_s_word_for_usage_goes_only_to_upstreams_that_know_it():
+    body = chat(stream=True, usage={"include": True, "x": 1})
+
+    sent = json.loads(body.upstream_body("m", {"usage": {"include": True}}))
+    assert sent["usage"] == {"include": True, "x": 1}
+    assert "usage" not in json.loads(body.upstream_body("m", {}))
+    assert body.include_usage
+
+
 @pytest.mark.parametrize("field", ["models", "preset"])
 def test_no_other_model_is_chosen_behind_the_limits_of_the_tenant(field):
     with pytest.raises(InvalidRequest, match=r"routing\.models") as raised:

@@ -111,21 +111,25 @@ async def test_without_a_decision_the_default_model_comes_first(router):
 
 
 class Choosy(ScriptedBackend):
-    """Has none of the providers that a client asks for."""
+    """Has none of the providers that a client asks for, and no room for `flex`."""
 
     async def complete(self, request: BackendRequest) -> Answer:
-        if b"provider" in request.body:
-            raise RateLimited("no provider", retry_after_s=60)
+        if b"provider" in request.body or b"flex" in request.body:
+            raise RateLimited("no room", retry_after_s=60)
         return await super().complete(request)
 
 
-async def test_the_providers_that_a_client_keeps_to_close_a_model_to_nobody_else():
+@pytest.mark.parametrize(
+    "wish", [{"provider": {"only": ["nobody"]}}, {"service_tier": "flex"}]
+)
+async def test_what_a_client_keeps_to_closes_a_model_to_nobody_else(wish):
     made = gateway(backend=Choosy(), retries={"max_retries": 0})
-    keeping = {"model": "small", "provider": {"only": ["nobody"]}}
+    keeping = {"model": "small", **wish}
     with pytest.raises(RateLimited):
         await made.completions.complete(call_of(made, **keeping))
 
-    _, by = await made.completions.complete(call_of(made, model="small"))
+    usual = call_of(made, model="small", service_tier="auto")
+    _, by = await made.completions.complete(usual)
     with pytest.raises(Overloaded) as raised:
         await made.completions.complete(call_of(made, **keeping))
     assert by.model == "small"

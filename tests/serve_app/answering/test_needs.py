@@ -23,6 +23,7 @@ def conversation(*roles: str) -> ChatRequest:
         (request({"type": "text", "text": "x"}), set()),
         (request({"type": "image_url"}), {"vision"}),
         (request({"type": "input_audio"}), {"audio"}),
+        (request({"type": "audio_url"}), {"audio"}),
         (request({"type": "file"}), {"files"}),
         (request(tools=[{}]), {"tools"}),
         (request(functions=[{"name": "f"}]), {"tools"}),

@@ -49,6 +49,12 @@ def test_without_an_id_the_first_event_tells_what_it_can():
     assert made.n_events == 2
 
 
+def test_an_event_is_counted_once_whatever_it_says():
+    said = {"delta": {"content": "data: a\n\ndata: b"}}
+
+    assert received(wire(**HEAD, choices=[said])).n_events == 1
+
+
 def test_what_the_upstream_said_wins_over_what_was_counted():
     price, prompt = Price(input_usd_per_token=1, output_usd_per_token=1), PromptSize(())
     error = UpstreamError("cut")

@@ -1,7 +1,10 @@
 """What browsers are told of pages that ask."""
 
+import httpx
 import pytest
 
+from serve_app.http.api import build_api
+from tests.fakes import ScriptedBackend, gateway
 from tests.serve_app.http.api_client import CHAT, MESSAGES, client
 
 PAGE = "https://app.example.com"
@@ -47,3 +50,23 @@ async def test_a_page_of_another_origin_may_not(origins):
     assert before.is_client_error
     for response in (before, answer):
         assert ALLOWED not in response.headers
+
+
+async def test_a_page_can_read_that_an_error_is_ours():
+    backend = ScriptedBackend({"small": RuntimeError("unforeseen")})
+    app = build_api(gateway(backend=backend, cors_origins=[PAGE]))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"authorization": "Bearer sk-av-t", "origin": PAGE}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as c:
+        answer = await c.post(CHAT, json={"messages": MESSAGES}, headers=headers)
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["type"] == "server_error"
+    assert answer.headers[ALLOWED] == PAGE
+
+
+async def test_an_error_of_ours_still_comes_to_whoever_logs_it():
+    backend = ScriptedBackend({"small": RuntimeError("unforeseen")})
+    async with client(backend=backend, cors_origins=[PAGE]) as c:
+        with pytest.raises(RuntimeError, match="unforeseen"):
+            await c.post(CHAT, json={"messages": MESSAGES}, headers={"origin": PAGE})

@@ -44,15 +44,20 @@ FORECAST = Forecast(city="text", days=[Day(sky="text", rain_mm=1.0)])
 
 
 @pytest.fixture
-async def chat() -> AsyncIterator[Any]:
-    """`chat.completions` of the official client."""
+async def official() -> AsyncIterator[openai.AsyncOpenAI]:
+    """The official client."""
     backend = SimulatorBackend(SimulatorConfig(first_token_s=0, tokens_per_s=1e6))
     able = [{**spec, "capabilities": ["tools", "json_schema"]} for spec in CATALOG]
     async with client(backend=backend, catalog={"models": able}) as http:
-        official = openai.AsyncOpenAI(
+        yield openai.AsyncOpenAI(
             api_key="sk-av-t", base_url="http://test/v1", http_client=http
         )
-        yield official.chat.completions
+
+
+@pytest.fixture
+def chat(official: openai.AsyncOpenAI) -> Any:
+    """Its `chat.completions`."""
+    return official.chat.completions
 
 
 async def test_a_form_is_parsed_whole_and_streamed(chat):
@@ -103,3 +108,71 @@ async def test_what_cannot_be_made_is_a_bad_request(chat):
         await chat.create(model="auto", messages=MESSAGES, tool_choice="required")
 
     assert raised.value.param == "tool_choice"
+
+
+async def test_a_text_completion_whole_and_streamed(official):
+    asked = {"model": "auto", "prompt": ["Tell me.", "And me."], "max_tokens": 3}
+    answer = await official.completions.create(**asked)
+    stream = await official.completions.create(
+        **asked, stream=True, stream_options={"include_usage": True}
+    )
+    *chunks, last = [chunk async for chunk in stream]
+
+    for choice in answer.choices:
+        told = [chunk.choices[0] for chunk in chunks]
+        told = [each for each in told if each.index == choice.index]
+        for text in (choice.text, "".join(each.text for each in told)):
+            assert text.startswith("[simulated")
+        assert choice.finish_reason == told[-1].finish_reason == "length"
+    assert (last.choices, last.usage.completion_tokens) == ([], 6)
+    assert answer.usage.completion_tokens == 6
+
+
+async def test_a_response_whole_and_streamed(official):
+    asked = {"model": "auto", "input": "Tell me.", "max_output_tokens": 3}
+    answer = await official.responses.create(**asked)
+    stream = await official.responses.create(**asked, stream=True)
+    *_, last = [event async for event in stream]
+
+    for found in (answer, last.response):
+        assert found.output_text.startswith("[simulated")
+        assert (found.status, found.usage.output_tokens) == ("incomplete", 3)
+        assert found.incomplete_details.reason == "max_output_tokens"
+
+
+async def test_a_form_of_a_response_is_parsed_whole_and_streamed(official):
+    asked = {"model": "auto", "input": "Tell me.", "text_format": Forecast}
+    answer = await official.responses.parse(**asked)
+    async with official.responses.stream(**asked) as stream:
+        streamed = await stream.get_final_response()
+
+    assert answer.output_parsed == FORECAST
+    assert streamed.output_parsed == FORECAST
+
+
+async def test_a_call_of_a_response_goes_back_with_its_output(official):
+    tool = {"type": "function", "strict": False, **WEATHER["function"]}
+    asked = {"model": "auto", "tools": [tool]}
+    first = [{"role": "user", "content": "What will it be like?"}]
+    called = await official.responses.create(
+        **asked, input=first, tool_choice="required"
+    )
+    (call,) = called.output
+    output = {"call_id": call.call_id, "output": "dry"}
+    told = [*first, call, {"type": "function_call_output", **output}]
+    answer = await official.responses.create(**asked, input=told)
+
+    assert json.loads(call.arguments) == ARGUMENTS
+    assert answer.output_text.startswith("[simulated")
+
+
+async def test_a_response_that_breaks_off_raises(official):
+    backend = SimulatorBackend(SimulatorConfig(first_token_s=0, cut_rate=1.0))
+    async with client(backend=backend) as http:
+        asking = official.copy(http_client=http)
+        stream = await asking.responses.create(
+            model="auto", input="Tell me.", stream=True
+        )
+
+        with pytest.raises(openai.APIError, match="broke off"):
+            _ = [event async for event in stream]

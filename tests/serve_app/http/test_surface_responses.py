@@ -47,7 +47,8 @@ def test_every_field_but_the_input_may_be_null_which_is_the_same_as_none():
     nothing = parsed(input="a", **dict.fromkeys(names), usage=None)
     assert nothing.request == parsed(input="a").request
     defaults = {"usage": {"include": True}}
-    assert "usage" not in json.loads(nothing.upstream_body("them", defaults))
+    for asked in (nothing, parsed(input="a", usage={"include": True})):
+        assert "usage" not in json.loads(asked.upstream_body("them", defaults))
 
 
 def test_what_routing_reads():
@@ -162,3 +163,8 @@ def test_bad_requests_name_the_field(body, param, code):
         parsed(**body)
 
     assert (raised.value.param, raised.value.code) == (param, code)
+
+
+def test_who_refers_to_an_item_is_told_how_to_send_it():
+    with pytest.raises(InvalidRequest, match="store: false"):
+        parsed(input=[{"type": "item_reference", "id": "msg_1"}])

@@ -10,7 +10,14 @@ import pytest
 from deployments.errors import UpstreamError
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
-from tests.fakes import FIRST_EVENT, FixedRouter, Records, ScriptedBackend, gateway
+from tests.fakes import (
+    FIRST_EVENT,
+    UPSTREAM,
+    FixedRouter,
+    Records,
+    ScriptedBackend,
+    gateway,
+)
 from tests.length_encoder import Lengths
 from tests.serve_app.http.api_client import asking
 
@@ -124,6 +131,16 @@ async def test_the_next_model_answers_where_one_fails(surface):
         response = await c.post(f"/v1/{surface}", json=BODIES[surface])
 
     assert response.headers["x-routing-fallbacks"] == "1; small=upstream_error"
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+async def test_a_path_that_no_upstream_has_is_refused_by_its_code(surface):
+    chatting = {"fake": {"base_url": UPSTREAM["base_url"]}}
+    async with client(backends={"upstreams": chatting}) as c:
+        response = await c.post(f"/v1/{surface}", json=BODIES[surface])
+
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "unsupported_endpoint"
 
 
 async def test_what_would_have_to_be_stored_is_refused():
