@@ -72,7 +72,8 @@ class Accounts:
         )
 
     async def tenant(self, tenant_id: str) -> TenantConfig:
-        """One tenant with its keys; Missing if there is none."""
+        """One tenant with its keys; Missing if there is none, Refused if it cannot be
+        read."""
         await self.snapshot()
         return self._known.tenant(tenant_id).config
 
