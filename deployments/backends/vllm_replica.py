@@ -43,6 +43,8 @@ class VLLMReplica(LLMServer):  # type: ignore[misc]
             self,
             served_model=llm_config.model_id,
             max_model_len=self._max_model_len,
+            # Where domains are stated, vLLM itself refuses all others.
+            fetches=bool(llm_config.engine_kwargs.get("allowed_media_domains")),
         )
         self._backend = traced_backend(backend, "VLLMBackend", telemetry)
 
