@@ -6,7 +6,7 @@ Knows neither Ray nor vLLM: the engine is whatever answers a body in vLLM's word
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from deployments.errors import (
     Overloaded,
     PromptTooLong,
     ServingError,
+    Unsupported,
     UpstreamError,
     UpstreamTimeout,
 )
@@ -60,14 +61,23 @@ class ChatEngine(Protocol):
 
 
 class VLLMBackend:
-    """Passes requests to an engine, and reads what they used."""
+    """Passes requests to an engine, and reads what they used.
+
+    `fetches`: the engine may fetch what the messages hold the address of.
+    """
 
     def __init__(
-        self, engine: ChatEngine, *, served_model: str, max_model_len: int
+        self,
+        engine: ChatEngine,
+        *,
+        served_model: str,
+        max_model_len: int,
+        fetches: bool = False,
     ) -> None:
         self._engine = engine
         self._served_model = served_model
         self._max_model_len = max_model_len
+        self._fetches = fetches
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer, its `model` replaced by the public id."""
@@ -141,6 +151,10 @@ class VLLMBackend:
             if body.get(name) is not None:
                 what = f"{name} is not open to clients of a local model."
                 raise InvalidRequest(what, param=name, code="invalid_value")
+        # The engine stands inside, where an address of a client may lead anywhere.
+        if not self._fetches and not all(map(_brings_its_data, _media(body))):
+            what = f"{request.model!r} fetches nothing: send images as data: URLs."
+            raise Unsupported(what, param="messages")
         for name in _DROPPED:
             body.pop(name, None)
         body |= {
@@ -156,6 +170,21 @@ class VLLMBackend:
     def _raise_refusal(self, answer: dict[str, Any]) -> None:
         if error := answer.get("error"):
             raise refusal(error, max_model_len=self._max_model_len)
+
+
+def _media(body: Mapping[str, Any]) -> Iterator[object]:
+    """The URLs of images, audio and video in the messages, however they are written."""
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        parts = message.get("content") if isinstance(message, dict) else None
+        for part in parts if isinstance(parts, list) else ():
+            for name, value in part.items() if isinstance(part, dict) else ():
+                if name.endswith("_url"):
+                    yield value.get("url") if isinstance(value, dict) else value
+
+
+def _brings_its_data(url: object) -> bool:
+    return not isinstance(url, str) or url.startswith("data:")
 
 
 def refusal(error: dict[str, Any], *, max_model_len: int) -> ServingError:

@@ -12,6 +12,8 @@ _ENVIRONMENT = {
     "RAYLLM_ENABLE_REQUEST_PROMPT_LOGS": "0",  # Ray's library logs prompts otherwise
     "VLLM_NO_USAGE_STATS": "1",
 }
+# The check waits for the end of a step (VLLMReplica); Ray would give it ten seconds.
+_HEALTH_S = 30.0
 _NO_TRACES = TelemetryConfig()
 
 
@@ -37,6 +39,8 @@ def llm_options(
             "max_ongoing_requests": config.max_ongoing_requests,
             # A replica that scales down ends its answers first.
             "graceful_shutdown_timeout_s": longest_answer_s,
+            # Three in a row: what hangs is replaced, and no step that only takes long.
+            "health_check_timeout_s": _HEALTH_S,
         },
         "runtime_env": {"env_vars": _ENVIRONMENT | config.environment},
         # Ray's batching would hold back the first token too: ours does not.

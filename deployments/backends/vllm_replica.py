@@ -40,9 +40,24 @@ class VLLMReplica(LLMServer):  # type: ignore[misc]
         self._gather_s = gather_ms / 1000
         self._max_model_len: int = llm_config.engine_kwargs["max_model_len"]
         backend = VLLMBackend(
-            self, served_model=llm_config.model_id, max_model_len=self._max_model_len
+            self,
+            served_model=llm_config.model_id,
+            max_model_len=self._max_model_len,
+            # Where domains are stated, vLLM itself refuses all others.
+            fetches=bool(llm_config.engine_kwargs.get("allowed_media_domains")),
         )
         self._backend = traced_backend(backend, "VLLMBackend", telemetry)
+
+    async def check_health(self) -> None:
+        """Serve puts another in the place of one that raises, or is silent for its
+        health_check_timeout_s.
+
+        vLLM only looks whether its processes live. The question after that is answered
+        by the engine's own loop, between two steps and before any request that waits:
+        while a step hangs, it is not.
+        """
+        await super().check_health()
+        await self.is_sleeping()
 
     async def complete(self, request: BackendRequest) -> Answer:
         """The whole answer."""

@@ -3,9 +3,11 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from artifacts.location import artifact_location
+from deployments.errors import Overloaded
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import LedgerLike
 from deployments.limits.store_failures import unavailable
@@ -22,6 +24,8 @@ from deployments.tenancy import TenantConfig
 _BUDGETS = 100
 # Serve starts a replica that fails three times before it gives a deployment up.
 _PATIENCE_S = 10.0
+# Between two tries to tell a database that was away of the artifacts.
+_AGAIN_S = 5.0
 _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_"))
 
 
@@ -52,6 +56,7 @@ class LedgerReplica:
         self._is_open = False
         self._kept_days = config.usage_kept_days
         self._retaining: asyncio.Task[None] | None = None
+        self._declaring: asyncio.Task[None] | None = None
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """`{"cost_tiers": …, "artifacts": …}` as the Gateway's; of the tiers the names
@@ -65,7 +70,14 @@ class LedgerReplica:
         self._ledger.configure([*tiers])
         artifacts = user_config.get("artifacts", self._configured_artifacts)
         located = {name: artifact_location(where) for name, where in artifacts.items()}
-        await self._ledger.declare(located)
+        if self._declaring is not None:
+            self._declaring.cancel()
+            self._declaring = None
+        try:
+            await self._ledger.declare(located)
+        except Overloaded:
+            # Serve would end this Ledger for it, and none starts without a database.
+            self._declaring = asyncio.create_task(self._declare_later(located))
 
     async def check_health(self) -> None:
         """Serve calls it from the start: the database is opened by the first call.
@@ -86,6 +98,12 @@ class LedgerReplica:
         except StoreUnavailable as error:
             raise unavailable(error) from None
         return await getattr(self._ledger, method)(*arguments)
+
+    async def _declare_later(self, located: Mapping[str, str]) -> None:
+        while True:
+            await asyncio.sleep(_AGAIN_S)
+            with suppress(Overloaded):
+                return await self._ledger.declare(located)
 
     async def _open(self) -> None:
         async with self._opening:

@@ -35,7 +35,8 @@ class Accounts(StateStore):
         self._clock = clock
 
     async def tenant(self, tenant_id: str) -> TenantConfig:
-        """One tenant with its keys; Missing if there is none."""
+        """One tenant with its keys; Missing if there is none, Refused if it cannot be
+        read."""
         return (await self.state()).tenant(tenant_id).config
 
     async def apply(

@@ -19,10 +19,14 @@ class KeyOrigin:
 
 @dataclass(frozen=True, slots=True)
 class StoredTenant:
-    """A tenant, its keys in the order of their ids, and whence each came."""
+    """A tenant, its keys in the order of their ids, and whence each came.
+
+    `unreadable`: what is wrong with its rows (see `shut`).
+    """
 
     config: TenantConfig
     origins: Mapping[str, KeyOrigin]
+    unreadable: str | None = None
 
     def with_keys(
         self, keys: Sequence[KeyConfig], origins: Mapping[str, KeyOrigin]
@@ -46,10 +50,18 @@ class State:
     rollouts: Mapping[str, StoredRollout] = field(default_factory=dict)  # by scope
 
     def tenant(self, tenant_id: str) -> StoredTenant:
-        """Missing if there is none."""
+        """Missing if there is none, Refused if what is stored of it makes no sense."""
+        self.require(tenant_id)
+        stored = self.tenants[tenant_id]
+        if stored.unreadable is None:
+            return stored
+        what = f"the tenant {tenant_id!r} cannot be read, so it can only be deleted"
+        raise Refused(f"{what}: {stored.unreadable}")
+
+    def require(self, tenant_id: str) -> None:
+        """Missing if there is none of this id."""
         if tenant_id not in self.tenants:
             raise Missing(f"there is no tenant {tenant_id!r} in the store")
-        return self.tenants[tenant_id]
 
     def key(self, key_id: str) -> tuple[StoredTenant, KeyConfig]:
         """A key and its tenant; Missing if there is none."""
@@ -62,6 +74,19 @@ class State:
     def replaced(self, tenant: StoredTenant) -> "State":
         """With this tenant in place of the one of its id."""
         return replace(self, tenants={**self.tenants, tenant.config.id: tenant})
+
+
+def shut(tenant_id: str, why: str) -> StoredTenant:
+    """In place of a tenant whose rows make no sense.
+
+    It has no key and no budget. That it is there at all keeps a configured tenant of
+    its id out, whose keys would open instead.
+    """
+    # Not checked: its id may be what makes no sense.
+    config = TenantConfig.model_construct(
+        id=tenant_id, name=f"cannot be read: {why}", alpha=0.0, max_budget=0.0
+    )
+    return StoredTenant(config, {}, why)
 
 
 def with_key(state: State, tenant_id: str, key: KeyConfig, now: datetime) -> State:
@@ -79,8 +104,8 @@ def with_changed_key(state: State, key: KeyConfig) -> State:
 
 
 def without_tenant(state: State, tenant_id: str) -> State:
-    """Without it and its keys."""
-    state.tenant(tenant_id)
+    """Without it and its keys, readable or not; Missing if there is none."""
+    state.require(tenant_id)
     others = {k: tenant for k, tenant in state.tenants.items() if k != tenant_id}
     return replace(state, tenants=others)
 
@@ -124,7 +149,9 @@ def checked(
         if lacked and (new := lacked - _undefined_tiers(before, config.id, configured)):
             what = undefined_tier(min(new), configuration_known=configured is not None)
             raise Refused(f"tenants.{config.id}: {what}")
-        check_artifact(state, config.artifact, f"tenants.{config.id}.artifact")
+        old = before.tenants.get(config.id)
+        if old is None or old.config.artifact != config.artifact:
+            check_artifact(state, config.artifact, f"tenants.{config.id}.artifact")
         for key in config.keys:
             for mark in (f"id {key.key_id}", secret_mark(key)):
                 if mark in owners:

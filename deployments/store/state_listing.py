@@ -17,7 +17,8 @@ def applied(
     prune: bool,
     now: datetime,
 ) -> State:
-    """As a file of tenants wants it; Refused if it lists one twice.
+    """As a file of tenants wants it; Refused if it lists one twice, or one that cannot
+    be read.
 
     Keys that were issued stay, and so do revoked and rotated ones: a file cannot
     revive them.
@@ -26,7 +27,8 @@ def applied(
     for config in tenants:
         if config.id in wanted:
             raise Refused(f"tenants.{config.id}: listed twice")
-        wanted[config.id] = _merged(state.tenants.get(config.id), config, now)
+        known = state.tenant(config.id) if config.id in state.tenants else None
+        wanted[config.id] = _merged(known, config, now)
     tiers = state.cost_tiers if cost_tiers is None else cost_tiers
     if prune:
         return replace(state, tenants=wanted, cost_tiers=tiers)

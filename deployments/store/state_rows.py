@@ -1,9 +1,11 @@
 """The accounts' rows: read into a State, and written from one.
 
 What takes long with many tenants runs in a thread: the loop serves others meanwhile.
+Of a row that cannot be read nothing is opened, and all others go on.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.rollout import StoredArtifact, StoredRollout
 from deployments.store.errors import StoreError
-from deployments.store.state import KeyOrigin, State, StoredTenant
+from deployments.store.state import KeyOrigin, State, StoredTenant, shut
 from deployments.store.tables import (
     api_keys,
     artifacts,
@@ -26,6 +28,11 @@ from deployments.tenancy import CostTier, TenantConfig
 
 _Config = TypeVar("_Config", bound=BaseModel)
 _RowList = list[dict[str, Any]]
+# What is in force in the place of a row that cannot be read: it opens nothing.
+_NO_MODELS = CostTier(alpha=0, models=frozenset())
+_NO_ROLLOUT = StoredRollout()
+
+logger = logging.getLogger(__name__)
 
 
 async def read_version(connection: AsyncConnection, *, lock: bool = False) -> int:
@@ -48,15 +55,15 @@ async def read_state(connection: AsyncConnection, version: int, known: State) ->
         version,
         {id: read.get(id) or known.tenants[id] for id in sorted(ids)},
         {
-            name: _parsed(CostTier, name, document)
+            name: _or(_NO_MODELS, name, document)
             for name, document in await _read_documents(connection, cost_tiers)
         },
         {
-            name: _parsed(StoredArtifact, name, {**document, "name": name})
+            name: _or(_nowhere(name), name, {**document, "name": name})
             for name, document in stored
         },
         {
-            scope: _parsed(StoredRollout, scope, document)
+            scope: _or(_NO_ROLLOUT, scope, document)
             for scope, document in await _read_documents(connection, rollouts)
         },
     )
@@ -110,10 +117,7 @@ async def _read_tenants(
 
     def parsed() -> dict[str, StoredTenant]:
         return {
-            id: StoredTenant(
-                _parsed(TenantConfig, id, {**document, "keys": keys.get(id, [])}),
-                origins.get(id, {}),
-            )
+            id: _tenant(id, document, keys.get(id, []), origins.get(id, {}))
             for id, document in rows
         }
 
@@ -182,6 +186,32 @@ def _key_rows(tenant: StoredTenant) -> list[dict[str, Any]]:
 
 def _document(config: BaseModel, exclude: set[str] | None = None) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude_defaults=True, exclude=exclude)
+
+
+def _tenant(
+    id: str, document: Any, keys: list[Any], origins: Mapping[str, KeyOrigin]
+) -> StoredTenant:
+    whole = {**document, "keys": keys} if isinstance(document, dict) else document
+    try:
+        return StoredTenant(_parsed(TenantConfig, id, whole), origins)
+    except StoreError as error:
+        logger.error("tenant %r is refused, as it cannot be read: %s", id, error)
+        return shut(id, str(error))
+
+
+def _or(instead: _Config, name: str, document: Any) -> _Config:
+    """What is stored, or `instead` of it, if that cannot be read."""
+    try:
+        return _parsed(type(instead), name, document)
+    except StoreError as error:
+        logger.error("%s; until it can be read, it is %r", error, instead)
+        return instead
+
+
+def _nowhere(name: str) -> StoredArtifact:
+    """No Router can load it: who is pinned to it is served by what was before."""
+    location = "what is stored of it cannot be read"
+    return StoredArtifact.model_construct(name=name, location=location)
 
 
 def _parsed(kind: type[_Config], name: str, document: Any) -> _Config:

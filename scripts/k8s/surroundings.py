@@ -65,9 +65,17 @@ def _budgets(group: Group, manifests: Sequence[Object]) -> Iterator[Finding]:
         if not isinstance(least, int):
             what = "minAvailable as a number: Ray's pods have no scale subresource"
             yield Finding(named(budget), what)
-        elif not group.is_head and least >= max(2, group.spec.get("minReplicas", 0)):
-            what = f"minAvailable {least} lets no node of {group.name} be drained"
-            yield Finding(named(budget), what)
+        elif not group.is_head and least > (most := _most_kept(group)):
+            what = f"minAvailable {least} lets no node of {group.name} be drained after"
+            yield Finding(named(budget), f"{what} another; {most} does")
+
+
+def _most_kept(group: Group) -> int:
+    """Of the least pods that there are, one is drained, and one came when another was:
+    it is not ready until Serve puts a replica there, which at little load it need not.
+    """
+    least: int = group.spec.get("minReplicas", 0)
+    return max(1, least - 2)
 
 
 def _closed(group: Group, manifests: Sequence[Object]) -> Iterator[Finding]:

@@ -85,6 +85,12 @@ def test_a_replica_that_goes_has_time_for_the_longest_answer():
     assert options["deployment_config"]["graceful_shutdown_timeout_s"] == 3600
 
 
+def test_an_engine_has_a_while_to_end_a_step_before_it_is_taken_to_hang():
+    options = llm_options("them/m", config(), longest_answer_s=600)
+
+    assert options["deployment_config"]["health_check_timeout_s"] == 30
+
+
 def test_parsers_are_named_to_the_engine():
     engine = options_of(config(reasoning_parser="qwen3", tool_parser="hermes"))[
         "engine_kwargs"

@@ -14,6 +14,7 @@ from deployments.errors import (
     Overloaded,
     PromptTooLong,
     ServingError,
+    Unsupported,
     UpstreamError,
     UpstreamRefusal,
     UpstreamTimeout,
@@ -209,3 +210,52 @@ def test_refusals_are_told_in_our_words(error, kind, code):
     assert type(told) is kind
     assert told.code.startswith(code)
     assert "quoted" not in told.message
+
+
+PIXEL = "data:image/png;base64,AAAA"
+
+
+def seen(part: Any) -> BackendRequest:
+    return request(body={"messages": [{"role": "user", "content": ["?", part]}]})
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest"}},
+        {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}},
+        {"image_url": "https://inside.example/"},
+        {"type": "video_url", "video_url": {"url": " http://inside.example/"}},
+        {"type": "audio_url", "audio_url": {"url": "DATA:@inside.example"}},
+    ],
+)
+async def test_what_the_engine_would_have_to_fetch_goes_to_another_model(part):
+    """It stands inside the cluster: a client could look around there."""
+    engine = Engine({"usage": USAGE})
+
+    with pytest.raises(Unsupported, match="send images as data: URLs") as caught:
+        await backend(engine).complete(seen(part))
+
+    assert (caught.value.status, caught.value.retryable) == (400, True)
+    assert engine.body == {}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": PIXEL}},
+        {"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}},
+        {"type": "image_url", "image_url": None},
+        {"type": "text", "text": "https://inside.example/"},
+    ],
+)
+async def test_what_a_request_brings_itself_is_taken(part):
+    assert await backend(Engine({"usage": USAGE})).complete(seen(part))
+
+
+async def test_an_engine_that_is_told_from_where_may_fetch():
+    engine = Engine({"usage": USAGE})
+    fetching = VLLMBackend(engine, served_model="m", max_model_len=LIMIT, fetches=True)
+
+    part = {"type": "image_url", "image_url": {"url": "https://images.example/a.png"}}
+    assert await fetching.complete(seen(part))

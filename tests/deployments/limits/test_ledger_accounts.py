@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deployments.errors import InvalidRequest, NotFound, Overloaded
@@ -13,6 +14,7 @@ from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Ask, Resource
 from deployments.store.database import Database
 from deployments.store.errors import StoreUnavailable
+from deployments.store.tables import tenants
 from deployments.tenancy import KeyTerms
 from tests.deployments.limits.on_ledger import leased
 from tests.deployments.store.made import tenant
@@ -36,6 +38,25 @@ async def test_a_stored_tenant_counts_and_not_the_configured_one(ledger):
 
     await ledger.delete_tenant("t")
     assert await leased(ledger, 2.0) == 2.0
+
+
+async def test_one_that_cannot_be_read_is_shut_and_the_ledger_starts(
+    ledger_of, ledger, tmp_path
+):
+    for name in ("t", "other"):
+        await ledger.put_tenant(tenant(name, max_budget=1.0))
+    database = Database(f"sqlite:///{tmp_path / 'db'}")
+    async with database.writing() as connection:
+        row = update(tenants).where(tenants.c.id == "t")
+        await connection.execute(row.values(document={"id": "t"}))
+    await database.close()
+
+    again = ledger_of(tenant(max_budget=8.0))
+    await again.open()
+
+    assert await leased(again, 1.0) == 0
+    [grant] = await again.lease("a", [Ask(Resource("budget", "other"), 1.0)])
+    assert grant.amount == 1.0
 
 
 async def test_what_a_replica_s_configuration_says_counts_unless_it_is_stored(ledger):

@@ -1,10 +1,14 @@
 """What Ray runs of the Ledger."""
 
+import asyncio
+
 import pytest
 
 from deployments.errors import InvalidRequest
+from deployments.limits import ledger_replica
 from deployments.limits.ledger_replica import LedgerReplica
 from deployments.store.config import DatabaseConfig
+from deployments.store.errors import StoreUnavailable
 from tests.deployments.store.made import tenant
 
 GOLD = tenant("g", cost_tier="gold", alpha=None)
@@ -75,3 +79,25 @@ async def test_it_starts_though_a_tenant_s_tier_is_configured_no_more(
 async def test_what_it_does_not_know_is_refused(replica):
     with pytest.raises(ValueError, match="tenants: not a setting"):
         await replica.reconfigure({"tenants": []})
+
+
+async def test_an_edit_while_the_database_is_away_ends_no_ledger(replica, monkeypatch):
+    """Serve ends a replica that raises here, and none can take its place meanwhile."""
+    await replica.check_health()
+    rollouts = replica._ledger._rollouts
+    declare, tries = rollouts.declare, [StoreUnavailable("gone")] * 3
+
+    async def away_at_first(artifacts):
+        if tries:
+            raise tries.pop()
+        return await declare(artifacts)
+
+    monkeypatch.setattr(rollouts, "declare", away_at_first)
+    monkeypatch.setattr(ledger_replica, "_AGAIN_S", 0.0)
+    await replica.reconfigure(
+        {"cost_tiers": {"gold": {"alpha": 1}}, "artifacts": {"next": "s3://b/next"}}
+    )
+
+    assert await replica.call("put_tenant", GOLD)
+    await asyncio.wait_for(replica._declaring, 10)
+    assert set((await replica.call("snapshot", 0)).artifacts) == {"next"}
