@@ -17,6 +17,8 @@ from serve_app.health import Health
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
+# For the accounts, before a replica answers anybody: as the Ledger for its database.
+_FIRST_S = 30.0
 # At the end; what upstreams have not told 10.5 s after an answer broke off may take
 # minutes, and is not waited for.
 _CORRECTIONS_S = 11.0
@@ -44,6 +46,7 @@ class Background:
         self._failures = 0  # of the shipper, when last looked at
         self._failing: set[str] = set()
         self._heard_at = time.monotonic()  # of the Ledger
+        self._told = asyncio.Event()  # of the accounts, for the first time
 
     def health(self) -> Health:
         """As it is now."""
@@ -60,6 +63,7 @@ class Background:
             asyncio.create_task(self._repeat("leases", self._give_back)),
         ]
         try:
+            await self._first_accounts()
             yield
         finally:
             for loop in loops:
@@ -74,11 +78,21 @@ class Background:
             # Ships what is left and closes us with the Ledger: that ends our leases.
             await self._shipper.stop()
 
+    async def _first_accounts(self) -> None:
+        """Until then the configuration counts, though the store may have revoked one of
+        its keys or replaced a tenant. Without a Ledger it starts all the same."""
+        try:
+            async with asyncio.timeout(_FIRST_S):
+                await self._told.wait()
+        except TimeoutError:
+            logger.warning("no Ledger tells of the accounts: those configured count")
+
     async def _refresh(self) -> None:
         known = self._gateway.accounts_version
         snapshot = await self._ledger.snapshot(known)
         if snapshot is not None:
             await asyncio.to_thread(self._gateway.take, snapshot)
+        self._told.set()
         warned = self._gateway.only_warned
         self._gateway.warn(await self._ledger.soft_budgets_reached(warned))
         self._heard_at = time.monotonic()

@@ -4,7 +4,6 @@ They cost nothing and draw on no budget, but on the rates and places of their ke
 tenant like all others: the Embedder is everybody's.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from deployments.errors import ServingError
 from deployments.protocol.backend import Settlement, Usage
 from serve_app.access.admission import Admission
-from serve_app.access.request_size import LONG_BYTES, AnswerSize, PromptSize
+from serve_app.access.measuring import LONG_BYTES, measured
+from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
 
 _NO_ANSWER = AnswerSize(0, None)
@@ -36,7 +36,7 @@ async def reading(
     """
     limited = tenant.config.tpm_limit or tenant.key.tpm_limit
     if limited and prompt.bound > LONG_BYTES:
-        await asyncio.to_thread(lambda: prompt.tokens)
+        await measured(lambda: prompt.tokens)
     ticket = await admission.admit(tenant, prompt, _NO_ANSWER, configured=configured)
     # Of a client that leaves as much was read as was reserved.
     settlement: Settlement | None = Settlement(None, 0.0, "unknown")

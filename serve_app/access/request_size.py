@@ -11,10 +11,6 @@ from deployments.backends.tokens import (
     count_tokens,
 )
 
-# The tokens of so long a prompt may take seconds to count, in which other requests must
-# go on: not on the event loop.
-LONG_BYTES = 2**18
-
 
 class PromptSize:
     """The prompt of one request in tokens, counted only if a bound does not do.

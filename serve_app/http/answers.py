@@ -1,6 +1,5 @@
 """The paths that take a conversation: OpenAI's, which answer it, and `/v1/route`."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,7 +8,8 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
-from serve_app.access.request_size import LONG_BYTES, PromptSize
+from serve_app.access.measuring import LONG_BYTES, measured
+from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory
 from serve_app.answering.answered import Answered
 from serve_app.answering.call import Call
@@ -74,7 +74,7 @@ class Answers:
         chat, wanted = parse(body), asked(request, directory.settings.hosts)
         planned = partial(self._gateway.plan, directory, tenant, chat, wanted)
         if len(body) > LONG_BYTES:
-            return await asyncio.to_thread(_measured, planned), chat
+            return await measured(partial(_with_tokens, planned)), chat
         return planned(), chat
 
     async def _answer(self, request: Request, parse: Parse) -> Response:
@@ -121,7 +121,7 @@ class Answers:
         )
 
 
-def _measured(planned: Callable[[], Plan]) -> Plan:
+def _with_tokens(planned: Callable[[], Plan]) -> Plan:
     """With its tokens counted: limits, budgets and prompt caches will ask for them."""
     plan = planned()
     _ = plan.prompt.tokens

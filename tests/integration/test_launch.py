@@ -36,9 +36,13 @@ CONFIG = {
 }
 
 
-def start(directory: Path, *, word: str, port: int) -> subprocess.Popen[str]:
+def start(
+    directory: Path, *, word: str, port: int, host: str = "127.0.0.1"
+) -> subprocess.Popen[str]:
     config = directory / "serve.yaml"
-    config.write_text(json.dumps({"applications": [CONFIG | {"args": {"word": word}}]}))
+    applications = [CONFIG | {"args": {"word": word}}]
+    stated = {"applications": applications, "http_options": {"host": host}}
+    config.write_text(json.dumps(stated))
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(config), str(port)],
         cwd=ROOT,
@@ -88,6 +92,23 @@ def test_it_answers_on_loopback_only_and_leaves_nothing(
 
     assert alive == []
     assert len(gone) == len(family)
+
+
+@pytest.mark.integration
+def test_another_address_is_haproxys_alone(tmp_path: Path) -> None:
+    with start(tmp_path, word="hi", port=some_port(), host="127.0.0.2") as launched:
+        assert launched.stdout is not None
+        url = launched.stdout.readline().strip()
+        answer = httpx.get(url)
+        there = {
+            each.laddr.port
+            for each in psutil.net_connections(kind="tcp")
+            if each.status == psutil.CONN_LISTEN and each.laddr.ip == "127.0.0.2"
+        }
+        launched.send_signal(signal.SIGTERM)
+
+    assert answer.json() == {"word": "hi", "number": 42}
+    assert there == {httpx.URL(url).port}
 
 
 @pytest.mark.integration

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.errors import Overloaded
+from deployments.errors import Overloaded, Unauthenticated
 from deployments.limits.ledger import Ledger
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol.backend import Settlement, Usage
@@ -137,6 +137,31 @@ async def test_what_waits_in_memory_is_written_at_the_end(world, monkeypatch):
     assert (await world.ledger.budget("t")).spend == 0.25
 
 
+async def test_a_key_that_the_store_has_revoked_opens_nothing_from_the_start_on(world):
+    revoked = {"env": "TEST_KEY", "revoked": True}
+    await world.ledger.put_tenant(tenant(keys=[revoked]))
+    async with world.background.running():
+        with pytest.raises(Unauthenticated) as refused:
+            world.gateway.directory.authenticate("Bearer k")
+
+    assert refused.value.code == "revoked_api_key"
+
+
+async def test_a_replica_that_hears_of_no_ledger_starts_all_the_same(
+    world, monkeypatch, caplog
+):
+    async def hangs(_):
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(module, "_FIRST_S", 0.05)
+    monkeypatch.setattr(world.ledger, "snapshot", hangs)
+    async with world.background.running():
+        known = world.gateway.directory.authenticate("Bearer k")
+
+    assert known.id == "t"
+    assert "no Ledger tells of the accounts" in caplog.text
+
+
 async def test_tenants_of_the_store_are_known_soon_after_a_change(world):
     async with world.background.running():
         await world.ledger.put_tenant(tenant("new"))
@@ -212,6 +237,7 @@ async def test_health_tells_what_waits_and_whether_the_ledger_answers(
     world, monkeypatch
 ):
     monkeypatch.setattr(module, "_AWAY_S", 0.1)
+    monkeypatch.setattr(module, "_FIRST_S", 0.1)
 
     async def away(*_):
         raise Overloaded("no Ledger")

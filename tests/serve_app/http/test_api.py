@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -98,6 +99,29 @@ async def test_while_a_long_prompt_is_measured_other_requests_go_on(monkeypatch)
         assert (await c.post(CHAT, json={"messages": MESSAGES})).status_code == 200
         others_went_on.set()
 
+        assert (await long).status_code == 200
+
+
+async def test_a_long_prompt_takes_no_thread_for_which_others_wait(monkeypatch):
+    """Changed accounts are taken in by the loop's own, and upstreams' names found."""
+    counting, others_went_on = threading.Event(), threading.Event()
+
+    def count_tokens(text: str) -> int:
+        counting.set()
+        others_went_on.wait(20)
+        return 9
+
+    monkeypatch.setattr(request_size, "count_tokens", count_tokens)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    messages = [{"role": "user", "content": "a" * 300_000}]
+    async with client() as c, asyncio.timeout(20):
+        long = asyncio.create_task(c.post(CHAT, json={"messages": messages}))
+        try:
+            while not counting.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await asyncio.wait_for(asyncio.to_thread(lambda: None), 5)
+        finally:
+            others_went_on.set()
         assert (await long).status_code == 200
 
 

@@ -226,6 +226,44 @@ def test_what_the_gateway_says_itself_is_left_alone(proxied):
     assert proxied.client.post(CHAT, json={}).text == "Request dropped"
 
 
+def noted(seen: list[dict[str, str]]) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Answers, and keeps the headers that arrived."""
+    say = text(200, "application/json")
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        seen.append({name.lower(): value for name, value in request.headers.items()})
+        say(request)
+
+    return answer
+
+
+def test_what_would_steer_ray_is_taken_out_of_a_request(proxied):
+    steering = {
+        "x-request-timeout-seconds": "0.01",
+        "X-Request-Disconnect-Disabled": "?1",
+        "serve_multiplexed-model_id": "m",
+        "x-session-id": "s",
+    }
+    kept = {"x-request-id": "mine", "x-routing-alpha": "1"}
+    seen: list[dict[str, str]] = []
+    proxied.a.answer = proxied.b.answer = noted(seen)
+    proxied.client.post(CHAT, json={}, headers={**steering, **kept})
+
+    assert seen[0].keys().isdisjoint(map(str.lower, steering))
+    assert {name: seen[0][name] for name in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("id", "known"), [(b"a b", "a b"), ("\xe9".encode(), "\xc3\xa9"), (b"\xe9", None)]
+)
+def test_an_id_that_ray_cannot_read_is_taken_out_of_a_request(proxied, id, known):
+    seen: list[dict[str, str]] = []
+    proxied.a.answer = proxied.b.answer = noted(seen)
+    proxied.client.post(CHAT, json={}, headers=[(b"x-request-id", id)])
+
+    assert seen[0].get("x-request-id") == known
+
+
 def test_a_path_of_nobody_is_not_found(proxied):
     assert told(proxied.client.get("/nowhere"))[::2] == (404, "path_not_found")
 
