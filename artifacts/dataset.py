@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+# Queries of a collection that is divided by itself: of fewer, rounding would leave one
+# side nothing, or another share by more than 5 %.
+_FEWEST = 10
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoutingDataset:
@@ -106,9 +110,9 @@ class RoutingDataset:
         """Rows for training and for testing, drawn per collection, each sorted.
 
         Of every collection `train_fraction` (rounded) goes to the first part;
-        collections of one query are drawn from as if they were one. A text that
-        several collections hold goes where its first row goes: else a test would ask
-        what training has answered.
+        collections of fewer than ten queries are drawn from as if they were one. A
+        text that several collections hold goes where its first row goes: else a test
+        would ask what training has answered.
         """
         rng = np.random.default_rng(seed)
         trains = np.zeros(len(self), dtype=np.bool_)
@@ -122,14 +126,14 @@ class RoutingDataset:
         return np.flatnonzero(trains), np.flatnonzero(~trains)
 
     def _strata(self) -> list[Rows]:
-        """The rows of each collection, by name; at the end those that are alone."""
+        """The rows of each collection, by name; at the end those of the small ones."""
         rows_of: dict[str, list[int]] = {}
         for row, name in enumerate(self.datasets):
             rows_of.setdefault(name, []).append(row)
         groups = [rows_of[name] for name in self.dataset_names]
-        alone = [row for rows in groups if len(rows) == 1 for row in rows]
-        together = [*(rows for rows in groups if len(rows) > 1), alone]
-        return [np.array(rows, dtype=np.intp) for rows in together]
+        large = [rows for rows in groups if len(rows) >= _FEWEST]
+        small = [row for rows in groups if len(rows) < _FEWEST for row in rows]
+        return [np.array(rows, dtype=np.intp) for rows in (*large, small)]
 
 
 MATRICES = tuple(field.name for field in fields(RoutingDataset) if field.type is Matrix)

@@ -63,8 +63,21 @@ def save(
 
 
 def load(directory: Path) -> RoutingArtifact:
-    """Read and verify; ArtifactError says which file fails which check."""
+    """Read and verify; ArtifactError says which file fails which check.
+
+    Where a save puts another artifact there meanwhile, that one is read.
+    """
     manifest = load_manifest(directory)
+    while True:
+        try:
+            return _with_arrays(manifest, directory)
+        except ArtifactError:
+            tried, manifest = manifest.artifact_id, load_manifest(directory)
+            if manifest.artifact_id == tried:
+                raise
+
+
+def _with_arrays(manifest: Manifest, directory: Path) -> RoutingArtifact:
     arrays = read_arrays(directory / ARRAYS, manifest.artifact_id)
     try:
         centroids = arrays["centroids"]

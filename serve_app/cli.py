@@ -4,6 +4,7 @@ Exit codes: 0, 1 (it failed), 2 (bad input, said in one line).
 """
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -81,6 +82,9 @@ def build_cli() -> typer.Typer:
 
 def main() -> None:
     """Entry point: expected errors become one line and an exit code."""
+    # As standard error has it: the name of a file need not be UTF-8, nor the terminal.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         build_cli()()
     except BadInput as error:

@@ -13,6 +13,7 @@ from artifacts.evaluation.curves import (
     routed,
     upper_hull,
 )
+from artifacts.evaluation.measures import ROUNDING
 from artifacts.global_profile import GlobalProfile
 from artifacts.profiles import ClusterProfiles
 
@@ -34,13 +35,16 @@ class ModelMeans:
 
     @property
     def best(self) -> int:
-        """Column of the most accurate model; ties → the cheaper."""
-        return int(np.lexsort((self.cost_usd, -self.accuracy))[0])
+        """Column of the most accurate model; ties, but for rounding → the cheaper."""
+        tied = np.flatnonzero(self.accuracy >= self.accuracy.max() - ROUNDING)
+        return int(tied[self.cost_usd[tied].argmin()])
 
     @property
     def cheapest(self) -> int:
-        """Column of the cheapest model; ties → the more accurate."""
-        return int(np.lexsort((-self.accuracy, self.cost_usd))[0])
+        """Column of the cheapest model; ties, but for rounding → the more accurate."""
+        least = self.cost_usd.min()
+        tied = np.flatnonzero(self.cost_usd <= least * (1 + ROUNDING))
+        return int(tied[self.accuracy[tied].argmax()])
 
 
 def means_of_training(train: RoutingDataset, profiles: ClusterProfiles) -> ModelMeans:

@@ -70,6 +70,17 @@ class EvaluationConfig:
     n_processes: int | None = None
 
 
+def comparable(artifact: RoutingArtifact, test: RoutingDataset) -> HeldOut:
+    """What an artifact can be judged on, which takes no vectors to know.
+
+    BadInput: the records lack a model, or a row on which all were measured.
+    """
+    missing = sorted(set(artifact.models) - set(test.models))
+    if missing:
+        raise BadInput(f"the records lack models of the artifact: {', '.join(missing)}")
+    return held_out(test.with_models(artifact.models))
+
+
 def judge(
     artifact: RoutingArtifact,
     test: RoutingDataset,
@@ -80,12 +91,9 @@ def judge(
     """An existing artifact on rows it was not fitted on, and the baselines beside it.
 
     `vectors` are the unit rows of `test`. The best and the cheapest single model are
-    chosen by the artifact's own training data. BadInput if the records lack a model.
+    chosen by the artifact's own training data. BadInput: see `comparable`.
     """
-    missing = sorted(set(artifact.models) - set(test.models))
-    if missing:
-        raise BadInput(f"the records lack models of the artifact: {', '.join(missing)}")
-    rows = held_out(test.with_models(artifact.models))
+    rows = comparable(artifact, test)
     policy = artifact.manifest.policy
     judged = vectors[rows.rows]
     choices = [rank(artifact.score(judged, alpha)[0])[:, 0] for alpha in alphas]

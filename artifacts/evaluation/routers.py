@@ -48,7 +48,11 @@ class Method(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterRouter:
-    """A policy over profiles: what an artifact does, for many queries at once."""
+    """A policy over profiles, for many queries at once.
+
+    As an artifact decides, but that no query is out of distribution: it is policies
+    that are compared.
+    """
 
     policy: Policy
     centroids: Vectors

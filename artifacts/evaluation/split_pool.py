@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, TypeVar
 
 from artifacts.errors import BadInput
@@ -68,6 +69,16 @@ def _one_thread_each() -> Iterator[None]:
 def _prepare(work: Callable[[int], Any]) -> None:
     global _work
     _work = work
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Where the main process is killed, nobody else ends those of its pool: they would
+    wait for work, and keep their copies of the vectors, for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(seed: int) -> Any:

@@ -36,9 +36,13 @@ class Coverage:
 
     @property
     def gaps(self) -> int:
-        """Cells that the records lack: of written queries, models not scored."""
+        """Cells that the records lack: of written queries, models not scored.
+
+        A model that was scored nowhere is not in the records, so it leaves no gap.
+        """
         written = sum(self.queries.values()) - sum(self.unscored.values())
-        return written * len(self.models) - sum(self.scored.values())
+        models = {model for model, _ in self.scored}
+        return written * len(models) - sum(self.scored.values())
 
     def reasons(self) -> dict[str, int]:
         """Skipped attempts by reason, most frequent first."""

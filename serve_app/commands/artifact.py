@@ -32,18 +32,11 @@ from serve_app.commands.artifact_tables import (
     summary,
 )
 from serve_app.commands.catalog_prices import catalog_prices
-from serve_app.commands.encoder_choice import chosen_encoder
+from serve_app.commands.encoder_choice import EncoderOption, chosen_encoder
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import progress_bar
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_Encoder = Annotated[
-    str | None,
-    typer.Option(
-        help="Encoder directory, or qwen3-embedding-8b@REVISION (on a GPU if there is "
-        "one); default: the bundled one."
-    ),
-]
 _OodQuantile = Annotated[
     float,
     typer.Option(
@@ -60,7 +53,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     out: Annotated[
         str, typer.Option("--out", "-o", help="Artifact directory, or s3://, gs://, …")
     ],
-    encoder: _Encoder = None,
+    encoder: EncoderOption = None,
     models: Annotated[
         str | None, typer.Option(help="Only these models, comma-separated.")
     ] = None,

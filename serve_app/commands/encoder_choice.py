@@ -1,6 +1,9 @@
 """Which encoder a fit is for: the bundled one, a directory's, or one of a hub."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from artifacts.encoder import EncoderSpec, TokenEncoder, load_encoder
 from artifacts.encoder_spec import SPEC_FILE
@@ -11,6 +14,13 @@ from artifacts.store import ENCODER
 from artifacts.torch_encoder import QWEN3_EMBEDDING_8B
 
 _OF_HUB = {"qwen3-embedding-8b": QWEN3_EMBEDDING_8B}
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Encoder directory, or qwen3-embedding-8b@REVISION (on a GPU if there is "
+        "one); default: the bundled one."
+    ),
+]
 
 
 def chosen_encoder(choice: str | None) -> tuple[TokenEncoder, Path | None]:

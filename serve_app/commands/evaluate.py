@@ -18,6 +18,7 @@ from artifacts.location import artifact_directory
 from artifacts.paper.published import Published, load_published
 from artifacts.records import RecordReader
 from serve_app.commands.catalog_prices import catalog_prices
+from serve_app.commands.encoder_choice import EncoderOption
 from serve_app.commands.judged import Judged, cores, judge_artifact, judge_splits
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import SHOWN, print_table, shown_figure
@@ -35,6 +36,7 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
         str | None,
         typer.Option(help="Judge this artifact on all records, fit nothing."),
     ] = None,
+    encoder: EncoderOption = None,
     models: Annotated[
         str | None, typer.Option(help="Only these models, comma-separated.")
     ] = None,
@@ -73,13 +75,15 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     figures flatter.
     """
     if artifact is not None:
-        _refuse_unused({"seeds": seeds, "clusters": clusters, "workers": workers})
+        of_fits = {"seeds": seeds, "clusters": clusters, "workers": workers}
+        _refuse_unused(of_fits | {"encoder": encoder})
     check_replaceable(out, METRICS, OTHERS)
     prices = catalog_prices(catalog)
     dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
     if artifact is None:
         config = _config(seeds or _SEEDS, clusters or _CLUSTERS, workers or cores())
-        judged = judge_splits(with_models(dataset, models), config, embeddings)
+        dataset = with_models(dataset, models)
+        judged = judge_splits(dataset, config, encoder, embeddings)
     else:
         judged = judge_artifact(
             dataset, models, artifact_directory(artifact), embeddings
@@ -89,7 +93,7 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     typer.echo(f"wrote {out}")
 
 
-def _refuse_unused(options: Mapping[str, int | None]) -> None:
+def _refuse_unused(options: Mapping[str, object]) -> None:
     """BadInput names the first that is stated."""
     for name, value in options.items():
         if value is not None:

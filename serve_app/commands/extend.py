@@ -1,5 +1,6 @@
 """`avengers add-model`, `remove-model` and `reprice`: an artifact made from another."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +95,7 @@ def reprice(
     price keep their costs.
     """
     check_destination(out)
-    given = dict(_price(text) for text in price or ())
+    given = _prices(price or ())
     prices = {**catalog_prices(catalog), **given}
     if not prices:
         raise BadInput("no prices: give --catalog or --price")
@@ -105,6 +106,17 @@ def reprice(
     if kept := sorted(set(old.models) - prices.keys()):
         typer.echo(f"no new price: {', '.join(kept)}", err=True)
     _write(repriced(old, prices), directory, out)
+
+
+def _prices(texts: Sequence[str]) -> dict[str, TokenPrice]:
+    """By model; BadInput for one that is named twice."""
+    prices: dict[str, TokenPrice] = {}
+    for text in texts:
+        model, price = _price(text)
+        if model in prices:
+            raise BadInput(f"--price {text!r}: {model!r} is named twice")
+        prices[model] = price
+    return prices
 
 
 def _price(text: str) -> tuple[str, TokenPrice]:

@@ -9,12 +9,18 @@ from artifacts.dataset import RoutingDataset
 from artifacts.embedding import embed
 from artifacts.encoder import TokenEncoder, load_encoder
 from artifacts.errors import BadInput
-from artifacts.evaluation.judging import ALPHAS, EvaluationConfig, evaluate, judge
+from artifacts.evaluation.curves import held_out
+from artifacts.evaluation.judging import (
+    ALPHAS,
+    EvaluationConfig,
+    comparable,
+    evaluate,
+    judge,
+)
 from artifacts.evaluation.results import EvaluationResult
-from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
-from artifacts.onnx_encoder import read_spec
 from artifacts.own_records import made_of
 from artifacts.store import ENCODER, load, load_manifest
+from serve_app.commands.encoder_choice import chosen_encoder
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import progress_bar
 
@@ -43,15 +49,28 @@ def _vectors(
 
 
 def judge_splits(
-    dataset: RoutingDataset, config: EvaluationConfig, embeddings: Path | None
+    dataset: RoutingDataset,
+    config: EvaluationConfig,
+    encoder: str | None,
+    embeddings: Path | None,
 ) -> Judged:
-    """Every method, fitted on a part of each split and judged on the rest."""
-    bundled = artifact_directory(BUNDLED_ARTIFACT) / ENCODER
-    encoder = load_encoder(read_spec(bundled), bundled)
-    vectors = _vectors(dataset, encoder, embeddings)
+    """Every method, fitted on a part of each split and judged on the rest.
+
+    `encoder` is named as for a fit.
+    """
+    _check_splits(dataset, config)  # before hours of embedding
+    chosen, _ = chosen_encoder(encoder)
+    vectors = _vectors(dataset, chosen, embeddings)
     with progress_bar("splits") as progress:
         result = evaluate(dataset, vectors, config, progress)
     return Judged(result, dataset, vectors)
+
+
+def _check_splits(dataset: RoutingDataset, config: EvaluationConfig) -> None:
+    """BadInput: of some split, no row could be judged."""
+    for seed in config.seeds:
+        _, test_rows = dataset.split(config.train_fraction, seed)
+        held_out(dataset.take(test_rows))
 
 
 def _check_new(dataset: RoutingDataset, directory: Path) -> None:
@@ -71,6 +90,7 @@ def judge_artifact(
     _check_new(dataset, directory)  # first: what --models leaves out may tell
     dataset = with_models(dataset, models)
     artifact = load(directory)
+    comparable(artifact, dataset)  # before hours of embedding, too
     # The manifest's, as serving has it: files of another would judge another router.
     encoder = load_encoder(artifact.manifest.encoder, directory / ENCODER)
     vectors = _vectors(dataset, encoder, embeddings)

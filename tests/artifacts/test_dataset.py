@@ -41,6 +41,14 @@ def test_collections_of_one_query_are_held_out_too():
     assert (train < 20).sum() == 14
 
 
+@pytest.mark.parametrize(("size", "share", "n_train"), [(2, 0.7, 21), (3, 0.9, 27)])
+def test_of_small_collections_the_same_share_is_held_out(size, share, n_train):
+    names = tuple(f"customer {i // size}" for i in range(N))
+    train, test = replace(dataset(), datasets=names).split(share, seed=1)
+
+    assert (len(train), len(test)) == (n_train, N - n_train)
+
+
 def test_a_split_depends_on_its_seed_and_on_nothing_else():
     first, again = dataset().split(0.7, seed=1), dataset().split(0.7, seed=1)
     other = dataset().split(0.7, seed=2)

@@ -8,12 +8,14 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pytest
 
+from artifacts import store
 from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
 from artifacts.errors import ArtifactError, BadInput
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.policy import PaperPolicy
 from artifacts.profiles import TABLES
 from artifacts.store import load, save
+from tests.artifacts.hand_made import altered
 
 
 def write(directory: Path, artifact: RoutingArtifact, arrays: dict) -> None:
@@ -61,6 +63,23 @@ def test_damage_is_named_with_its_file(artifact, tmp_path, file, content, what):
     with pytest.raises(ArtifactError, match=what) as error:
         load(tmp_path / "a")
     assert str(tmp_path / "a" / file) in str(error.value)
+
+
+def test_what_is_saved_while_another_is_read_is_read_instead(
+    artifact, tmp_path, monkeypatch
+):
+    old, new = artifact, altered(artifact)
+    save(old, tmp_path / "a")
+    read = store.read_arrays
+
+    def replaced(path: Path, artifact_id: str) -> dict:
+        monkeypatch.setattr(store, "read_arrays", read)
+        save(new, tmp_path / "a")
+        return read(path, artifact_id)
+
+    monkeypatch.setattr(store, "read_arrays", replaced)
+
+    assert load(tmp_path / "a").artifact_id == new.artifact_id != old.artifact_id
 
 
 def test_changed_arrays_are_refused(artifact, tmp_path):

@@ -60,6 +60,12 @@ def test_ties_for_the_cheapest_go_to_the_better_model() -> None:
     assert ModelMeans(np.array([0.5, 0.6]), np.array([1.0, 1.0])).cheapest == 1
 
 
+def test_what_differs_by_rounding_is_a_tie() -> None:
+    more = 0.1 + 0.2  # than 0.3
+    assert ModelMeans(np.array([more, 0.3]), np.array([2.0, 1.0])).best == 1
+    assert ModelMeans(np.array([0.5, 0.6]), np.array([0.3, more])).cheapest == 1
+
+
 def test_each_single_model_is_a_curve_of_one_point(test_rows: HeldOut) -> None:
     curves = single_curves(test_rows)
 
@@ -103,6 +109,17 @@ def test_mix_of_two_is_one_point_where_one_model_beats_all(test_rows: HeldOut) -
     means = ModelMeans(np.array([0.9, 0.4, 0.3]), np.array([1.0, 9.0, 2.0]))
 
     assert mix_of_two(test_rows, means).share.tolist() == [[1, 0, 0]]
+
+
+def test_as_many_right_answers_in_other_clusters_are_a_tie() -> None:
+    score = [[1.0, 0.0, 0.0], *[[0.0, 0.0, 0.0]] * 3, [0.0, 1.0, 0.0]]
+    train = records(score, [[3.0, 1.0, 9.0]] * 5)
+    labels = np.array([0, 0, 1, 1, 1], dtype=np.intp)
+
+    profiles = profile_clusters(train, labels, 2)
+
+    assert means_of_training(train, profiles).best == 1
+    assert means_of_profiles(profiles).best == 1
 
 
 TWO_CLUSTERS = np.array([0, 1, 1], dtype=np.intp)

@@ -58,6 +58,13 @@ def test_an_attempt_without_a_score_is_a_gap_and_never_a_zero():
     assert coverage.gaps == 1
 
 
+def test_a_model_that_was_scored_nowhere_leaves_no_gap_in_the_records():
+    records, coverage = assembled(attempt(), attempt("b", None, gap="sample error"))
+
+    assert records[0]["records"] == {"a": 1}
+    assert (coverage.models, coverage.gaps) == (("a", "b"), 0)
+
+
 def test_a_query_that_nobody_was_scored_on_is_counted_and_not_written():
     records, coverage = assembled(attempt(), attempt(score=None, query="q2", gap="x"))
 

@@ -1,12 +1,14 @@
 """`avengers evaluate`: its folder, its figures, and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from artifacts.evaluation.narrative import FIGURES
-from tests.serve_app.commands.test_commands import avengers, record
+from tests.artifacts.hand_made import bundled
+from tests.serve_app.commands.test_commands import avengers, record, without
 
 OPTIONS = ("--seeds", 2, "--clusters", 4)
 
@@ -43,6 +45,41 @@ def test_the_number_of_workers_changes_no_figure(records: Path, tmp_path: Path) 
 
     for path in (tmp_path / "1").iterdir():
         assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes(), path
+
+
+def test_the_splits_are_those_of_the_encoder_that_is_named(
+    records: Path, tmp_path: Path
+) -> None:
+    encoder, vectors = tmp_path / "encoder", tmp_path / "vectors"
+    shutil.copytree(bundled() / "encoder", encoder)
+    described = encoder / "encoder.json"
+    spec = json.loads(described.read_text()) | {"max_tokens": 8}
+    described.write_text(json.dumps(spec))
+    told = ("--encoder", encoder, "--embeddings", vectors)
+
+    run = avengers("evaluate", records, "-o", tmp_path / "r", *OPTIONS, *told)
+
+    assert run.returncode == 0, run.stderr
+    assert json.loads((vectors / "vectors.json").read_text())["encoder"] == spec
+
+
+def test_records_on_which_nothing_can_be_judged_are_refused_before_the_embedding(
+    records: Path, tmp_path: Path
+) -> None:
+    artifact, poor, vectors = tmp_path / "a", tmp_path / "p.jsonl", tmp_path / "vectors"
+    avengers("fit", records, "-o", artifact, "--clusters", 4)
+    poor.write_text("\n".join(without("b", record(i)) for i in range(40, 60)))
+    apart = tmp_path / "apart.jsonl"
+    apart.write_text("\n".join(without("ab"[i % 2], record(i)) for i in range(40)))
+    told = ("-o", tmp_path / "r", "--embeddings", vectors)
+
+    judged = avengers("evaluate", poor, *told, "--artifact", artifact)
+    split = avengers("evaluate", apart, *told, *OPTIONS, "--allow-gaps")
+
+    assert (judged.returncode, split.returncode) == (2, 2)
+    assert "the records lack models of the artifact: b" in judged.stderr
+    assert "no held-out query on which every model was measured" in split.stderr
+    assert not vectors.exists()
 
 
 def test_an_artifact_is_judged_on_other_records_but_not_on_its_own(
@@ -104,7 +141,7 @@ def test_an_artifact_whose_encoder_is_another_is_not_judged(
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("option", ["--seeds", "--clusters", "--workers"])
+@pytest.mark.parametrize("option", ["--seeds", "--clusters", "--workers", "--encoder"])
 def test_what_only_a_fit_uses_is_refused_with_an_artifact(
     records: Path, tmp_path: Path, option: str
 ) -> None:

@@ -114,6 +114,7 @@ def test_diff_prints_tables_and_json(folder, tmp_path):
         (("reprice", "artifact", "--price", "a=1"), "--price 'a=1'"),
         (("reprice", "artifact", "--price", "a=1,-1"), "--price 'a=1,-1'"),
         (("reprice", "artifact", "--price", "z=1,1"), "not in the artifact: z"),
+        (("reprice", "artifact", "--price", "a=1,1", "--price", "a=2,2"), "twice"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(folder, tmp_path, arguments, what):

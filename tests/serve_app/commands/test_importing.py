@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_records_are_written_and_gaps_are_shown_in_a_table(avengers, tmp_path):
     dataset = RecordReader(allow_gaps=True).read([out])
     assert dataset.score.tolist()[0] == [1, 0]
     assert str(dataset.score[1, 1]) == "nan"
+
+
+def test_a_name_that_is_not_utf_8_is_told_and_no_traceback(avengers, tmp_path):
+    source = jsonl(tmp_path / "theirs.jsonl", LINE)
+    out = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+
+    code, said, _ = avengers("import", "avengers-pro", source, "-o", out)
+
+    assert code == 0
+    assert said.startswith(rf"wrote {tmp_path}/caf\udce9.jsonl: 1 queries")
 
 
 def test_a_wide_coverage_is_shown_in_parts(avengers, tmp_path):
