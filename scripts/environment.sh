@@ -4,7 +4,7 @@
 #   ensure_env test      base, the test and train sets, and torch
 #   ensure_env loadtest  base and Locust; an environment for tests has both
 #
-# PYTHON         the interpreter to build with (3.11 or newer; default: the first found)
+# PYTHON         the interpreter to build with (3.11 to 3.14; default: the first found)
 # AVENGERS_VENV  where the environment lies (default: .venv in the repository)
 # AVENGERS_TORCH what pip is asked for instead of torch's CPU build: a requirement,
 #                a wheel or its address
@@ -19,6 +19,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${AVENGERS_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 torch_version=2.13.0
+# Else pip refuses where it is told so: a virtual environment has no packages of a user.
+export PIP_USER=0
 
 die() {
     printf 'error: %s\n' "$*" >&2
@@ -47,24 +49,26 @@ run_module() { exec "$venv/bin/python" -P -m "$@"; }
 
 checksum() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
-new_enough() {
-    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+# Those that all pinned packages have wheels for.
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+        2>/dev/null
 }
 
 find_python() {
     local candidate
     if [ -n "${PYTHON:-}" ]; then
-        new_enough "$PYTHON" || die "PYTHON=$PYTHON is not a Python 3.11 or newer"
+        fits "$PYTHON" || die "PYTHON=$PYTHON is not a Python from 3.11 to 3.14"
         printf '%s\n' "$PYTHON"
         return
     fi
-    for candidate in python3 python3.13 python3.12 python3.11; do
-        if new_enough "$candidate"; then
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+        if fits "$candidate"; then
             command -v "$candidate"
             return
         fi
     done
-    die "no Python 3.11 or newer on PATH; install one, or name it: PYTHON=/path/to/python3"
+    die "no Python from 3.11 to 3.14 on PATH; install one, or name it: PYTHON=/path/to/python3"
 }
 
 python_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
@@ -76,7 +80,8 @@ stamp_of() {
     {
         printf '%s\n' "$1" "$root" "${PYTHON:-}"
         [ "$1" != test ] || printf '%s\n' "$torch_version" "${AVENGERS_TORCH:-}"
-        cat "${files[@]/#/$root/requirements/}"
+        # Not ${files[@]/#/...}: since bash 5.2 an & in the path would not stay one.
+        (cd "$root/requirements" && cat "${files[@]}")
     } | checksum
 }
 
@@ -124,13 +129,16 @@ venv_made() {
     trap - EXIT
 }
 
+# What pip's own configuration says, if anything.
+pip_setting() { "$venv/bin/python" -m pip config get "global.$1" 2>/dev/null || true; }
+
 # uv does not read pip's settings: hand it the index and the certificates.
 uv_settings() {
-    local index
-    index=$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null || true)
-    index=${PIP_INDEX_URL:-$index}
+    local index=${PIP_INDEX_URL:-} certificates=${PIP_CERT:-}
+    [ -n "$index" ] || index=$(pip_setting index-url)
+    [ -n "$certificates" ] || certificates=$(pip_setting cert)
     [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
-    [ -z "${PIP_CERT:-}" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"
+    [ -z "$certificates" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"
 }
 
 locked() {

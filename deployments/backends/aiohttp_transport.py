@@ -28,10 +28,13 @@ _NO_HEADERS_OF_ITS_OWN = ("user-agent", "accept", "accept-encoding", "content-ty
 
 
 def proxy_of(url: httpx.URL) -> str | None:
-    """The proxy that the environment names for an address, if any."""
+    """The proxy that the environment names for an address, if any; without a scheme
+    it is one of HTTP, as curl and pip have it."""
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    return None if proxy is None or proxy_bypass(url.host) else proxy
+    if proxy is None or proxy_bypass(url.host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class AiohttpTransport:

@@ -54,9 +54,21 @@ class LocalCluster:
     def wait_until_ready(self, timeout_s: float = 120.0) -> StartUp:
         """Until every application runs and HTTP is served; LaunchError if one fails.
 
-        What Serve says of deployments that are slow is told as warnings meanwhile.
+        What Serve says of deployments that are slow is told as warnings meanwhile; of a
+        failure also where the logs are, as one line may not be all that is to be known.
         """
         began = time.monotonic()
+        try:
+            self._wait(began, timeout_s)
+        except LaunchError as error:
+            raise LaunchError(f"{error}; logs: {self.logs}") from error.__cause__
+        first = self.start_up
+        self.start_up = StartUp(
+            first.import_s, first.ray_s, first.serve_s, time.monotonic() - began
+        )
+        return self.start_up
+
+    def _wait(self, began: float, timeout_s: float) -> None:
         waiting, told = set(self._apps), set[str]()
         while waiting:
             statuses = self._client.list_serve_statuses()
@@ -72,11 +84,6 @@ class LocalCluster:
             self._client.wait_for_proxies_serving(wait_for_applications_running=True)
         except TimeoutError as error:
             raise LaunchError(f"HTTP is not served: {error}") from error
-        first = self.start_up
-        self.start_up = StartUp(
-            first.import_s, first.ray_s, first.serve_s, time.monotonic() - began
-        )
-        return self.start_up
 
     def drain(self) -> None:
         """Take no more requests, and wait until those under way have ended.

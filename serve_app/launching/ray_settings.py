@@ -52,6 +52,11 @@ ALWAYS = (
         "2",
         "with an arena for each thread, glibc's default, memory grows for longer",
     ),
+    Setting(
+        "no_grpc_proxy",
+        "0.0.0.0/0,::/0",
+        "a proxy that the environment names is for upstreams, not between replicas",
+    ),
     Setting("RAY_worker_niceness", "0", "at 15, Ray's default, any process starves us"),
     Setting(
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER",

@@ -169,5 +169,6 @@ def test_an_application_that_cannot_start_is_reported_in_one_line(
 
     assert launched.returncode == 1
     assert out == ""
-    said = "error: application hello: ValueError: no such word: fail"
-    assert err.splitlines()[-1] == said
+    said, _, logs = err.splitlines()[-1].partition("; logs: ")
+    assert said == "error: application hello: ValueError: no such word: fail"
+    assert Path(logs).is_dir()

@@ -1,11 +1,14 @@
 """What scripts/environment.sh makes, in a checkout at any path."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts/environment.sh"
 
@@ -138,3 +141,86 @@ def test_ctrl_c_takes_away_what_keeps_services_from_starting(tmp_path: Path) -> 
     assert was_there
     assert run.returncode != 0
     assert not policy.exists()
+
+
+def test_a_folder_above_may_be_called_r_and_d(tmp_path: Path) -> None:
+    root = tmp_path / "R&D"
+    root.mkdir()
+
+    made = prepare(root, "base")
+    again = prepare(root, "base", "install_base() { die 'made twice'; }")
+
+    assert (made.returncode, again.returncode) == (0, 0), made.stderr
+
+
+def found(folder: Path, there: dict[str, str]) -> subprocess.CompletedProcess:
+    """`find_python` where these are all interpreters, each of the version it says."""
+    (folder / "dirname").symlink_to(shutil.which("dirname") or "")
+    for name, version in there.items():
+        said = f"import sys; sys.version_info = ({version}, 0)"
+        program = folder / name
+        program.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "{said}; $2"\n'
+        )
+        program.chmod(0o755)
+    bash = shutil.which("bash") or ""
+    return subprocess.run(
+        [bash, "-c", '. "$1"; find_python', "bash", str(SCRIPT)],
+        env={"PATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ({"python3": "3, 14"}, "python3"),
+        ({"python3": "3, 15", "python3.13": "3, 13"}, "python3.13"),
+        ({"python3": "3, 10", "python3.14": "3, 14"}, "python3.14"),
+    ],
+)
+def test_the_first_python_that_the_pinned_packages_are_for_is_taken(
+    tmp_path: Path, there: dict[str, str], chosen: str
+) -> None:
+    assert found(tmp_path, there).stdout == f"{tmp_path / chosen}\n"
+
+
+def test_a_python_that_no_package_is_made_for_yet_is_refused(tmp_path: Path) -> None:
+    done = found(tmp_path, {"python3": "3, 15"})
+
+    assert done.returncode == 1
+    assert "no Python from 3.11 to 3.14 on PATH" in done.stderr
+
+
+def test_uv_trusts_the_certificates_that_pip_is_told_to_trust(tmp_path: Path) -> None:
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\n[ "$5" = global.cert ] && echo /company.pem\n')
+    python.chmod(0o755)
+    theirs = ("PIP_CERT", "PIP_INDEX_URL", "SSL_CERT_FILE")
+    environment = {k: v for k, v in os.environ.items() if k not in theirs}
+
+    done = subprocess.run(
+        ["bash", "-c", '. "$1"; uv_settings; env', "bash", str(SCRIPT)],
+        env=environment | {"AVENGERS_VENV": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "SSL_CERT_FILE=/company.pem\n" in done.stdout
+
+
+def test_pip_is_not_told_to_install_for_the_user_alone() -> None:
+    """As some workspaces tell it, everywhere."""
+    done = subprocess.run(
+        ["bash", "-c", '. "$1"; env', "bash", str(SCRIPT)],
+        env=os.environ | {"PIP_USER": "yes"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "PIP_USER=0\n" in done.stdout

@@ -247,6 +247,7 @@ async def test_nobody_there_and_nobody_answering(serve, transport):
     [
         ({}, None),
         ({"https_proxy": "http://p:3128"}, "http://p:3128"),
+        ({"https_proxy": "p:3128"}, "http://p:3128"),
         ({"all_proxy": "http://a:1"}, "http://a:1"),
         ({"https_proxy": "http://p:3128", "no_proxy": "upstream.test"}, None),
     ],

@@ -52,7 +52,7 @@ class Client:
 def cluster(client: Client) -> LocalCluster:
     start_up = StartUp(1.0, 2.0, 3.0)
     return LocalCluster(
-        "127.0.0.1", 8000, Path(), start_up, _client=client, _apps=("avengers",)
+        "127.0.0.1", 8000, Path("/logs"), start_up, _client=client, _apps=("avengers",)
     )
 
 
@@ -84,15 +84,18 @@ def test_what_serve_says_of_a_slow_deployment_is_told_once(
         (told("DEPLOYING"), "not ready after 0 s: avengers"),
     ],
 )
-def test_why_it_does_not_come_up_is_one_line(says: Any, what: str) -> None:
+def test_why_it_does_not_come_up_is_one_line_that_ends_with_where_to_look(
+    says: Any, what: str
+) -> None:
     with pytest.raises(LaunchError) as failed:
         cluster(Client([says])).wait_until_ready(0)
 
-    assert str(failed.value) == what
+    assert str(failed.value) == f"{what}; logs: /logs"
 
 
 def test_a_proxy_that_does_not_serve_is_one_line_too() -> None:
     with pytest.raises(LaunchError) as failed:
         cluster(Client([told("RUNNING")], serves=False)).wait_until_ready()
 
-    assert str(failed.value) == "HTTP is not served: Proxies not available after 60s."
+    said = "HTTP is not served: Proxies not available after 60s.; logs: /logs"
+    assert str(failed.value) == said

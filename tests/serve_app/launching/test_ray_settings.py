@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,37 @@ def test_a_haproxy_that_is_not_there_is_named_and_nothing_stays_set(
         pass
 
     assert HAPROXY.name not in os.environ
+
+
+ECHO = """
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+methods = {"echo": grpc.unary_unary_rpc_method_handler(lambda asked, _: asked)}
+handler = grpc.method_handlers_generic_handler("echo", methods)
+server = grpc.server(ThreadPoolExecutor(1), handlers=[handler])
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    print(channel.unary_unary("/echo/echo")(b"said", timeout=10).decode())
+server.stop(None)
+"""
+
+
+def test_calls_between_replicas_do_not_go_by_a_proxy_of_the_environment() -> None:
+    """As Serve makes their channels: it says nothing of proxies."""
+    with PortBlock.take() as ports:
+        ours = {s.name: s.value for s in settings(ports, Path("/a"))}
+    clean = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    nobody = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+
+    done = subprocess.run(
+        [sys.executable, "-c", ECHO],
+        env=clean | nobody | ours,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "said\n", done.stderr
