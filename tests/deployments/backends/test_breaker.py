@@ -88,14 +88,35 @@ def test_a_probe_that_is_abandoned_leaves_room_for_another(breaker, clock):
     assert breaker.admit()
 
 
-def test_a_probe_that_is_never_heard_of_does_not_block_the_model_for_good(
+def test_a_probe_that_is_silent_is_followed_by_others_each_after_twice_the_time(
     breaker, clock
 ):
     trip(breaker)
     clock.now += 10
-    breaker.admit()
-    clock.now += 601
+    assert breaker.admit()
+    waits = []
+    for _ in range(4):
+        waits.append(0)
+        while not breaker.admit():
+            clock.now += 1
+            waits[-1] += 1
 
+    assert waits == [10, 20, 25, 25]
+
+
+@pytest.mark.parametrize("heard", [Breaker.succeeded, Breaker.failed])
+def test_a_probe_that_ends_while_others_are_told_to_wait_longer_is_over(
+    breaker, clock, heard
+):
+    before = breaker.openings
+    trip(breaker)
+    clock.now += 10
+    assert breaker.admit()
+    breaker.failed(retry_after_s=5, since=before)
+    heard(breaker, since=breaker.openings)
+    clock.now += 5
+
+    assert breaker.state == "half-open"
     assert breaker.admit()
 
 
