@@ -15,6 +15,10 @@ from deployments.protocol.backend import Usage
 # Told before the model has said anything: the client gets them with its first words, so
 # that another model can still answer if this one fails.
 _PREAMBLE = {"response.created", "response.queued", "response.in_progress"}
+# Sent by OpenAI every few seconds while a model says nothing, that a proxy does not
+# take the connection for dead.
+_KEEPALIVE = "keepalive"
+_SILENT = {*_PREAMBLE, _KEEPALIVE}
 _ENDS = {"response.completed", "response.incomplete"}
 _FAILURES = {"error", "response.failed"}
 # An upstream's own events are called `acme:trace_event`, by the Open Responses spec.
@@ -124,10 +128,10 @@ class ResponsesStream:
             self._billed(response)
             raise response_failure(response.get("error"))
         written = named_event(name, self._written(data, event))
-        if not self.n_events and (name in _PREAMBLE or _begins_to_think(name, event)):
+        if not self.n_events and (name in _SILENT or _begins_to_think(name, event)):
             self._held += written
             return b""
-        self.n_events += 1
+        self.n_events += name != _KEEPALIVE
         self.done = name in _ENDS
         held, self._held = self._held, b""
         return held + written

@@ -111,6 +111,22 @@ def test_a_model_that_begins_to_think_has_said_nothing_yet(kind, n_events):
     ]
 
 
+def test_what_keeps_a_connection_alive_is_no_word_of_the_model():
+    stream = ResponsesStream("ours")
+    alive = wire("keepalive", sequence_number=2)
+
+    assert stream.feed(told("created") + alive) == b""
+    assert stream.n_events == 0
+    names = [name for name, _ in events(stream.feed(delta("a") + alive))]
+    assert names == [
+        "response.created",
+        "keepalive",
+        "response.output_text.delta",
+        "keepalive",
+    ]
+    assert stream.n_events == 1
+
+
 @pytest.mark.parametrize("tail", [b"", b"data: [DONE]\n\n", delta("too late")])
 def test_nothing_comes_after_the_end(tail):
     stream = ResponsesStream("ours")
