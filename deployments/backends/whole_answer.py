@@ -37,11 +37,13 @@ def settled(
 def _failure(data: dict[str, Any], surface: Surface) -> ServingError | None:
     if surface == "responses":
         error = data.get("error")
-        failed = error or data.get("status") == "failed"
-        return response_failure(error) if failed else None
-    if failure := failure_in(data):
-        return failure
-    choices = data.get("choices")
-    if not isinstance(choices, list) or not choices:
-        return UpstreamError("The upstream's answer is empty.")
-    return None
+        if error or data.get("status") == "failed":
+            return response_failure(error)
+        # It may be empty: all that its limit allowed was thought.
+        there = isinstance(data.get("output"), list)
+    else:
+        if failure := failure_in(data):
+            return failure
+        choices = data.get("choices")
+        there = isinstance(choices, list) and bool(choices)
+    return None if there else UpstreamError("The upstream's answer is empty.")

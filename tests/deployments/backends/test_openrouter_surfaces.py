@@ -16,7 +16,12 @@ from deployments.backends.openrouter import (
     UpstreamConfig,
 )
 from deployments.catalog import Timeouts
-from deployments.errors import InvalidRequest, RateLimited, UpstreamError
+from deployments.errors import (
+    InvalidRequest,
+    RateLimited,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from deployments.protocol.backend import BackendRequest, Settlement, Surface, Usage
 from tests.deployments.backends.test_responses_stream import (
     USAGE,
@@ -56,9 +61,10 @@ async def complete(surface: Surface, **body: Any) -> tuple[dict, Settlement]:
 
 
 async def test_a_whole_response_is_renamed_and_settled():
-    body, settlement = await complete("responses", status="completed", usage=USAGE)
+    said = {"status": "completed", "output": [], "usage": USAGE}
+    body, settlement = await complete("responses", **said)
 
-    assert body == {"model": "ours", "status": "completed", "usage": USAGE}
+    assert body == {"model": "ours", **said}
     assert settlement.usage == Usage(2, 3, 5, cached_tokens=1, reasoning_tokens=2)
     assert (settlement.cost_usd, settlement.cost_source) == (0.5, "upstream")
 
@@ -84,6 +90,14 @@ async def test_a_whole_text_completion_is_renamed_and_settled():
 async def test_a_failed_response_is_an_error(failure, error):
     with pytest.raises(error):
         await complete("responses", **failure)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"detail": "secret"}, {"status": "completed", "output": None}]
+)
+async def test_a_response_without_an_output_is_none(body):
+    with pytest.raises(UpstreamError, match="answer is empty"):
+        await complete("responses", **body)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +131,20 @@ async def test_a_model_that_thinks_unseen_has_the_time_to_begin():
     _, settlement = await parts_of(backend("responses", response).stream(asked))
 
     assert settlement.cost_usd == 0.5
+
+
+async def test_an_upstream_that_only_keeps_its_connection_alive_has_not_begun():
+    class Alive(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield told("created")
+            while True:
+                await asyncio.sleep(0.01)
+                yield wire("keepalive", sequence_number=1)
+
+    response = httpx.Response(200, stream=Alive(), headers=EVENTS)
+    asked = replace(request("responses"), timeouts=Timeouts(first_token_s=0.1))
+    with pytest.raises(UpstreamTimeout, match="first_token_s"):
+        await anext(backend("responses", response).stream(asked))
 
 
 @pytest.mark.parametrize("surface", ["completions", "responses"])
