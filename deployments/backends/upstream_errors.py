@@ -36,9 +36,11 @@ _REFUSALS = {
 
 REFUSED = frozenset({400, 413, 422})  # for what is in the request
 # Of these it is read why.
-EXPLAINED = REFUSED | {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+EXPLAINED = REFUSED | {403, 404, 429}
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
 _MOST_REASONS = 8
+# OpenAI's, with the status of a rate limit: what was paid for is used up.
+_SPENT = "insufficient_quota"
 # OpenAI's: a temperature that its reasoning models do not take, and the like.
 _OF_THE_MODEL = {"unsupported_parameter", "unsupported_value"}
 _STATUS = re.compile("[45][0-9][0-9]")
@@ -85,6 +87,8 @@ def reported_error(error: Any) -> ServingError:
         return _explained(code, error, _words(error))
     if code == PromptTooLong.code:  # so the Responses API tells it, in a stream
         return _too_long()
+    if code == _SPENT:
+        return _spent()
     said = f" (code {code})" if isinstance(code, str) and code.isidentifier() else ""
     return UpstreamError(f"The upstream reported an error while answering{said}.")
 
@@ -96,6 +100,8 @@ def _explained(status: int, said: Any, words: bytes) -> ServingError:
         return _too_long() if too_long else _refused(status, said)
     if status == HTTPStatus.NOT_FOUND and _UNSUPPORTED.search(words):
         return Unsupported("No provider of the model takes what is in this request.")
+    if status == HTTPStatus.TOO_MANY_REQUESTS and _code(said) == _SPENT:
+        return _spent()
     flagged = _flagged(said) if status == HTTPStatus.FORBIDDEN else None
     return flagged or error_of(status)
 
@@ -112,6 +118,19 @@ def _refused(status: int, said: Any) -> InvalidRequest:
     what = f"The upstream refused the request ({why})."
     kind = Unsupported if code in _OF_THE_MODEL else InvalidRequest
     return kind(what, param=param, code="upstream_refused")
+
+
+def _spent() -> UpstreamRefusal:
+    what = "The upstream will not serve this model to us (its credits are used up)."
+    return UpstreamRefusal(what, code=_REFUSALS[402])
+
+
+def _code(said: Any) -> Any:
+    """That of OpenRouter's provider, where it has one."""
+    for told in (_of_provider(said), said):
+        if isinstance(told, dict) and (code := told.get("code")):
+            return code
+    return None
 
 
 def _words(error: dict[str, Any]) -> bytes:
