@@ -20,6 +20,8 @@ _EVERY_S = 1.0
 # At the end; upstreams are asked for the last time 10.5 s after an answer broke off.
 _CORRECTIONS_S = 11.0
 _AWAY_S = 5.0  # a Ledger that was not heard of for so long is away
+# A call of a Ledger whose node is gone may never end. Longer than SQL may take for one.
+_PATIENCE_S = 120.0
 
 
 class Background:
@@ -98,12 +100,14 @@ class Background:
         """Again and again; a failure is said once, until it is over."""
         while True:
             try:
-                await work()
+                async with asyncio.timeout(_PATIENCE_S):
+                    await work()
                 self._failing.discard(what)
             except Exception as error:  # whatever it is, the next try may succeed
                 if what not in self._failing:
-                    unforeseen = not isinstance(error, ServingError)
+                    unforeseen = not isinstance(error, ServingError | TimeoutError)
+                    said = str(error) or type(error).__name__
                     told = "%s cannot be refreshed: %s"
-                    logger.warning(told, what, error, exc_info=unforeseen)
+                    logger.warning(told, what, said, exc_info=unforeseen)
                 self._failing.add(what)
             await asyncio.sleep(_EVERY_S)

@@ -263,3 +263,22 @@ async def test_records_that_no_disk_takes_are_told_of_when_their_replica_ends(
 
     said = "1 usage records are lost, of a replica that ends: No space left on device"
     assert said in caplog.text
+
+
+async def test_a_ledger_that_is_silent_to_one_call_is_asked_again(
+    world, monkeypatch, caplog
+):
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.3)
+    snapshot = world.ledger.snapshot
+
+    async def hangs(_):
+        monkeypatch.setattr(world.ledger, "snapshot", snapshot)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.ledger, "snapshot", hangs)
+    async with world.background.running(), asyncio.timeout(20):
+        await world.ledger.put_tenant(tenant("new"))
+        while "new" not in world.gateway.directory.tenants:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    assert "accounts cannot be refreshed: TimeoutError" in caplog.text
