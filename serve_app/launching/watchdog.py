@@ -22,8 +22,9 @@ _LOOK_EVERY_S = 2.0
 def watched(mark: str, directory: Path) -> Iterator[None]:
     """Whatever carries the mark, and the directory, does not outlive this process."""
     # A session of its own: Ctrl-C at the terminal is for the launcher, not for it.
+    # -P: what lies in the folder where it is started is not taken for a module.
     with subprocess.Popen(
-        [sys.executable, "-m", __name__, mark, str(directory)],
+        [sys.executable, "-P", "-m", __name__, mark, str(directory)],
         stdin=subprocess.PIPE,
         start_new_session=True,
     ):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from serve_app.launching.processes import MARK
 from serve_app.launching.watchdog import watched
@@ -55,3 +56,16 @@ def test_it_ends_with_the_block_and_harms_nobody_else(tmp_path: Path) -> None:
     assert other.poll() is None
     other.kill()
     other.wait()
+
+
+def test_what_lies_where_it_is_started_is_not_taken_for_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "serve_app"
+    package.mkdir()
+    (package / "__init__.py").write_text("open('taken', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    with watched("test-mark", tmp_path / "none"):
+        pass
+
+    assert not (tmp_path / "taken").exists()
