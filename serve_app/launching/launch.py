@@ -137,7 +137,7 @@ def _start_ray(mark: str, *, dashboard: bool) -> Any:
                 )
             except Exception as error:  # noqa: BLE001  (Ray raises bare Exception here)
                 log.warning("Ray did not start (attempt %d): %s", attempt, error)
-                reason = str(error).splitlines()[0]
+                reason = last_line(str(error) or type(error).__name__)
                 ray.shutdown()
                 end(Family(mark))
         raise LaunchError(f"Ray did not start in {_START_ATTEMPTS} attempts: {reason}")

@@ -1,10 +1,15 @@
 import socket
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
 
 from serve_app.launching import launch
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Ray's own, of what it imports
+    import ray
 
 HAPROXY_LOOPBACK = Path(launch.__file__).with_name("haproxy-wrapper")
 
@@ -67,3 +72,14 @@ def test_rays_shell_finds_a_python_whose_path_has_spaces():
     assert "py_executable" not in plain
     assert spaced["py_executable"] == "'/home/me/my projects/.venv/bin/python'"
     assert spaced.items() >= plain.items()
+
+
+def test_of_a_start_that_fails_without_a_word_its_kind_is_told(monkeypatch):
+    def init(**_):
+        raise TimeoutError
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+
+    with pytest.raises(launch.LaunchError, match="in 3 attempts: TimeoutError"):
+        launch._start_ray("test-mark-of-nobody", dashboard=False)
