@@ -27,7 +27,7 @@ class Received:
         frame = item if isinstance(item, bytes) else item.frame
         if self._headless:
             self._look(frame)
-        self.n_events += frame.count(b"data: ")
+        self.n_events += frame.count(b"\n\n")  # in JSON no line ends
 
     @property
     def generation_id(self) -> str | None:
