@@ -9,7 +9,8 @@ until one answer is complete, one failure opens the breaker again, twice as long
 answer that is not streamed begins with its end: a probe that is silent for `open_s` is
 followed by another, and that one after twice the time.
 What began before the breaker opened says nothing new when it ends, however it does.
-An upstream that says `Retry-After` opens it at once, for at least as long as it says.
+An upstream that says `Retry-After` opens it at once, for as long as it says: at a rate
+limit it is no weaker each time.
 
 Each Gateway replica keeps its own breakers. Sharing them would put a call on the path
 of every request, and gain little: a replica learns from its own first few failures, and
@@ -132,14 +133,12 @@ class Breaker:
             return
         if self._open_until is None:
             self._recent.append((now, False))
-            if self._unproven and not stale:
-                self._open(max(self._next_open_s, said_s))
-            elif said_s:
+            if said_s:
                 self._open(said_s)
-            elif self._tripped(now):
+            elif (self._unproven and not stale) or self._tripped(now):
                 self._open(self._next_open_s)
         elif now >= self._open_until and not stale:
-            self._open(max(self._next_open_s, said_s))
+            self._open(said_s or self._next_open_s)
         else:  # it is open, or this is no news but of until when
             self._open_until = max(self._open_until, now + said_s)
             if not stale:

@@ -252,9 +252,9 @@ def test_a_probe_that_begins_to_answer_lets_the_others_in(breaker, clock):
     assert breaker.admit(), "the probe's last byte may be minutes away"
 
 
-@pytest.mark.parametrize("retry_after_s", [None, 3])
-def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long(
-    breaker, clock, retry_after_s
+@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 20), (3, 3)])
+def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long_or_as_it_says(
+    breaker, clock, retry_after_s, wait_s
 ):
     trip(breaker)
     clock.now += 10
@@ -262,7 +262,21 @@ def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long(
     breaker.began()
     breaker.failed(retry_after_s)
 
-    assert breaker.wait_s == 20
+    assert breaker.wait_s == wait_s
+
+
+def test_a_model_at_its_rate_limit_is_left_alone_for_as_long_as_it_says_each_time(
+    breaker, clock
+):
+    waits = []
+    for _ in range(5):
+        breaker.failed(retry_after_s=2, since=breaker.openings)
+        waits.append(breaker.wait_s)
+        clock.now += breaker.wait_s
+        assert breaker.admit()
+        breaker.began()
+
+    assert waits == [2] * 5
 
 
 def test_after_a_complete_answer_it_is_as_it_was_in_the_beginning(breaker, clock):
