@@ -5,9 +5,12 @@
                                      └──────(the probe fails)──→ open, twice as long
 
 A probe's last byte may be minutes after its first, so others need not wait for it; but
-until one answer is complete, one failure opens the breaker again, twice as long. What
-began before the breaker opened says nothing new when it fails, or ends, after that.
-An upstream that says `Retry-After` opens it at once, for at least as long as it says.
+until one answer is complete, one failure opens the breaker again, twice as long. An
+answer that is not streamed begins with its end: a probe that is silent for `open_s` is
+followed by another, and that one after twice the time.
+What began before the breaker opened says nothing new when it ends, however it does.
+An upstream that says `Retry-After` opens it at once, for as long as it says: at a rate
+limit it is no weaker each time.
 
 Each Gateway replica keeps its own breakers. Sharing them would put a call on the path
 of every request, and gain little: a replica learns from its own first few failures, and
@@ -25,8 +28,6 @@ from pydantic import BaseModel, ConfigDict, Field
 State = Literal["closed", "open", "half-open"]
 Clock = Callable[[], float]  # seconds, never going back
 
-# A probe that is never heard of again must not block its model for good.
-_PROBE_LOST_S = 600.0
 # Tenants have breakers of their own, and come and go: from so many on those go of which
 # nothing was heard for so long.
 _MANY = 10_000
@@ -62,6 +63,7 @@ class Breaker:
         self._next_open_s = config.open_s
         self._unproven = False  # closed by an answer that has only begun
         self._probing_since: float | None = None
+        self._probe_s = config.open_s  # so long others wait for it
 
     @property
     def state(self) -> State:
@@ -87,9 +89,14 @@ class Breaker:
         state = self.state
         if state == "closed":
             return True
-        if state == "open" or self._probed:
+        if state == "open":
             return False
-        self._probing_since = self._clock()
+        now = self._clock()
+        if self._probing_since is not None:
+            if now < self._probing_since + self._probe_s:
+                return False
+            self._probe_s = min(2 * self._probe_s, self._config.max_open_s)
+        self._probing_since = now
         return True
 
     def began(self) -> None:
@@ -100,8 +107,11 @@ class Breaker:
 
     def succeeded(self, *, since: int | None = None) -> None:
         """An attempt was answered; `since`: `openings` when it began."""
-        if self._is_stale(since) or self.state == "open":
+        if self._is_stale(since):
             return  # it began before the breaker opened: no news
+        self._probing_since = None
+        if self.state == "open":
+            return  # others were told meanwhile to wait longer
         if self._open_until is not None:
             self._close()
         self._unproven = False
@@ -123,33 +133,25 @@ class Breaker:
             return
         if self._open_until is None:
             self._recent.append((now, False))
-            if self._unproven and not stale:
-                self._open(max(self._next_open_s, said_s))
-            elif said_s:
+            if said_s:
                 self._open(said_s)
-            elif self._tripped(now):
+            elif (self._unproven and not stale) or self._tripped(now):
                 self._open(self._next_open_s)
         elif now >= self._open_until and not stale:
-            self._open(max(self._next_open_s, said_s))
-        else:  # it began before the breaker opened, but may know better until when
+            self._open(said_s or self._next_open_s)
+        else:  # it is open, or this is no news but of until when
             self._open_until = max(self._open_until, now + said_s)
+            if not stale:
+                self._probing_since = None
 
     def abandoned(self, *, since: int | None = None) -> None:
-        """An attempt ended without saying anything about the model.
-
-        `since`: `openings` when it began. One that began before the breaker opened is
-        not the probe: that goes on, and its place is not free.
-        """
+        """An attempt ended without saying anything about the model; `since`: `openings`
+        when it began. One from before it opened is not the probe."""
         if not self._is_stale(since):
             self._probing_since = None
 
     def _is_stale(self, since: int | None) -> bool:
         return since is not None and since < self.openings
-
-    @property
-    def _probed(self) -> bool:
-        since = self._probing_since
-        return since is not None and self._clock() - since < _PROBE_LOST_S
 
     def _tripped(self, now: float) -> bool:
         oldest = now - self._config.window_s
@@ -165,6 +167,7 @@ class Breaker:
         self.openings += 1
         self._unproven = False
         self._probing_since = None
+        self._probe_s = min(seconds, self._config.open_s)
 
     def _close(self) -> None:
         self._open_until = None

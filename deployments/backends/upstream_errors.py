@@ -38,10 +38,12 @@ REFUSED = frozenset({400, 413, 422})  # for what is in the request
 # OpenAI's, for what the request refers to: items and files, tool servers.
 _OF_A_REFERENCE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.FAILED_DEPENDENCY})
 # Of these it is read why.
-EXPLAINED = REFUSED | _OF_A_REFERENCE | {HTTPStatus.FORBIDDEN}
+EXPLAINED = REFUSED | _OF_A_REFERENCE | {403, 429}
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,40}")  # a name, nothing that is quoted
 _MOST_REASONS = 8
 _HAS_FLAGGED = "The upstream's moderation has flagged the input"
+# OpenAI's, with the status of a rate limit: what was paid for is used up.
+_SPENT = "insufficient_quota"
 # OpenAI's: a temperature that its reasoning models do not take, and the like.
 _OF_THE_MODEL = {"unsupported_parameter", "unsupported_value"}
 # Azure's, of a prompt.
@@ -90,6 +92,8 @@ def reported_error(error: Any) -> ServingError:
         return _explained(code, error, _words(error))
     if code == PromptTooLong.code:  # so the Responses API tells it, in a stream
         return _too_long()
+    if code == _SPENT:
+        return _spent()
     said = f" (code {code})" if isinstance(code, str) and code.isidentifier() else ""
     return UpstreamError(f"The upstream reported an error while answering{said}.")
 
@@ -103,6 +107,8 @@ def _explained(status: int, said: Any, words: bytes) -> ServingError:
         return Unsupported("No provider of the model takes what is in this request.")
     if status in _OF_A_REFERENCE and _names_what(said):
         return _refused(status, said)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and _code(said) == _SPENT:
+        return _spent()
     flagged = _flagged(said) if status == HTTPStatus.FORBIDDEN else None
     return flagged or error_of(status)
 
@@ -129,6 +135,19 @@ def _refused(status: int, said: Any) -> ServingError:
     what = f"The upstream refused the request ({why})."
     kind = Unsupported if code in _OF_THE_MODEL else InvalidRequest
     return kind(what, param=param, code="upstream_refused")
+
+
+def _spent() -> UpstreamRefusal:
+    what = "The upstream will not serve this model to us (its credits are used up)."
+    return UpstreamRefusal(what, code=_REFUSALS[402])
+
+
+def _code(said: Any) -> Any:
+    """That of OpenRouter's provider, where it has one."""
+    for told in (_of_provider(said), said):
+        if isinstance(told, dict) and (code := told.get("code")):
+            return code
+    return None
 
 
 def _words(error: dict[str, Any]) -> bytes:

@@ -76,6 +76,7 @@ class Attempts:
         self._current: str | None = None
         self._tries = 0
         self._since = 0  # how often the breaker had opened when the attempt began
+        self._patient_until = 0.0  # with the pause before the current attempt
         self._whole_s = self.time_left_s
         self._late = False  # most of it was used before the current attempt
         self._over = False
@@ -104,6 +105,25 @@ class Attempts:
         if self._told is not None and self._tries > self._policy.max_fallbacks:
             raise self._last_word or self._told
         return self._fallback()
+
+    def resumed(self) -> float:
+        """The pause before the attempt is over: how much longer it lasts, as another
+        request was told meanwhile; raises the last error if that is too long."""
+        model, error = self._current, self._error
+        assert model is not None, "nothing is being tried"
+        assert error is not None, "nothing was waited for"
+        breaker = self._breaker(model)
+        if breaker.wait_s == 0:
+            self._since = breaker.openings
+            return 0.0
+        most_s = self._patient_until - self._clock()
+        wait_s = self._pause_s(breaker, self._tries - 1, most_s)
+        if wait_s <= most_s:
+            return wait_s
+        breaker.abandoned(since=self._since)
+        self._current = None
+        error.retry_after_s = max(error.retry_after_s or 0.0, breaker.wait_s)
+        raise error
 
     def over_budget(self) -> None:
         """The model that was to be asked costs more than what is left: pass it over."""
@@ -186,12 +206,11 @@ class Attempts:
 
     def _retry(self, error: ServingError) -> Attempt:
         model = self._models[0]
-        pause = self._policy.backoff_s * 2 ** (self._tries - 1)
-        wait_s = pause * (0.5 + self._jitter())
         breaker = self._breaker(model)
-        if breaker.wait_s > wait_s:
-            wait_s += breaker.wait_s  # not all who wait at the same moment
-        patient = wait_s <= min(self._policy.max_wait_s, self.time_left_s)
+        most_s = min(self._policy.max_wait_s, self.time_left_s)
+        self._patient_until = self._clock() + most_s
+        wait_s = self._pause_s(breaker, self._tries, most_s)
+        patient = wait_s <= most_s
         # The budget did not cover it just now; whom else to ask there is not.
         too_dear = self.failures[-1].reason == _OVER_BUDGET
         again = error.passes and patient and not too_dear
@@ -200,6 +219,16 @@ class Attempts:
         if breaker.state != "closed" and breaker.wait_s == 0 and not breaker.admit():
             raise error
         return self._try(model, wait_s)
+
+    def _pause_s(self, breaker: Breaker, tries: int, most_s: float) -> float:
+        """What the upstream said, and then not all who wait for it in one moment."""
+        pause: float = self._policy.backoff_s * 2 ** (tries - 1)
+        wait_s = pause * (0.5 + self._jitter())
+        if breaker.wait_s <= wait_s:
+            return wait_s
+        wait_s += breaker.wait_s
+        apart_s = min(breaker.wait_s / 2, most_s - wait_s)
+        return wait_s + max(0.0, apart_s) * self._jitter()
 
     def _try(self, model: str, wait_s: float = 0.0) -> Attempt:
         self._current = model

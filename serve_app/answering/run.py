@@ -48,8 +48,10 @@ class Run:
         """Whom to ask what, after the pause that is due; raises if it is given up."""
         self.asked = None
         attempt = await self._affordable()
-        if attempt.wait_s:
-            await asyncio.sleep(attempt.wait_s)
+        wait_s = attempt.wait_s
+        while wait_s:
+            await asyncio.sleep(wait_s)
+            wait_s = self.attempts.resumed()
         call = self.call
         spec = call.directory.specs[attempt.model]
         port = self.backend_of(call.directory, attempt.model)

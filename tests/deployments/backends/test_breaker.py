@@ -102,14 +102,35 @@ def test_who_began_before_it_opened_does_not_take_the_probe_s_place_along(
     assert breaker.admit()
 
 
-def test_a_probe_that_is_never_heard_of_does_not_block_the_model_for_good(
+def test_a_probe_that_is_silent_is_followed_by_others_each_after_twice_the_time(
     breaker, clock
 ):
     trip(breaker)
     clock.now += 10
-    breaker.admit()
-    clock.now += 601
+    assert breaker.admit()
+    waits = []
+    for _ in range(4):
+        waits.append(0)
+        while not breaker.admit():
+            clock.now += 1
+            waits[-1] += 1
 
+    assert waits == [10, 20, 25, 25]
+
+
+@pytest.mark.parametrize("heard", [Breaker.succeeded, Breaker.failed])
+def test_a_probe_that_ends_while_others_are_told_to_wait_longer_is_over(
+    breaker, clock, heard
+):
+    before = breaker.openings
+    trip(breaker)
+    clock.now += 10
+    assert breaker.admit()
+    breaker.failed(retry_after_s=5, since=before)
+    heard(breaker, since=breaker.openings)
+    clock.now += 5
+
+    assert breaker.state == "half-open"
     assert breaker.admit()
 
 
@@ -245,9 +266,9 @@ def test_a_probe_that_begins_to_answer_lets_the_others_in(breaker, clock):
     assert breaker.admit(), "the probe's last byte may be minutes away"
 
 
-@pytest.mark.parametrize("retry_after_s", [None, 3])
-def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long(
-    breaker, clock, retry_after_s
+@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 20), (3, 3)])
+def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long_or_as_it_says(
+    breaker, clock, retry_after_s, wait_s
 ):
     trip(breaker)
     clock.now += 10
@@ -255,7 +276,21 @@ def test_until_an_answer_is_complete_one_failure_opens_it_twice_as_long(
     breaker.began()
     breaker.failed(retry_after_s)
 
-    assert breaker.wait_s == 20
+    assert breaker.wait_s == wait_s
+
+
+def test_a_model_at_its_rate_limit_is_left_alone_for_as_long_as_it_says_each_time(
+    breaker, clock
+):
+    waits = []
+    for _ in range(5):
+        breaker.failed(retry_after_s=2, since=breaker.openings)
+        waits.append(breaker.wait_s)
+        clock.now += breaker.wait_s
+        assert breaker.admit()
+        breaker.began()
+
+    assert waits == [2] * 5
 
 
 def test_after_a_complete_answer_it_is_as_it_was_in_the_beginning(breaker, clock):

@@ -12,7 +12,7 @@ from deployments.errors import UpstreamError
 class Unreadable:
     """A reply whose headers cannot be read."""
 
-    status = 429
+    status = 500
     pause = None
     closed = False
 

@@ -294,6 +294,31 @@ async def test_what_this_model_does_not_support_another_may(code, retryable):
     assert error.retryable == retryable
 
 
+SPENT = {
+    "message": f"You exceeded the quota of {KEY}",
+    "type": "insufficient_quota",
+    "code": "insufficient_quota",
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [SPENT, {"code": 429, "metadata": {"raw": json.dumps({"error": SPENT})}}],
+    ids=["upstream", "provider"],
+)
+async def test_credits_that_are_used_up_are_no_rate_limit(said, streams, late):
+    response = reported(429, said, streams=streams, late=late)
+
+    with pytest.raises(UpstreamRefusal) as raised:
+        await asked(response, streams=streams)
+    error = raised.value
+    assert (error.status, error.code) == (502, "upstream_insufficient_credits")
+    assert error.retryable
+    assert not error.passes
+
+
 class Stuck(httpx.AsyncByteStream):
     """A body whose end does not come."""
 

@@ -19,14 +19,14 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def request(self, *models: str, policy=POLICY, deadline=100.0):
+    def request(self, *models: str, policy=POLICY, deadline=100.0, jitter=0.5):
         return Attempts(
             models,
             policy,
             self.breakers,
             deadline,
             clock=self.clock,
-            jitter=lambda: 0.5,
+            jitter=lambda: jitter,
         )
 
     def tried(self, attempts: Attempts, error: ServingError) -> list[Attempt]:

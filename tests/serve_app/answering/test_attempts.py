@@ -16,7 +16,7 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.answering.attempts import Attempt
-from tests.serve_app.answering.attempts_world import DOWN, World
+from tests.serve_app.answering.attempts_world import DOWN, POLICY, World
 
 
 @pytest.fixture
@@ -74,7 +74,53 @@ def test_the_only_model_is_asked_again_when_the_upstream_said(world):
     attempts.next()
     attempts.failed(RateLimited("wait", retry_after_s=3))
 
-    assert attempts.next() == Attempt("a", 4.0), "its pause, then the upstream's"
+    assert attempts.next().wait_s == 4.5, "its pause, the upstream's, and some more"
+
+
+@pytest.mark.parametrize(("said_s", "apart_s"), [(2.0, 1.1), (4.8, 0.15), (0.01, 0.1)])
+def test_those_who_were_told_to_wait_as_long_do_not_come_back_together(said_s, apart_s):
+    policy = POLICY.model_copy(update={"backoff_s": 0.1})
+    waits = []
+    for jitter in (0.0, 1.0):
+        attempts = World().request("a", policy=policy, jitter=jitter)
+        attempts.next()
+        attempts.failed(RateLimited("wait", retry_after_s=said_s))
+        waits.append(attempts.next().wait_s)
+
+    assert waits[0] >= max(said_s, 0.05)
+    assert waits[1] - waits[0] == pytest.approx(apart_s)
+    assert waits[1] <= policy.max_wait_s
+
+
+def test_who_comes_back_hears_that_another_was_told_to_wait_longer(world):
+    waiting = [world.request("a") for _ in range(2)]
+    for attempts in waiting:
+        attempts.next()
+    for attempts in waiting:
+        attempts.failed(RateLimited("wait", retry_after_s=2))
+    world.now += max(attempts.next().wait_s for attempts in waiting)
+    first, second = waiting
+    assert first.resumed() == 0
+    first.failed(RateLimited("wait", retry_after_s=60))
+
+    with pytest.raises(RateLimited) as raised:
+        second.resumed()
+    assert raised.value.retry_after_s == 60
+
+
+def test_a_pause_is_longer_by_what_another_was_told_meanwhile(world):
+    first, second = world.request("a"), world.request("a")
+    for attempts in (first, second):
+        attempts.next()
+    first.failed(RateLimited("wait", retry_after_s=2))
+    wait_s = first.next().wait_s
+    world.now += 1
+    second.failed(RateLimited("wait", retry_after_s=2.8))
+    world.now += wait_s - 1
+
+    assert first.resumed() == 1
+    world.now += 1
+    assert first.resumed() == 0
 
 
 def test_a_longer_retry_after_goes_to_the_client(world):

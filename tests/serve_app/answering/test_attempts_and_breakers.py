@@ -141,6 +141,32 @@ def test_a_model_that_hung_is_probed_once_though_clients_leave_that_wait_for_it(
     assert world.request("a", "b").next().model == "b"
 
 
+def test_an_answer_that_is_not_streamed_keeps_a_model_from_the_others_for_a_while_only(
+    world,
+):
+    world.tried(world.request("a", "z"), DOWN)
+    world.tried(world.request("a", "y"), DOWN)
+    world.now += 10
+    world.request("a").next()  # the probe: nothing is heard of it before its end
+    with pytest.raises(Overloaded):
+        world.request("a").next()
+    world.now += 10
+
+    assert world.request("a").next() == Attempt("a")
+
+
+def test_clients_that_leave_a_model_that_hung_make_no_room_for_further_probes(world):
+    waiting = world.request("a", "z")
+    waiting.next()
+    world.tried(world.request("a", "z"), DOWN)
+    world.tried(world.request("a", "y"), DOWN)
+    world.now += 10
+    assert world.request("a", "b").next().model == "a"
+    waiting.abandoned()
+
+    assert world.request("a", "b").next().model == "b"
+
+
 def test_an_answer_that_breaks_counts_against_its_model(world):
     for _ in range(2):
         attempts = world.request("a")

@@ -275,3 +275,23 @@ async def test_a_backend_that_keeps_not_even_its_timeouts_is_given_up(monkeypatc
 
     assert [(each.model, each.reason) for each in by.failures] == [("small", "stuck")]
     assert (by.model, given_up) == ("other", ["small"])
+
+
+async def test_of_those_who_wait_for_a_model_one_finds_out_for_the_others():
+    class Limited(ScriptedBackend):
+        async def complete(self, request: BackendRequest) -> Answer:
+            self.requests.append(request)
+            first = len(self.requests) <= 2
+            if len(self.requests) == 2:
+                both.set()
+            await both.wait()
+            raise RateLimited("wait", retry_after_s=0.01 if first else 60)
+
+    backend, both = Limited(), asyncio.Event()
+    made = gateway(backend=backend, retries={"backoff_s": 0.01})
+    asking = [made.completions.complete(call_of(made, model="small")) for _ in "ab"]
+    errors = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert len(backend.requests) == 3
+    assert all(isinstance(error, RateLimited) for error in errors)
+    assert min(error.retry_after_s for error in errors) > 50

@@ -80,6 +80,12 @@ def test_what_was_received_is_estimated_an_event_for_a_token():
     assert (settled.cost_usd, settled.cost_source) == (37, "estimated")
 
 
+def test_an_answer_that_writes_of_events_has_no_more_of_them():
+    said = {"choices": [{"delta": {"content": "data: [1]\n\ndata: [2]\n\n"}}]}
+
+    assert received(wire(**HEAD, **said), wire(**HEAD)).n_events == 2
+
+
 def test_of_nothing_nothing_is_estimated():
     price = Price(input_usd_per_token=1, output_usd_per_token=10)
     settled = received().settled(None, price, PromptSize((), n_tokens=7))
