@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from deployments.budget_period import Period
 from deployments.limits.budget_pool import BudgetPool, period_at, start_of, tightest
-from deployments.limits.budget_pools import BudgetPools, LeaseBook, PoolKey
+from deployments.limits.budget_pools import BudgetPools, LeaseBook
 from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
 from deployments.limits.soft_budgets import SoftBudgets
+from deployments.store.lease_store import BudgetKey
 from deployments.store.usage_query import Charge
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import TenantConfig
@@ -40,7 +41,7 @@ class BudgetBook:
         What tenants hold that are not known yet is left as it is: those that stand in
         the Gateways' configuration are known when they ask.
         """
-        open_pools: dict[PoolKey, tuple[TenantConfig, Period]] = {}
+        open_pools: dict[BudgetKey, tuple[TenantConfig, Period]] = {}
         ended: list[tuple[str, str, int, float]] = []
         for replica, tenant_id, start, _ in await self._leases.all():
             tenant = self._tenants.get(tenant_id)
@@ -104,7 +105,7 @@ class BudgetBook:
 
     async def charge(self, charges: Sequence[Charge], now: float) -> None:
         """Usage was taken into the store: it is consumed, and leased no longer."""
-        soft: dict[PoolKey, Period] = {}
+        soft: dict[BudgetKey, Period] = {}
         for charge in charges:
             tenant = self._tenants.get(charge.tenant)
             if tenant is None:

@@ -11,15 +11,13 @@ from typing import Protocol
 
 from deployments.budget_period import Period
 from deployments.limits.budget_pool import BudgetPool, start_of
-from deployments.store.usage_query import Spend
+from deployments.store.lease_store import BudgetKey, Held
 from deployments.tenancy import TenantConfig
 
 _TRUSTED_S = 30.0
 _READ_AT_ONCE = 500
 
-# The tenant, the start of the period.
-PoolKey = tuple[str, int]
-# The same of a replica's lease, the replica first.
+# Of a replica's lease: the replica, and the key of its budget.
 LeaseKey = tuple[str, str, int]
 
 
@@ -29,11 +27,8 @@ class LeaseBook(Protocol):
     async def all(self) -> Sequence[tuple[str, str, int, float]]:
         """(replica, tenant, start of the period, USD) of each."""
 
-    async def read(
-        self, pools: Mapping[PoolKey, Period]
-    ) -> dict[PoolKey, tuple[dict[str, float], Spend]]:
-        """USD by the replica that holds them, and what was spent in the period, as of
-        one moment: what passes from one to the other counts once."""
+    async def read(self, pools: Mapping[BudgetKey, Period]) -> dict[BudgetKey, Held]:
+        """As of one moment: what passes from leases to spend counts once."""
 
     async def put(self, held: Sequence[tuple[str, str, int, float]]) -> None:
         """The whole of each lease as it is now, as `all` tells them; 0 = there is none.
@@ -52,14 +47,14 @@ class BudgetPools:
 
     def __init__(self, leases: LeaseBook) -> None:
         self._leases = leases
-        self._pools: dict[PoolKey, BudgetPool] = {}
+        self._pools: dict[BudgetKey, BudgetPool] = {}
         self._starts: dict[str, set[int]] = {}  # of a tenant's pools
         self._tenants: Mapping[str, TenantConfig] = {}
         # Leases as they are here, which SQL does not say yet.
         self._unwritten: set[LeaseKey] = set()
 
     @property
-    def all(self) -> Mapping[PoolKey, BudgetPool]:
+    def all(self) -> Mapping[BudgetKey, BudgetPool]:
         """Those that are in memory."""
         return self._pools
 
@@ -110,7 +105,7 @@ class BudgetPools:
                 pool.forget(replica)
         await self._leases.end(replica, tenants)
 
-    def _is_trusted(self, key: PoolKey, now: float) -> bool:
+    def _is_trusted(self, key: BudgetKey, now: float) -> bool:
         pool = self._pools.get(key)
         return (
             pool is not None
@@ -118,7 +113,7 @@ class BudgetPools:
             and abs(now - pool.read_at) <= _TRUSTED_S
         )
 
-    async def _read(self, old: Mapping[PoolKey, Period], now: float) -> None:
+    async def _read(self, old: Mapping[BudgetKey, Period], now: float) -> None:
         for key, (held, spend) in (await self._leases.read(old)).items():
             consumed = spend.cost_usd + spend.reserved_usd
             pool = BudgetPool(math.inf, consumed, held, period=old[key], read_at=now)
@@ -132,7 +127,7 @@ class BudgetPools:
         pool = self._pools.get((tenant_id, start))
         return pool.leases.get(replica, 0.0) if pool else 0.0
 
-    async def _forget_past(self, asked: Collection[PoolKey]) -> None:
+    async def _forget_past(self, asked: Collection[BudgetKey]) -> None:
         """Kept are the pools that are asked for and a tenant's last two periods': what
         a replica still holds of the last but one is reported there."""
         asked_starts: dict[str, set[int]] = {}

@@ -14,10 +14,10 @@ from deployments.store.tables import leases
 from deployments.store.upsert import insert_into
 from deployments.store.usage_query import Spend
 
-# A budget's: the tenant, the start of the period.
-Key = tuple[str, int]
-# USD by the replica that holds them, and what was spent.
-Budget = tuple[dict[str, float], Spend]
+# The tenant, the start of the period.
+BudgetKey = tuple[str, int]
+# USD by the replica that holds them, and what was spent in the period.
+Held = tuple[dict[str, float], Spend]
 
 _KEY = ("replica", "tenant", "period")
 _GONE = delete(leases).where(*(leases.c[name] == bindparam(name) for name in _KEY))
@@ -41,7 +41,7 @@ class LeaseStore:
             for row in rows
         ]
 
-    async def read(self, pools: Mapping[Key, Period]) -> dict[Key, Budget]:
+    async def read(self, pools: Mapping[BudgetKey, Period]) -> dict[BudgetKey, Held]:
         """What is out of each, and what was spent in its period, as of one moment."""
         async with self._database.reading() as connection:
             held = await _leases_of(connection, pools)
@@ -82,13 +82,13 @@ class LeaseStore:
 
 
 async def _leases_of(
-    connection: AsyncConnection, pools: Collection[Key]
-) -> dict[Key, dict[str, float]]:
+    connection: AsyncConnection, pools: Collection[BudgetKey]
+) -> dict[BudgetKey, dict[str, float]]:
     tenants, starts = {name for name, _ in pools}, {start for _, start in pools}
     of_both = select(leases).where(
         leases.c.tenant.in_(sorted(tenants)), leases.c.period.in_(sorted(starts))
     )
-    found: dict[Key, dict[str, float]] = {}
+    found: dict[BudgetKey, dict[str, float]] = {}
     for row in (await connection.execute(of_both)).mappings():
         held = found.setdefault((row["tenant"], row["period"]), {})
         held[row["replica"]] = row["amount_nusd"] / NANO
@@ -96,12 +96,12 @@ async def _leases_of(
 
 
 async def _spends_of(
-    connection: AsyncConnection, pools: Mapping[Key, Period]
-) -> dict[Key, Spend]:
+    connection: AsyncConnection, pools: Mapping[BudgetKey, Period]
+) -> dict[BudgetKey, Spend]:
     together: dict[tuple[Period, int], list[str]] = {}
     for (tenant, start), period in pools.items():
         together.setdefault((period, start), []).append(tenant)
-    found: dict[Key, Spend] = {}
+    found: dict[BudgetKey, Spend] = {}
     for (period, start), tenants in together.items():
         spends = await read_spends(connection, period.start, period.end, tenants)
         found |= {(tenant, start): spend for tenant, spend in spends.items()}

@@ -33,6 +33,12 @@ from serve_app.commands.artifact_tables import (
 )
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.encoder_choice import EncoderOption, chosen_encoder
+from serve_app.commands.record_options import (
+    AllowGaps,
+    OnlyModels,
+    RecordFiles,
+    VectorFolder,
+)
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import progress_bar
 
@@ -49,14 +55,12 @@ _OodQuantile = Annotated[
 
 
 def fit(  # noqa: PLR0913  (the options of a command)
-    records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
+    records: RecordFiles,
     out: Annotated[
         str, typer.Option("--out", "-o", help="Artifact directory, or s3://, gs://, …")
     ],
     encoder: EncoderOption = None,
-    models: Annotated[
-        str | None, typer.Option(help="Only these models, comma-separated.")
-    ] = None,
+    models: OnlyModels = None,
     catalog: Annotated[
         Path | None, typer.Option(help="Serve configuration whose prices are noted.")
     ] = None,
@@ -72,13 +76,8 @@ def fit(  # noqa: PLR0913  (the options of a command)
         int, typer.Option(min=0, max=2**31 - 1, help="Of the split and of k-means.")
     ] = 0,
     ood_quantile: _OodQuantile = 0.01,
-    allow_gaps: Annotated[
-        bool, typer.Option(help="Accept lines that lack some of the models.")
-    ] = False,
-    embeddings: Annotated[
-        Path | None,
-        typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
-    ] = None,
+    allow_gaps: AllowGaps = False,
+    embeddings: VectorFolder = None,
 ) -> None:
     """Fit a routing artifact on labelled records."""
     check_destination(out)

@@ -26,6 +26,7 @@ from deployments.store.usage_query import UsageQuery
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.database_access import DatabaseUrl, PasswordEnv, with_database
 from serve_app.commands.drift_traffic import Collected, collect_sample
+from serve_app.commands.record_options import CostCatalog
 from serve_app.commands.terminal import print_table, progress_bar
 from serve_app.http.usage_span import MOST_DAYS, moment
 
@@ -59,10 +60,7 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
         list[Path] | None,
         typer.Option(help="Fresh labelled records, to compare accuracy too."),
     ] = None,
-    catalog: Annotated[
-        Path | None,
-        typer.Option(help="Serve configuration: its prices fill in missing costs."),
-    ] = None,
+    catalog: CostCatalog = None,
     level: Annotated[
         float, typer.Option(min=1e-4, max=0.2, help="Chance of any false alarm.")
     ] = 0.01,

@@ -20,6 +20,13 @@ from artifacts.records import RecordReader
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.encoder_choice import EncoderOption
 from serve_app.commands.judged import Judged, cores, judge_artifact, judge_splits
+from serve_app.commands.record_options import (
+    AllowGaps,
+    CostCatalog,
+    OnlyModels,
+    RecordFiles,
+    VectorFolder,
+)
 from serve_app.commands.selection import with_models
 from serve_app.commands.terminal import SHOWN, print_table, shown_figure
 
@@ -27,7 +34,7 @@ _SEEDS, _CLUSTERS = 10, 60
 
 
 def evaluate(  # noqa: PLR0913  (the options of a command)
-    records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
+    records: RecordFiles,
     out: Annotated[Path, typer.Option("--out", "-o", help="Report directory.")],
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Random 70/30 splits; default: 10.")
@@ -37,13 +44,8 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
         typer.Option(help="Judge this artifact on all records, fit nothing."),
     ] = None,
     encoder: EncoderOption = None,
-    models: Annotated[
-        str | None, typer.Option(help="Only these models, comma-separated.")
-    ] = None,
-    catalog: Annotated[
-        Path | None,
-        typer.Option(help="Serve configuration: its prices fill in missing costs."),
-    ] = None,
+    models: OnlyModels = None,
+    catalog: CostCatalog = None,
     clusters: Annotated[
         int | None, typer.Option(min=1, help="k of k-means; default: 60.")
     ] = None,
@@ -55,13 +57,8 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
         Literal["paper"] | None,
         typer.Option(help="Draw the points that the paper published beside ours."),
     ] = None,
-    allow_gaps: Annotated[
-        bool, typer.Option(help="Accept lines that lack some of the models.")
-    ] = False,
-    embeddings: Annotated[
-        Path | None,
-        typer.Option(help="Folder that keeps the vectors; a later run goes on there."),
-    ] = None,
+    allow_gaps: AllowGaps = False,
+    embeddings: VectorFolder = None,
 ) -> None:
     """Judge routing on unseen queries, beside the baselines.
 

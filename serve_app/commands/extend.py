@@ -19,6 +19,7 @@ from artifacts.store import ENCODER, load
 from artifacts.token_price import TokenPrice
 from serve_app.commands.artifact_tables import print_models
 from serve_app.commands.catalog_prices import catalog_prices
+from serve_app.commands.record_options import RecordFiles
 from serve_app.commands.terminal import progress_bar
 
 _Artifact = Annotated[
@@ -36,7 +37,7 @@ _PER_MILLION = 1e-6
 
 def add_model(
     artifact: _Artifact,
-    records: Annotated[list[Path], typer.Argument(help="Records: .jsonl, .gz, .xz.")],
+    records: RecordFiles,
     out: _Out,
     model: Annotated[
         list[str] | None,

@@ -7,6 +7,7 @@ from deployments.budget_period import Period
 from deployments.errors import Overloaded
 from deployments.limits.allowance_book import AllowanceBook
 from deployments.limits.ledger_protocol import Ask, Grant, Resource, Return
+from deployments.store.lease_store import BudgetKey, Held
 from deployments.store.usage_query import Spend
 from deployments.tenancy import TenantConfig
 
@@ -32,9 +33,7 @@ class MemoryLeases:
     async def all(self) -> list[tuple[str, str, int, float]]:
         return [(*key, amount) for key, amount in self.open.items()]
 
-    async def read(
-        self, pools: Mapping[tuple[str, int], Period]
-    ) -> dict[tuple[str, int], tuple[dict[str, float], Spend]]:
+    async def read(self, pools: Mapping[BudgetKey, Period]) -> dict[BudgetKey, Held]:
         """Nobody has spent anything yet."""
         found = {key: ({}, Spend()) for key in pools}
         for (replica, *held), amount in self.open.items():

@@ -56,32 +56,24 @@ async def test_each_request_gets_what_it_asked_for(holdings, ledger):
     assert [each and each.resource.tenant for each in taken][:8] == NAMES[:8]
 
 
-async def test_who_asks_for_a_place_does_not_go_with_budgets(holdings, ledger):
-    """Those wait for SQL."""
-    ledger.may_answer.clear()
-    budget = asyncio.create_task(holdings.reserve(Resource("budget", "t-0"), 0.5))
-    await ledger.asked.wait()
-    lease, ledger.lease = ledger.lease, ledger.answered_at_once
-    async with asyncio.timeout(5):
-        place = await holdings.reserve(Resource("parallel", "t-0"), 1.0)
-    ledger.lease = lease
-    ledger.may_answer.set()
-
-    assert place.amount == 1.0
-    assert (await budget).amount == 0.5
-
-
-async def test_a_call_that_hangs_holds_up_no_other_tenant(holdings, ledger):
+@pytest.mark.parametrize(
+    "resource",
+    [Resource("parallel", "t-0"), Resource("budget", "t-1")],
+    ids=["a place: budgets wait for SQL", "another tenant"],
+)
+async def test_a_call_of_budgets_that_hangs_holds_up_nothing_else(
+    holdings, ledger, resource
+):
     ledger.may_answer.clear()
     stuck = asyncio.create_task(holdings.reserve(Resource("budget", "t-0"), 0.5))
     await ledger.asked.wait()
     lease, ledger.lease = ledger.lease, ledger.answered_at_once
     async with asyncio.timeout(5):
-        other = await holdings.reserve(Resource("budget", "t-1"), 0.5)
+        other = await holdings.reserve(resource, 1.0)
     ledger.lease = lease
     ledger.may_answer.set()
 
-    assert other.amount == 0.5
+    assert other.amount == 1.0
     assert (await stuck).amount == 0.5
 
 

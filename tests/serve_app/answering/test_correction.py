@@ -15,6 +15,7 @@ from tests.fakes import ScriptedBackend, gateway
 from tests.serve_app.answering.recorded import Records, call_of, streamed
 
 CHARGED = Settlement(Usage(7, 8, 15), 0.125, "upstream", "Test")
+SO_FAR = Settlement(Usage(1, 1, 2), 0.5, "estimated")
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +32,19 @@ def charging(*models: str, kind: type[ScriptedBackend] = ScriptedBackend):
     backend = kind(dict.fromkeys(models, down))
     backend.charged = CHARGED
     return backend
+
+
+def metered(records: Records, told: list[float]) -> Meter:
+    """Of one request; `told`: by how much each correction changes what it has cost."""
+    call = call_of(gateway())
+    return Meter(
+        records,
+        call.plan,
+        call.chat,
+        "req-1",
+        corrections=correction.Corrections(),
+        on_correction=lambda _, by_usd: told.append(by_usd),
+    )
 
 
 async def settled(records: Records, n: int) -> None:
@@ -235,18 +249,9 @@ async def test_what_is_known_soon_does_not_wait_for_what_is_told_late():
         return answers.pop(0)
 
     answers, records, told = [None, None, CHARGED], Records(), []
-    call = call_of(gateway())
-    meter = Meter(
-        records,
-        call.plan,
-        call.chat,
-        "req-1",
-        corrections=correction.Corrections(),
-        on_correction=lambda _, by_usd: told.append(by_usd),
-    )
+    meter = metered(records, told)
     meter.owes(soon)
-    so_far = Settlement(Usage(1, 1, 2), 0.5, "estimated")
-    meter.broke_off((), so_far, error=None, ask=late)
+    meter.broke_off((), SO_FAR, error=None, ask=late)
     await settled(records, 3)
 
     assert [(each.revision, each.cost_usd) for each in records] == [
@@ -272,48 +277,6 @@ async def test_an_upstream_that_never_says_is_warned_of_and_changes_nothing(capl
 
     assert charges.corrected(record, None) == record
     assert "does not say what an answer that failed has cost" in caplog.text
-
-
-async def test_those_that_are_waited_for_are_drained(caplog):
-    done = []
-
-    async def soon() -> None:
-        await asyncio.sleep(0.01)
-        done.append(1)
-
-    corrections = correction.Corrections()
-    corrections.begin(soon())
-    await corrections.drain(10)
-
-    assert done == [1]
-    assert caplog.text == ""
-
-
-async def test_those_that_take_too_long_are_given_up(caplog):
-    corrections = correction.Corrections()
-    corrections.begin(asyncio.sleep(3600))
-    await corrections.drain(0.01)
-    await corrections.drain(3600)  # none is left
-
-    assert "what 1 answers have cost stays unknown" in caplog.text
-
-
-async def test_what_may_be_told_late_holds_up_no_end(caplog):
-    corrections = correction.Corrections()
-    corrections.begin(asyncio.sleep(3600), late=True)
-    await asyncio.wait_for(corrections.drain(3600), timeout=10)
-
-    assert "what 1 answers have cost stays unknown" in caplog.text
-
-
-async def test_of_late_ones_there_are_only_so_many(monkeypatch, caplog):
-    monkeypatch.setattr(correction, "_MOST_LATE", 2)
-    corrections = correction.Corrections()
-    for _ in range(3):
-        corrections.begin(asyncio.sleep(3600), late=True)
-    await corrections.drain(3600)
-
-    assert "what 2 answers have cost stays unknown" in caplog.text
 
 
 async def test_an_answer_that_broke_off_costs_no_less_for_what_failed_before_it():
@@ -355,17 +318,8 @@ async def test_what_is_held_of_the_budget_changes_by_what_is_known_better():
         return CHARGED
 
     records, told = Records(), []
-    call = call_of(gateway())
-    meter = Meter(
-        records,
-        call.plan,
-        call.chat,
-        "req-1",
-        corrections=correction.Corrections(),
-        on_correction=lambda _, by_usd: told.append(by_usd),
-    )
-    so_far = Settlement(Usage(1, 1, 2), 0.5, "estimated")
-    meter.broke_off((), so_far, error=None, ask=charged)
+    meter = metered(records, told)
+    meter.broke_off((), SO_FAR, error=None, ask=charged)
     await settled(records, 2)
 
     assert told == [-0.375]

@@ -7,10 +7,8 @@ from deployments.limits.ledger import Ledger
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.tenancy import CostTier, TenantConfig
-from serve_app.http.admin import Admin
-from serve_app.http.admin_key import AdminKey
-from serve_app.http.api import build_api
 from tests.fakes import gateway
+from tests.serve_app.http.administrator import administrator
 from tests.serve_app.http.artifact_graph import Graph, artifact_graph
 
 
@@ -51,12 +49,5 @@ async def client(database, accounts) -> AsyncIterator[httpx.AsyncClient]:
     ledger = Ledger(database)
     await ledger.open()
     made = gateway()
-    admin = Admin(
-        ledger, AdminKey("admin-secret"), lambda: made.directory, backends=["fake"]
-    )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(build_api(made, admin=admin)),
-        base_url="http://test",
-        headers={"authorization": "Bearer admin-secret"},
-    ) as client:
+    async with administrator(ledger, made) as client:
         yield client

@@ -6,9 +6,9 @@ import pytest
 from serve_app.http.admin_key import AdminKey
 from serve_app.http.api import build_api
 from tests.fakes import gateway
+from tests.serve_app.http.administrator import KEY
 
 TENANTS = "/admin/v1/tenants"
-KEY = {"authorization": "Bearer admin-secret"}
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Basic admin-secret"])

@@ -8,10 +8,8 @@ import pytest
 from deployments.limits.ledger import Ledger
 from deployments.store.database import Database
 from serve_app.gateway import Gateway
-from serve_app.http.admin import Admin
-from serve_app.http.admin_key import AdminKey
-from serve_app.http.api import build_api
 from tests.fakes import gateway
+from tests.serve_app.http.administrator import administrator
 
 TIERS, TENANTS = "/admin/v1/cost_tiers", "/admin/v1/tenants"
 
@@ -32,14 +30,7 @@ async def ledger(tmp_path, made) -> AsyncIterator[Ledger]:
 
 @pytest.fixture
 async def client(ledger, made) -> AsyncIterator[httpx.AsyncClient]:
-    admin = Admin(
-        ledger, AdminKey("admin-secret"), lambda: made.directory, backends=["fake"]
-    )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(build_api(made, admin=admin)),
-        base_url="http://test",
-        headers={"authorization": "Bearer admin-secret"},
-    ) as client:
+    async with administrator(ledger, made) as client:
         yield client
 
 

@@ -11,11 +11,9 @@ import pytest
 
 from deployments.limits.ledger import Ledger
 from deployments.store.database import Database
-from serve_app.http.admin import Admin
-from serve_app.http.admin_key import AdminKey
-from serve_app.http.api import build_api
 from tests.deployments.store.made import record
 from tests.fakes import CATALOG, gateway
+from tests.serve_app.http.administrator import administrator
 
 PRICE = {"input_usd_per_token": 0.05, "output_usd_per_token": 0.1}
 USAGE = "/admin/v1/usage"
@@ -32,14 +30,7 @@ async def client(tmp_path) -> AsyncIterator[httpx.AsyncClient]:
     models = [{**model, "price": PRICE} for model in CATALOG]
     tenants = [{"id": "a", "alpha": 0, "reference_model": "large"}]
     served = gateway(catalog={"models": models}, tenants=tenants)
-    admin = Admin(
-        ledger, AdminKey("admin-secret"), lambda: served.directory, backends=["fake"]
-    )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(build_api(served, admin=admin)),
-        base_url="http://test",
-        headers={"authorization": "Bearer admin-secret"},
-    ) as client:
+    async with administrator(ledger, served) as client:
         yield client
     await database.close()
 
