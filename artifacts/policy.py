@@ -9,7 +9,7 @@ with arrays, `@` and methods like `mean`, which take up to five times as long.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -159,7 +159,10 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True)
 class RoutingDecision:
-    """The outcome for one query; the tuples follow `ranking`, best model first."""
+    """The outcome for one query; the tuples follow `ranking`, best model first.
+
+    What tells of each model may be left out (`without_scores`): it is empty then.
+    """
 
     ranking: tuple[str, ...]
     scores: tuple[float, ...]
@@ -183,6 +186,20 @@ class RoutingDecision:
     def model(self) -> str:
         """The model that should answer."""
         return self.ranking[0]
+
+    def without_scores(self) -> "RoutingDecision":
+        """What to do, without the figures of each model.
+
+        They are nine tenths of a decision among many models.
+        """
+        return replace(
+            self,
+            scores=(),
+            expected_accuracy=(),
+            expected_cost_usd=(),
+            imputed=(),
+            accuracy_sd=None,
+        )
 
 
 def rank(scores: Scores) -> NDArray[np.intp]:

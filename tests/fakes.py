@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -105,7 +106,7 @@ class FixedRouter:
         return Routes(tuple(map(decision, queries)), RouteTimings(0.0, 0.0))
 
     async def explain(self, query: RouteQuery) -> Explanation:
-        routes = await self.route([query])
+        routes = await self.route([replace(query, scores=True)])
         return Explanation(routes.decisions[0], (), routes.timings)
 
     async def describe(self, ref: ArtifactRef, *, anew: bool = False) -> Manifest:
@@ -115,7 +116,7 @@ class FixedRouter:
 def decision(query: RouteQuery) -> RoutingDecision:
     ranking = tuple(sorted(query.candidates or ("large", "small"), reverse=True))
     n = len(ranking)
-    return RoutingDecision(
+    made = RoutingDecision(
         ranking=ranking,
         scores=(1.0,) * n,
         expected_accuracy=(0.5,) * n,
@@ -127,6 +128,7 @@ def decision(query: RouteQuery) -> RoutingDecision:
         policy="paper",
         artifact_id="0123456789abcdef",
     )
+    return made if query.scores else made.without_scores()
 
 
 class ScriptedBackend:

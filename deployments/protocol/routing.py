@@ -56,13 +56,19 @@ class ArtifactChoice:
 
 @dataclass(frozen=True, slots=True)
 class RouteQuery:
-    """One text to route; `candidates` None = every model of the artifact."""
+    """One text to route; `candidates` None = every model of the artifact.
+
+    `scores`: whether the figures of each model are wanted with the ranking. Most
+    requests only act on it, and with many models the figures cost more to send than
+    to make. `explain` always has them.
+    """
 
     text: str
     alpha: float  # 0 = cheapest, 1 = best
     candidates: tuple[str, ...] | None = None
     terms: RequestTerms | None = None  # None: only the profile's averages count
     artifacts: ArtifactChoice | None = None  # None: the Router's own decides
+    scores: bool = True
     traceparent: str | None = None  # W3C's, of the span that waits; None: not traced
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -82,7 +83,8 @@ class Router:
 
     async def route(self, queries: Sequence[RouteQuery]) -> Routes:
         """One decision, or the error instead of it, for each query."""
-        return await self._decide([self._deciding(query) for query in queries], queries)
+        routes = await self._decide(list(map(self._deciding, queries)), queries)
+        return replace(routes, decisions=tuple(map(_wanted, routes.decisions, queries)))
 
     async def explain(self, query: RouteQuery) -> Explanation:
         """The decision for one query, and the cells of the artifact it rests on."""
@@ -147,6 +149,12 @@ def _outcome(
         return decide(artifact, query, vector, first)
     except ServingError as error:
         return error
+
+
+def _wanted(outcome: Outcome, query: RouteQuery) -> Outcome:
+    if query.scores or isinstance(outcome, ServingError):
+        return outcome
+    return outcome.without_scores()
 
 
 def _views(

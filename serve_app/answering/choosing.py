@@ -98,7 +98,14 @@ class Chooser:
         artifacts = directory.rollouts.choice(
             tenant, lambda: beginning(tenant.id, chat.request)
         )
-        return RouteQuery(text, plan.alpha, candidates, terms, artifacts)
+        return RouteQuery(
+            text,
+            plan.alpha,
+            candidates,
+            terms,
+            artifacts,
+            scores=chat.request.routing.explain,
+        )
 
     def answered(self, choice: Choice, model: str) -> None:
         """`model` has answered: the conversation is in its provider's cache now."""

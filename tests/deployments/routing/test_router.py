@@ -79,6 +79,24 @@ async def test_candidates_without_records_are_dropped(artifact):
     assert routes.decisions[0].ranking == ("small", "mathematician")
 
 
+async def test_the_figures_of_each_model_are_left_out_unless_they_are_wanted(artifact):
+    price = Price(input_usd_per_token=1.0, cached_usd_per_token=0.1)
+    terms = RequestTerms(1, (price, price, price), home="small")
+    asked = RouteQuery("code", 1.0, ("coder", "mathematician", "small"), terms)
+    queries = [asked, replace(asked, scores=False), query("code", 1, "brand-new")]
+    routes = await Router(TopicEmbedder(), artifact).route(queries)
+    full, acted_on, none = routes.decisions
+
+    assert len(full.scores) == len(full.expected_cost_usd) == len(full.ranking) == 3
+    assert acted_on.scores == acted_on.expected_accuracy == acted_on.imputed == ()
+    assert acted_on.expected_cost_usd == ()
+    assert acted_on.accuracy_sd is None
+    # What is done with it is the same: order, clusters, what the conversation loses.
+    assert acted_on == full.without_scores()
+    assert acted_on.staying == full.staying is not None
+    assert isinstance(none, NotProfiled)
+
+
 async def test_what_cannot_be_decided_does_not_stop_the_others_of_its_batch(artifact):
     queries = [query("code", 1, "brand-new"), query("code", 1)]
     none, other = (await Router(TopicEmbedder(), artifact).route(queries)).decisions
@@ -107,6 +125,13 @@ async def test_an_explanation_shows_the_cells_in_the_order_of_the_ranking(artifa
     assert view.accuracy == (1.0, 0.25, 0.0)
     assert view.cost_usd == pytest.approx((0.01, 0.001, 0.01))
     assert view.count == (20, 20, 20)
+
+
+async def test_an_explanation_has_the_figures_of_each_model_in_any_case(artifact):
+    asked = replace(query("code", 1), scores=False)
+    explanation = await Router(TopicEmbedder(), artifact).explain(asked)
+
+    assert len(explanation.decision.scores) == 3
 
 
 async def test_the_time_of_the_embedder_is_told_as_its_own(artifact):

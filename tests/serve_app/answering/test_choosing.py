@@ -58,6 +58,14 @@ def test_most_requests_have_no_terms():
     assert chooser().query(*planned(of), of.directory).terms is None
 
 
+@pytest.mark.parametrize("explain", [True, False])
+def test_the_figures_of_each_model_are_asked_for_where_the_client_wants_them(explain):
+    of = made()
+    asked = planned(of, routing={"explain": explain})
+
+    assert chooser().query(*asked, of.directory).scores is explain
+
+
 def test_the_tenant_s_artifact_is_asked_to_decide():
     tenants = [{"id": "t", "alpha": 1, "artifact": "a", "keys": [{"env": "TEST_KEY"}]}]
     of = made(artifacts={"a": "/a"}, tenants=tenants)
