@@ -48,7 +48,9 @@ class LedgerReplica:
         database = Database(url, password=_password(url, config.password_env))
         self._ledger = ledger = Ledger(database, configured, tiers, artifacts)
         self._metrics = LedgerMetrics(
-            Tally(RayExport()), lambda: ledger.tightest_budgets(_BUDGETS)
+            Tally(RayExport()),
+            lambda: ledger.tightest_budgets(_BUDGETS),
+            ledger.unreadable_tenants,
         )
         self._configured_tiers = tiers
         self._configured_artifacts = artifacts or {}

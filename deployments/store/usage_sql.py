@@ -78,9 +78,7 @@ async def read_rows(connection: AsyncConnection, query: UsageQuery) -> list[Usag
     return sorted(rows, key=lambda row: _place(row, query.by))
 
 
-def _tenants(
-    connection: AsyncConnection, query: UsageQuery, page: Page
-) -> Select[str]:
+def _tenants(connection: AsyncConnection, query: UsageQuery, page: Page) -> Select[str]:
     # In the same order everywhere, whatever the database's language.
     bytewise = "C" if connection.dialect.name == "postgresql" else "BINARY"
     tenant = collate(_record.tenant, bytewise)
