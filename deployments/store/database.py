@@ -66,7 +66,7 @@ class Database:
             except StoreUnavailable as error:
                 if clock() + pause_s > until:
                     tried = f" (tried {tries} times)" if tries > 1 else ""
-                    raise StoreUnavailable(f"{error}{tried}") from None
+                    raise type(error)(f"{error}{tried}") from None
                 logger.warning("the database is waited for: %s", error)
             await asyncio.sleep(pause_s)
             pause_s, tries = min(2 * pause_s, _LONGEST_PAUSE_S), tries + 1
