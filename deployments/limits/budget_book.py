@@ -81,7 +81,12 @@ class BudgetBook:
             and tenant.max_budget is not None
         }
         found = await self._pools.current([*limited.values()], now)
-        pools = dict(zip(limited, found, strict=True))
+        # Of some the budget may have ended meanwhile, or the tenant is gone.
+        pools = {
+            tenant_id: pool
+            for tenant_id, pool in zip(limited, found, strict=True)
+            if math.isfinite(pool.capacity)
+        }
         grants: list[Grant | None] = []
         for replica, ask in asks:
             pool = pools.get(ask.resource.tenant)

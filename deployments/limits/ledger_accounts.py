@@ -63,6 +63,10 @@ class LedgerAccounts:
         self._latest = snapshot
         self._tell_stored(_by_id(snapshot))
 
+    def unreadable_tenants(self) -> int:
+        """How many of the store are shut, as it was read last."""
+        return self._accounts.unreadable
+
     async def snapshot(self, known_version: int) -> Snapshot | None:
         """See LedgerLike."""
         async with told_to_clients():

@@ -1,7 +1,9 @@
 """What Ray runs of the Ledger: one replica."""
 
 import asyncio
+import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,17 +15,21 @@ from deployments.limits.ledger_protocol import LedgerLike
 from deployments.limits.store_failures import unavailable
 from deployments.store.config import DatabaseConfig
 from deployments.store.database import Database
-from deployments.store.errors import StoreUnavailable
+from deployments.store.errors import Denied, StoreUnavailable
 from deployments.store.location import needs_password
 from deployments.telemetry.metrics import LedgerMetrics
 from deployments.telemetry.ray_export import RayExport
 from deployments.telemetry.tally import Tally
 from deployments.tenancy import TenantConfig
 
+logger = logging.getLogger(__name__)
+
 # Whose budgets are told as metrics: more would be many series for few alerts.
 _BUDGETS = 100
-# Serve starts a replica that fails three times before it gives a deployment up.
 _PATIENCE_S = 10.0
+# Where somebody waits for the start (`serve_app.launching`), that a database does not
+# answer is told after so long; else it may come minutes later, as after a power cut.
+_PATIENCE = "AVENGERS_DATABASE_PATIENCE_S"
 # Between two tries to tell a database that was away of the artifacts.
 _AGAIN_S = 5.0
 _METHODS = frozenset(name for name in vars(LedgerLike) if not name.startswith("_"))
@@ -48,10 +54,13 @@ class LedgerReplica:
         database = Database(url, password=_password(url, config.password_env))
         self._ledger = ledger = Ledger(database, configured, tiers, artifacts)
         self._metrics = LedgerMetrics(
-            Tally(RayExport()), lambda: ledger.tightest_budgets(_BUDGETS)
+            Tally(RayExport()),
+            lambda: ledger.tightest_budgets(_BUDGETS),
+            ledger.unreadable_tenants,
         )
         self._configured_tiers = tiers
         self._configured_artifacts = artifacts or {}
+        self._patience_s = float(os.environ.get(_PATIENCE, "inf"))
         self._opening = asyncio.Lock()
         self._is_open = False
         self._kept_days = config.usage_kept_days
@@ -80,14 +89,23 @@ class LedgerReplica:
             self._declaring = asyncio.create_task(self._declare_later(located))
 
     async def check_health(self) -> None:
-        """Serve calls it from the start: the database is opened by the first call.
+        """Serve calls it from the start: the first call opens the database, and waits
+        until it is there. Of three starts that failed Serve gives a deployment up, for
+        good; for one that takes long it waits, and says so.
 
-        ConnectionError where there is none: what Serve tells of a start that failed.
+        ConnectionError where the database has answered that it lets nobody in, or where
+        patience is limited: what Serve tells of a start that failed.
         """
-        try:
-            await self._open()
-        except StoreUnavailable as error:
-            raise ConnectionError(f"The store: {error}") from None
+        until = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return await self._open()
+            except StoreUnavailable as error:
+                if isinstance(error, Denied) or time.monotonic() >= until:
+                    raise ConnectionError(f"The store: {error}") from None
+                logger.warning(
+                    "the Ledger starts when the database is there: %s", error
+                )
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """A method of LedgerLike."""

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
-import orjson
-from sqlalchemy import URL, Connection, event
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deployments.store.errors import StoreError, StoreUnavailable
+from deployments.store.engine import BEGIN, engine_of
+from deployments.store.errors import StoreUnavailable
 from deployments.store.failures import translated
 from deployments.store.location import (
     check_file,
@@ -23,12 +21,6 @@ from deployments.store.migrating import migrate, refuse_older
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
-_CONNECT_S = 5.0
-_COMMAND_S = 60.0
-# In one INSERT. Drivers keep the last hundred statements prepared, and each number of
-# rows makes another: of 1,000 rows they would hold hundreds of MiB.
-_ROWS = 64
-_BEGIN = "avengers_begin"  # an execution option: how SQLite begins
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +35,7 @@ class Database:
         self, url: str, *, password: str | None = None, busy_timeout_s: float = 5.0
     ) -> None:
         self._url = parse_url(url, password)
-        self._engine = _engine(self._url, busy_timeout_s)
+        self._engine = engine_of(self._url, busy_timeout_s)
         # SQLite has one writer: ours wait in line here, not by asking again and again.
         self._turn = asyncio.Lock() if is_sqlite(self._url) else nullcontext()
 
@@ -74,7 +66,7 @@ class Database:
             except StoreUnavailable as error:
                 if clock() + pause_s > until:
                     tried = f" (tried {tries} times)" if tries > 1 else ""
-                    raise StoreUnavailable(f"{error}{tried}") from None
+                    raise type(error)(f"{error}{tried}") from None
                 logger.warning("the database is waited for: %s", error)
             await asyncio.sleep(pause_s)
             pause_s, tries = min(2 * pause_s, _LONGEST_PAUSE_S), tries + 1
@@ -97,7 +89,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that sees one state of the database and changes nothing."""
-        level: dict[str, Any] = {_BEGIN: "DEFERRED"}
+        level: dict[str, Any] = {BEGIN: "DEFERRED"}
         if self.dialect == "postgresql":
             level = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         engine = self._engine.execution_options(**level)
@@ -111,48 +103,3 @@ class Database:
         with translated(self._url):
             async with self._turn, self._engine.begin() as connection:
                 yield connection
-
-
-def _engine(url: URL, busy_timeout_s: float) -> AsyncEngine:
-    common: dict[str, Any] = {
-        "hide_parameters": True,  # no error may show whose record it was
-        "json_serializer": lambda value: orjson.dumps(value).decode(),
-        "json_deserializer": orjson.loads,
-        "insertmanyvalues_page_size": _ROWS,
-    }
-    if is_sqlite(url):
-        engine = create_async_engine(
-            url, connect_args={"timeout": busy_timeout_s}, **common
-        )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
-    timeouts = {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
-    try:
-        return create_async_engine(
-            url, connect_args=timeouts, pool_pre_ping=True, **common
-        )
-    except ModuleNotFoundError:
-        raise StoreError("PostgreSQL needs asyncpg (pip install asyncpg)") from None
-    except (ArgumentError, ValueError):
-        what = "a host or a port of it is none"
-        raise StoreError(f"the database's address: {what}") from None
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own BEGIN comes too late, and not at all before a SELECT.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",  # what is committed outlives a power cut
-        "foreign_keys = ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE: two that read first and write then would fail, not wait.
-    kind = connection.get_execution_options().get(_BEGIN, "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {kind}")

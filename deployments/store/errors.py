@@ -2,6 +2,7 @@
 
 StoreError              the message is one line and holds no password
 ├── StoreUnavailable    down, locked, full, or forbidden: the same may succeed later
+│   └── Denied          it answers, and lets nobody in: a wrong user, password or name
 ├── Missing             no such tenant, key, cost tier or artifact
 └── Refused             the change contradicts what is stored
     └── Unfit           the database takes no such value
@@ -14,6 +15,11 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The database cannot be reached, is locked, its disk is full, or it says no."""
+
+
+class Denied(StoreUnavailable):
+    """The database answers, and lets this user in no more or not yet: a wrong user,
+    password or name of it, most often."""
 
 
 class Missing(StoreError):

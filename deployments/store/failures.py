@@ -7,11 +7,12 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from deployments.store.errors import StoreUnavailable, Unfit
+from deployments.store.errors import Denied, StoreUnavailable, Unfit
 from deployments.store.location import is_sqlite, public_name
 
 _VALUES = ("22", "23")  # SQL states: a value that does not fit, or breaks a constraint
 _FORBIDDEN = "42501"
+_DENIED = ("28", "3D")  # who connects, or to what
 
 
 @contextmanager
@@ -28,17 +29,28 @@ def translated(url: URL) -> Iterator[None]:
             raise
         raise StoreUnavailable(_said(error, url)) from None
     except _passing(url) as error:
-        kind = Unfit if _is_of_values(error) else StoreUnavailable
-        raise kind(_said(error, url)) from None
+        raise _kind(error)(_said(error, url)) from None
+
+
+def _kind(error: Exception) -> type[StoreUnavailable | Unfit]:
+    if _is_of_values(error):
+        return Unfit
+    return Denied if _state(error)[:2] in _DENIED else StoreUnavailable
+
+
+def _state(error: Exception) -> str:
+    told = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(told, "sqlstate", None) or ""
 
 
 def _is_of_values(error: Exception) -> bool:
     if isinstance(error, DataError | IntegrityError):
         return True
     orig = error.orig if isinstance(error, DBAPIError) else None
-    state = getattr(orig, "sqlstate", None) or ""
     # asyncpg looks at values before it sends them.
-    return state[:2] in _VALUES or isinstance(getattr(orig, "__cause__", 0), ValueError)
+    return _state(error)[:2] in _VALUES or isinstance(
+        getattr(orig, "__cause__", 0), ValueError
+    )
 
 
 def _passing(url: URL) -> tuple[type[Exception], ...]:

@@ -33,6 +33,12 @@ class StateStore:
         """The configuration defines other cost tiers from now on."""
         self._configured = tiers
 
+    @property
+    def unreadable(self) -> int:
+        """How many tenants are shut because their rows make no sense, as last read."""
+        tenants = self._known.tenants.values()
+        return sum(tenant.unreadable is not None for tenant in tenants)
+
     async def version(self) -> int:
         """Grows with each change; at least 1."""
         async with self._database.reading() as connection:

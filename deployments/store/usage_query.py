@@ -8,12 +8,21 @@ Dimension = Literal["day", "model", "tenant", "key_id", "cost_tier"]
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The first `limit` tenants of which there are records, by id; of those that
+    follow `after`."""
+
+    limit: int
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageQuery:
     """Requests that came from `start` (in it) to `end` (not in it), both with a zone.
 
     `by`: one row for each combination; none = one row for all. Days are those of
     `timezone` (an IANA name). A filter that is None lets everything through.
-    `most_rows`: ValueError where there are more.
+    `most_rows`: ValueError where there are more. `page`: of these tenants alone.
     """
 
     start: datetime
@@ -24,6 +33,7 @@ class UsageQuery:
     model: str | None = None
     timezone: str = "UTC"
     most_rows: int | None = None
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,11 @@ BUDGET = Family(
     "A tenant's budget in this period; the tightest tenants only.",
     ("tenant",),
 )
+UNREADABLE_TENANTS = Family(
+    "avengers_unreadable_tenants",
+    "gauge",
+    "Stored tenants that cannot be read, so that none of their keys opens.",
+)
 RECORDS_PENDING = Family(
     "avengers_usage_records_pending",
     "gauge",

@@ -10,6 +10,7 @@ from deployments.telemetry.families import (
     BUDGET_REMAINING,
     CACHE_HITS,
     EMBEDDED_TEXTS,
+    UNREADABLE_TENANTS,
     Family,
 )
 from deployments.telemetry.tally import Labels, Silent, Tally
@@ -45,13 +46,18 @@ class BudgetLeft:
 
 
 class LedgerMetrics:
-    """Of the Ledger; `budgets` tells those that are nearest to their end."""
+    """Of the Ledger; `budgets` tells those that are nearest to their end, `unreadable`
+    how many tenants are shut because their rows make no sense."""
 
     def __init__(
-        self, tally: Tally, budgets: Callable[[], Iterable[BudgetLeft]]
+        self,
+        tally: Tally,
+        budgets: Callable[[], Iterable[BudgetLeft]],
+        unreadable: Callable[[], int],
     ) -> None:
         self._tally = tally
         self._budgets = budgets
+        self._unreadable = unreadable
         tally.watch(self._read)
 
     def start(self) -> None:
@@ -62,3 +68,4 @@ class LedgerMetrics:
         for left in self._budgets():
             yield BUDGET, (left.tenant,), left.budget_usd
             yield BUDGET_REMAINING, (left.tenant,), left.remaining_usd
+        yield UNREADABLE_TENANTS, (), self._unreadable()

@@ -31,7 +31,7 @@ from serve_app.http.usage_span import (
 _BY: tuple[Dimension, ...] = ("day", "model", "key_id", "cost_tier")
 _PARAMS = frozenset({"start", "end", "by", "timezone", "model", "key_id"})
 # Making them holds up the one Ledger, whose time is everybody's.
-_MOST_ROWS = 10_000
+MOST_ROWS = 10_000
 
 Clock = Callable[[], datetime]
 Span = Callable[[], tuple[datetime, datetime]]
@@ -93,7 +93,7 @@ def usage_query(tenant: Tenant, params: Mapping[str, str], now: datetime) -> Usa
     timezone = params.get("timezone", tenant.config.budget_timezone)
     current = partial(current_span, tenant.config, now, timezone)
     query = read_query(params, _BY, timezone=timezone, current=current)
-    return replace(query, tenant=tenant.id, most_rows=_MOST_ROWS)
+    return replace(query, tenant=tenant.id, most_rows=MOST_ROWS)
 
 
 def read_query(

@@ -87,6 +87,11 @@ def settings(
     each = (
         Setting("DASHBOARD_METRIC_PORT", str(first + 1), _OWN),
         Setting("AUTOSCALER_METRIC_PORT", str(first + 2), _OWN),
+        Setting(
+            "AVENGERS_DATABASE_PATIENCE_S",
+            "10",
+            "somebody waits for this start, and is told why there is none",
+        ),
         Setting("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first + 10), _OWN),
         Setting("RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT", str(first + 79), _OWN),
         Setting("RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT", str(first + 80), _OWN),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.postgresql import PostgresServer, postgresql_server
 pytestmark = pytest.mark.integration
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
 N = 5
+LATE_S = 55
 
 
 def until(done: Callable[[], object]) -> None:
@@ -84,3 +86,24 @@ def test_where_there_is_none_at_the_start_it_says_so_and_ends(tmp_path: Path):
     assert said.startswith("avengers: ")
     assert "The store: postgresql://me@127.0.0.1:1/usage: " in said
     assert "refused" in said.lower()
+
+
+def test_one_that_comes_late_is_waited_for(server: PostgresServer, monkeypatch):
+    """Three starts of the Ledger would have failed by then, and no more are made."""
+    monkeypatch.setenv("AVENGERS_DATABASE_PATIENCE_S", "600")
+    made = server.new_database
+    late = threading.Timer(LATE_S, server.start)
+
+    def new_database() -> str:
+        url = made()
+        server.stop()
+        late.start()
+        return url
+
+    monkeypatch.setattr(server, "new_database", new_database)
+    with limits_graph(
+        {"max_budget": 10.0}, replicas=1, simulator={}, postgresql=server
+    ) as graph:
+        until(lambda: ready(graph)["ledger"] == "reachable")
+        assert ask(graph) == 200
+    late.join()

@@ -8,7 +8,7 @@ from deployments.errors import InvalidRequest
 from deployments.limits import ledger_replica
 from deployments.limits.ledger_replica import LedgerReplica
 from deployments.store.config import DatabaseConfig
-from deployments.store.errors import StoreUnavailable
+from deployments.store.errors import Denied, StoreUnavailable
 from tests.deployments.store.made import tenant
 
 GOLD = tenant("g", cost_tier="gold", alpha=None)
@@ -74,6 +74,50 @@ async def test_it_starts_though_a_tenant_s_tier_is_configured_no_more(
 
     assert set(snapshot.artifacts) == {"next"}
     assert [each.id for each in snapshot.tenants] == ["s"]
+
+
+@pytest.fixture
+def away(replica, monkeypatch):
+    """Makes the database raise so often what it is given, before it is there."""
+
+    def make(error: StoreUnavailable, times: int) -> None:
+        opened, left = replica._ledger.open, [error] * times
+
+        async def open(*, patience_s: float) -> None:
+            if left:
+                raise left.pop()
+            await opened(patience_s=patience_s)
+
+        monkeypatch.setattr(replica._ledger, "open", open)
+
+    return make
+
+
+async def test_a_start_waits_until_the_database_is_there(replica, away, caplog):
+    """Serve gives up for good after three starts that failed."""
+    away(StoreUnavailable("refused"), 5)
+
+    await replica.check_health()
+
+    assert caplog.text.count("starts when the database is there: refused") == 5
+    assert (await replica.call("snapshot", 0)).tenants == ()
+
+
+async def test_a_start_that_somebody_waits_for_fails_soon(tmp_path, monkeypatch):
+    monkeypatch.setenv("AVENGERS_DATABASE_PATIENCE_S", "0")
+    monkeypatch.setattr(ledger_replica, "_PATIENCE_S", 0.0)
+    made = LedgerReplica(DatabaseConfig(url=f"sqlite:///{tmp_path}"), ())
+
+    with pytest.raises(ConnectionError, match="The store: sqlite:"):
+        await made.check_health()
+    await made._ledger._database.close()
+
+
+async def test_a_database_that_lets_nobody_in_is_told_at_once(replica, away):
+    away(Denied("password authentication failed"), 1)
+
+    with pytest.raises(ConnectionError, match="The store: password"):
+        await replica.check_health()
 
 
 async def test_what_it_does_not_know_is_refused(replica):

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.store.errors import StoreError, StoreUnavailable
+from deployments.store.errors import Denied, StoreError, StoreUnavailable
 from deployments.store.location import parse_url
 from deployments.store.usage_store import UsageStore
 from tests.deployments.store.made import JULY, JUNE, record
@@ -117,6 +117,16 @@ async def test_a_wrong_password_is_not_repeated(postgresql):
 
     assert 'password authentication failed for user "postgres"' in said
     assert "geheim" not in said
+
+
+@pytest.mark.parametrize("wrong", ["password", "name"])
+async def test_who_is_not_let_in_is_told_from_who_finds_nobody(postgresql, wrong):
+    url = postgresql.url(password="geheim") if wrong == "password" else None
+    database = Database(url or postgresql.url("nowhere"))
+
+    with pytest.raises(Denied):
+        await database.open(patience_s=0)
+    await database.close()
 
 
 async def test_a_password_may_be_handed_over_apart(postgresql):

@@ -63,6 +63,16 @@ async def test_a_tenant_that_cannot_be_read_opens_nothing(
     assert "tenant 't' is refused, as it cannot be read: stored as 't'" in caplog.text
 
 
+async def test_such_tenants_are_counted_until_they_are_gone(accounts, database):
+    assert accounts.unreadable == 0
+    await leave(database, tenants, NEWER)
+    await accounts.snapshot()
+    assert accounts.unreadable == 1
+
+    await accounts.delete_tenant("t")
+    assert accounts.unreadable == 0
+
+
 async def test_what_is_wrong_is_named(accounts, database):
     await leave(database, tenants, NEWER)
 

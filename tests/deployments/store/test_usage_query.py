@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from deployments.store.usage_query import UsageQuery, UsageRow
+from deployments.store.usage_query import Page, UsageQuery, UsageRow
 from deployments.store.usage_store import UsageStore
 from tests.deployments.store.made import JULY, JUNE, MAY, record
 
@@ -147,3 +147,18 @@ async def test_more_rows_than_are_wanted_are_not_made(store):
     assert len(await table(store, "model", "key_id", query=query)) == 4
     with pytest.raises(ValueError, match="there are more than 4 rows"):
         await table(store, "day", "model", "key_id", query=query)
+
+
+async def test_a_page_is_of_the_first_tenants_by_id_that_follow(database):
+    store = UsageStore(database)
+    names = ["b", "B", "a", "c", "_"]
+    await store.ingest([record(f"use-{name}", tenant=name) for name in names])
+    await store.ingest([record("use-later", JULY, tenant="A")])
+
+    async def page(*of) -> list[str | None]:
+        query = replace(ALL, by=("day", "tenant"), page=Page(*of))
+        return [row.tenant for row in await store.rows(query)]
+
+    assert await page(3) == ["B", "_", "a"]
+    assert await page(3, "a") == ["b", "c"]
+    assert await page(3, "c") == []

@@ -11,6 +11,7 @@ import pytest
 
 from deployments.limits.ledger import Ledger
 from deployments.store.database import Database
+from serve_app.http import admin_usage
 from tests.deployments.store.made import record
 from tests.fakes import CATALOG, gateway
 from tests.serve_app.http.administrator import administrator
@@ -79,3 +80,40 @@ async def test_of_one_tenant_all_rows_are_held_against_its_reference_model(clien
     (row,) = report["data"]
     savings = row["savings"]
     assert savings["savings_usd"] == savings["reference_cost_usd"] - 1.0
+
+
+async def test_a_page_of_tenants_says_whether_there_are_more(client):
+    first = (await client.get(USAGE, params={"by": "day,tenant", "limit": 1})).json()
+    params = {"by": "tenant", "limit": 1, "after": first["last_id"]}
+    last = (await client.get(USAGE, params=params)).json()
+
+    assert [row["tenant"] for row in first["data"]] == ["a"]
+    assert (first["has_more"], first["total"]["cost_usd"]) == (True, 1.0)
+    assert [row["tenant"] for row in last["data"]] == ["b"]
+    assert (last["has_more"], last["last_id"]) == (False, "b")
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"by": "tenant", "limit": 0}, "limit"),
+        ({"by": "tenant", "limit": "9" * 5000}, "limit"),
+        ({"by": "tenant", "after": "a"}, "after"),
+        ({"by": "tenant", "limit": 1, "after": "\0"}, "after"),
+        ({"by": "day", "limit": 1}, "limit"),
+    ],
+)
+async def test_a_page_that_makes_no_sense_is_refused(client, params, param):
+    refused = await client.get(USAGE, params=params)
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
+
+
+async def test_a_report_of_more_rows_than_are_made_is_refused(client, monkeypatch):
+    monkeypatch.setattr(admin_usage, "MOST_ROWS", 1)
+
+    whole = await client.get(USAGE, params={"by": "tenant"})
+    part = await client.get(USAGE, params={"by": "tenant", "tenant": "a"})
+
+    assert (whole.status_code, part.status_code) == (400, 200)
+    assert "more than 1 rows" in whole.json()["error"]["message"]
