@@ -190,7 +190,7 @@ class RoutingDecision:
     def without_scores(self) -> "RoutingDecision":
         """What to do, without the figures of each model.
 
-        They are nine tenths of a decision among many models.
+        Among many models they are most of a decision.
         """
         return replace(
             self,
