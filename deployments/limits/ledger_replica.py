@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Whose budgets are told as metrics: more would be many series for few alerts.
 _BUDGETS = 100
-_PATIENCE_S = 10.0
+# Of one try; a request that comes before the database waits no longer.
+_TRY_S = 10.0
 # Where somebody waits for the start (`serve_app.launching`), that a database does not
 # answer is told after so long; else it may come minutes later, as after a power cut.
 _PATIENCE = "AVENGERS_DATABASE_PATIENCE_S"
@@ -60,7 +62,7 @@ class LedgerReplica:
         )
         self._configured_tiers = tiers
         self._configured_artifacts = artifacts or {}
-        self._patience_s = float(os.environ.get(_PATIENCE, "inf"))
+        self._patience_s = _patience_s()
         self._opening = asyncio.Lock()
         self._is_open = False
         self._kept_days = config.usage_kept_days
@@ -126,12 +128,24 @@ class LedgerReplica:
     async def _open(self) -> None:
         async with self._opening:
             if not self._is_open:
-                await self._ledger.open(patience_s=_PATIENCE_S)
+                await self._ledger.open(patience_s=_TRY_S)
                 self._is_open = True
                 if self._kept_days is not None:
                     retaining = self._ledger.retain(self._kept_days)
                     self._retaining = asyncio.create_task(retaining)
                 self._metrics.start()
+
+
+def _patience_s() -> float:
+    """ValueError names the variable where it holds no number of seconds."""
+    stated = os.environ.get(_PATIENCE, "inf")
+    try:
+        seconds = float(stated)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise ValueError(f"{_PATIENCE}: not a number of seconds: {stated!r}")
+    return seconds
 
 
 def _password(url: str, variable: str | None) -> str | None:

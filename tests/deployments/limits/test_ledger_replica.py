@@ -105,12 +105,20 @@ async def test_a_start_waits_until_the_database_is_there(replica, away, caplog):
 
 async def test_a_start_that_somebody_waits_for_fails_soon(tmp_path, monkeypatch):
     monkeypatch.setenv("AVENGERS_DATABASE_PATIENCE_S", "0")
-    monkeypatch.setattr(ledger_replica, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(ledger_replica, "_TRY_S", 0.0)
     made = LedgerReplica(DatabaseConfig(url=f"sqlite:///{tmp_path}"), ())
 
     with pytest.raises(ConnectionError, match="The store: sqlite:"):
         await made.check_health()
     await made._ledger._database.close()
+
+
+@pytest.mark.parametrize("stated", ["soon", "-1", "nan", ""])
+def test_a_patience_that_is_none_is_named(tmp_path, monkeypatch, stated):
+    monkeypatch.setenv("AVENGERS_DATABASE_PATIENCE_S", stated)
+
+    with pytest.raises(ValueError, match="AVENGERS_DATABASE_PATIENCE_S: not a number"):
+        LedgerReplica(DatabaseConfig(url=f"sqlite:///{tmp_path}/a.db"), ())
 
 
 async def test_a_database_that_lets_nobody_in_is_told_at_once(replica, away):

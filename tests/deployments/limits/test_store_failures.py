@@ -59,7 +59,7 @@ async def test_a_server_that_went_away(caplog):
 
 
 async def test_a_server_that_was_never_there(monkeypatch, caplog):
-    monkeypatch.setattr(ledger_replica, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(ledger_replica, "_TRY_S", 0.0)
     monkeypatch.setenv("AVENGERS_DATABASE_PATIENCE_S", "0")
     config = DatabaseConfig(url="postgresql://me@127.0.0.1:1/usage")
     replica = LedgerReplica(config, ())
