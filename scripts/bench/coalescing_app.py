@@ -42,7 +42,8 @@ class Asker:
             self._router = SharedRouter(RemoteRouter(router), calls=calls)
 
     async def __call__(self, request: Request) -> Response:
-        query = RouteQuery((await request.body()).decode(), alpha=0.5)
+        text = (await request.body()).decode()
+        query = RouteQuery(text, alpha=0.5, scores=False)  # as a Gateway asks
         if self._decide is not None:
             decision = await self._decide.remote(query)
         else:
