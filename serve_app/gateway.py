@@ -34,8 +34,8 @@ from serve_app.answering.call import BackendPort
 from serve_app.answering.chat import Chat
 from serve_app.answering.choosing import Chooser
 from serve_app.answering.completion import Completions
-from serve_app.answering.metering import Sink
 from serve_app.answering.planning import Asked, Plan, make_plan
+from serve_app.answering.recording import Sink
 from serve_app.config import AppConfig
 from serve_app.live_settings import (
     LiveSettings,

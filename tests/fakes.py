@@ -27,7 +27,7 @@ from deployments.protocol.routing import (
 )
 from deployments.usage.record import UsageRecord
 from serve_app.answering.call import BackendPort
-from serve_app.answering.metering import Sink
+from serve_app.answering.recording import Sink
 from serve_app.config import AppConfig
 from serve_app.gateway import Gateway
 from serve_app.observing.observer import Observer

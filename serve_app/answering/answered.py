@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from artifacts.policy import RoutingDecision
 from deployments.protocol.backend import BackendRequest
-from serve_app.answering.attempts import Failure
 from serve_app.answering.call import BackendPort
 from serve_app.answering.choosing import Cause
+from serve_app.answering.failure import Failure
 from serve_app.answering.run import Run
 
 

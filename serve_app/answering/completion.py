@@ -19,7 +19,8 @@ from serve_app.answering.call import BackendOf, Call, breaker_key
 from serve_app.answering.choosing import Chooser
 from serve_app.answering.config import RetryPolicy
 from serve_app.answering.correction import Corrections
-from serve_app.answering.metering import Meter, Sink
+from serve_app.answering.metering import Meter
+from serve_app.answering.recording import Sink
 from serve_app.answering.run import Run
 from serve_app.answering.shadowed import Shadowed
 from serve_app.answering.streamed import GRACE_S, Started, first_stream, stuck

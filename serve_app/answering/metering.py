@@ -5,12 +5,11 @@ its upstream tells later what it charged (`correction`), the record is written a
 and once more for what is told minutes later.
 """
 
-import logging
 import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from artifacts.policy import RoutingDecision
 from deployments.errors import ServingError
@@ -20,31 +19,24 @@ from deployments.usage.record import (
     UsageRecord,
     settled_fields,
 )
-from serve_app.answering.attempts import Failure
 from serve_app.answering.chat import Chat
-from serve_app.answering.correction import Ask, Charges, Corrections, Revising
+from serve_app.answering.correction import Ask, Charges, Corrections
+from serve_app.answering.failure import Failure
 from serve_app.answering.planning import Plan
+from serve_app.answering.recording import Recording, Sink
 from serve_app.answering.shadowed import Shadowed
-
-logger = logging.getLogger(__name__)
 
 _ANY_TIME = (0.0, math.inf)
 # Before the end of a period: still in it, as SQL keeps it.
 _MOMENT_S = 1e-3
 
 
-class Sink(Protocol):
-    """Where records go."""
-
-    def append(self, record: UsageRecord) -> None:
-        """Keep one record; OSError if that cannot be."""
-
-    def check(self) -> None:
-        """Overloaded if the record of a new request could not be kept."""
-
-
 def _nothing_held() -> None:
     """Of an answer that nothing is held for any longer."""
+
+
+def _nothing() -> float:
+    return 0.0
 
 
 class Meter:
@@ -61,28 +53,14 @@ class Meter:
         replica: str = "",
         on_correction: Callable[[UsageRecord, float], None] | None = None,
     ) -> None:
-        self._sink = sink
-        self._corrections = corrections
-        self._on_correction = on_correction
+        self._recording = Recording(sink, corrections, on_correction)
         self._start = time.perf_counter()
         self._owed: list[Ask] = []
         self._shadowed: Shadowed | None = None
         self._reserved: Callable[[], float] | None = None
         self._record: UsageRecord | None = None
         # A record is made once, of all that is known in the end.
-        self._fields: dict[str, Any] = {
-            "id": f"use-{uuid.uuid4().hex}",
-            "request_id": request_id,
-            "replica": replica,
-            "at": time.time(),
-            "tenant": plan.tenant.id,
-            "key_id": plan.tenant.key_id,
-            "cost_tier": plan.cost_tier,
-            "alpha": plan.alpha,
-            "surface": chat.surface,
-            "stream": bool(chat.request.stream),
-            "requested_model": chat.request.model,
-        }
+        self._fields = _asked_fields(plan, chat, request_id, replica)
 
     @property
     def record(self) -> UsageRecord:
@@ -122,6 +100,10 @@ class Meter:
         self._reserved = worst_usd
         start, end = period
         self._fields["at"] = max(start, min(self._fields["at"], end - _MOMENT_S))
+
+    def nothing_reserved(self) -> None:
+        """No model is at work: what is not known of the cost is 0."""
+        self._reserved = _nothing
 
     def began(self, model: str, backend: str) -> None:
         """The first byte of the answer of a model is here."""
@@ -184,29 +166,24 @@ class Meter:
             failures=tuple(f"{failure.model}={failure.reason}" for failure in failures),
             **{**self._fields, **fields},
         )
-        self._append(record)
-        if self._sink is not None and (ask is not None or self._owed):
-            Revising(
-                record,
-                Charges(ask, self._owed),
-                self._shadowed,
-                corrections=self._corrections,
-                write=self._revised,
-                release=release,
-            ).begin()
-        else:
-            release()
+        charges = Charges(ask, self._owed)
+        self._recording.write(record, charges, self._shadowed, release)
 
-    def _revised(self, record: UsageRecord, more_usd: float) -> None:
-        if self._on_correction is not None:
-            self._on_correction(record, more_usd)
-        self._append(record)
 
-    def _append(self, record: UsageRecord) -> None:
-        if self._sink is None:
-            return
-        try:
-            self._sink.append(record)
-        except OSError as error:
-            what = "usage record %s could not be written: %s"
-            logger.critical(what, record.id, error.strerror or error)
+def _asked_fields(
+    plan: Plan, chat: Chat, request_id: str, replica: str
+) -> dict[str, Any]:
+    """What is known of a request as it arrives."""
+    return {
+        "id": f"use-{uuid.uuid4().hex}",
+        "request_id": request_id,
+        "replica": replica,
+        "at": time.time(),
+        "tenant": plan.tenant.id,
+        "key_id": plan.tenant.key_id,
+        "cost_tier": plan.cost_tier,
+        "alpha": plan.alpha,
+        "surface": chat.surface,
+        "stream": bool(chat.request.stream),
+        "requested_model": chat.request.model,
+    }

@@ -10,9 +10,10 @@ from deployments.catalog import Timeouts
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Item, Settlement, settlement_of
 from serve_app.answering.answered import Answered, answered
+from serve_app.answering.asking import Asking
 from serve_app.answering.call import BackendPort
 from serve_app.answering.received import Received
-from serve_app.answering.run import Asking, Run
+from serve_app.answering.run import Run
 
 # A backend keeps its own timeouts; only one that is stuck itself needs this much more.
 GRACE_S = 5.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from deployments.errors import ServingError
 from deployments.protocol.backend import Settlement
 from deployments.usage.record import UsageRecord
-from serve_app.answering.attempts import Failure
+from serve_app.answering.failure import Failure
 
 if TYPE_CHECKING:
     from serve_app.answering.call import Call

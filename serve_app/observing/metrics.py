@@ -30,7 +30,7 @@ from deployments.telemetry.families import (
 )
 from deployments.telemetry.tally import Labels, Silent, Tally
 from deployments.usage.record import UsageRecord
-from serve_app.answering.attempts import Failure
+from serve_app.answering.failure import Failure
 from serve_app.health import Health
 
 _BREAKER = {"closed": 0.0, "half-open": 1.0, "open": 2.0}

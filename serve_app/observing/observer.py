@@ -12,9 +12,9 @@ from deployments.telemetry.families import NONE
 from deployments.telemetry.spans import Span, Tracer
 from deployments.usage.record import UsageRecord
 from serve_app.access.tenants import Directory, Tenant
-from serve_app.answering.attempts import Failure
 from serve_app.answering.call import Call
 from serve_app.answering.choosing import Choice
+from serve_app.answering.failure import Failure
 from serve_app.observing.metrics import GatewayMetrics
 from serve_app.observing.request_log import RequestLog, head_of
 from serve_app.observing.request_span import end, incoming, outcome

@@ -2,8 +2,9 @@
 
 from deployments.backends.breaker import BreakerConfig, Breakers
 from deployments.errors import ServingError, UpstreamError
-from serve_app.answering.attempts import Attempt, Attempts
+from serve_app.answering.attempts import Attempts
 from serve_app.answering.config import RetryPolicy
+from serve_app.answering.trial import Attempt
 
 DOWN = UpstreamError("down")
 POLICY = RetryPolicy(max_fallbacks=2, max_retries=2, backoff_s=1, max_wait_s=5)

@@ -15,7 +15,7 @@ from deployments.errors import (
     UpstreamRefusal,
     UpstreamTimeout,
 )
-from serve_app.answering.attempts import Attempt
+from serve_app.answering.trial import Attempt
 from tests.serve_app.answering.attempts_world import DOWN, POLICY, World
 
 

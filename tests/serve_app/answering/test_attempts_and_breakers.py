@@ -13,7 +13,7 @@ from deployments.errors import (
     UpstreamForbids,
     UpstreamTimeout,
 )
-from serve_app.answering.attempts import Attempt
+from serve_app.answering.trial import Attempt
 from tests.serve_app.answering.attempts_world import DOWN, World
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from deployments.errors import Overloaded, ServingError
 from serve_app.answering.answered import Answered
-from serve_app.answering.attempts import Failure
+from serve_app.answering.failure import Failure
 from serve_app.http.responses import error_response, routing_headers
 
 

@@ -9,7 +9,7 @@ from artifacts.policy import Shadow
 from deployments.backends.breaker import BreakerConfig, Breakers
 from deployments.errors import RoutingUnavailable, UpstreamError
 from deployments.protocol.routing import RouteQuery
-from serve_app.answering.attempts import Failure
+from serve_app.answering.failure import Failure
 from serve_app.health import Health
 from serve_app.http.api import build_api
 from serve_app.observing.metrics import GatewayMetrics
