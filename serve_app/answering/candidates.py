@@ -1,6 +1,5 @@
 """Which models can answer a request at all, before anything is scored."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -14,6 +13,7 @@ from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.needs import needed_capabilities
 from serve_app.answering.prompt_size import size_problem
+from serve_app.answering.unsuitable import NO_PATH
 
 _MOST_POOLS = 1000
 
@@ -50,7 +50,10 @@ class Pool:
 
 
 def find_candidates(limits: Limits) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Candidates in the catalog's order, and why each other model is none."""
+    """Candidates in the catalog's order, and why each other model is none.
+
+    Their size is looked at last: where it is the reason, nothing else was.
+    """
     _refuse_unknown_models(limits.directory, limits.chat.request)
     pool = _pool(limits)
     prompt, output_tokens = limits.prompt, limits.chat.request.output_tokens
@@ -131,41 +134,8 @@ def _unfit(limits: Limits, model: str, needed: frozenset[str]) -> str | None:
     if lacking := sorted(needed - spec.capabilities):
         return f"the request needs {', '.join(lacking)}"
     if limits.chat.surface not in limits.surfaces_of(spec):
-        return f"its upstream has no /v1/{limits.chat.surface}"
+        return f"{NO_PATH} /v1/{limits.chat.surface}"
     return None
-
-
-def nothing_left(excluded: dict[str, str]) -> InvalidRequest:
-    """Which constraints emptied the list, and how many models each took."""
-    reasons = Counter(excluded.values())
-    listed = "; ".join(
-        f"{count} model{'s' if count > 1 else ''}: {why}"
-        for why, count in reasons.most_common()
-    )
-    message = f"No model is left to answer this request ({listed})."
-    code = _code(list(excluded.values())) or "no_candidate_model"
-    return InvalidRequest(message, param="routing", code=code)
-
-
-def cannot_be_used(model: str, why: str) -> InvalidRequest:
-    """The client names a model that cannot answer this request."""
-    message = f"The model {model!r} cannot be used here: {why}."
-    code = _code([why]) or "model_not_suitable"
-    return InvalidRequest(message, param="model", code=code)
-
-
-def _code(reasons: list[str]) -> str | None:
-    """A code of its own, where one constraint took every model."""
-    for start, code in _CODES.items():
-        if reasons and all(why.startswith(start) for why in reasons):
-            return code
-    return None
-
-
-_CODES = {
-    "its window": "context_length_exceeded",  # OpenAI's word
-    "its upstream has no": "unsupported_endpoint",
-}
 
 
 def _refuse_unknown_models(directory: Directory, request: ChatRequest) -> None:

@@ -8,13 +8,12 @@ from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.candidates import (
     Limits,
     SurfacesOf,
-    cannot_be_used,
     find_candidates,
-    nothing_left,
 )
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.prompt_size import prompt_size
 from serve_app.answering.request_fields import AUTO
+from serve_app.answering.unsuitable import cannot_be_used, nothing_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ def make_plan(
     limits = Limits(directory, tenant, chat, tier_name, prompt, surfaces_of)
     candidates, excluded = find_candidates(limits)
     if fixed is not None and fixed in excluded:
-        raise cannot_be_used(fixed, excluded[fixed])
+        raise cannot_be_used(fixed, excluded[fixed], chat.surface)
     if not candidates:
-        raise nothing_left(excluded)
+        raise nothing_left(excluded, chat.surface)
     return Plan(tenant, alpha, tier_name, fixed, candidates, excluded, prompt)
 
 

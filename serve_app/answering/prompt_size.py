@@ -8,6 +8,7 @@ import orjson
 from deployments.catalog import ModelSpec
 from deployments.protocol.backend import PROMPT_FIELDS, Surface
 from serve_app.access.request_size import PromptSize, n_bytes
+from serve_app.answering.unsuitable import TOO_LONG
 
 
 def size_problem(
@@ -22,7 +23,7 @@ def size_problem(
         return None
     answer = f" and {output_tokens} of answer" if output_tokens else ""
     length = prompt.longest.tokens
-    return f"its window is {window} tokens; the prompt has about {length}{answer}"
+    return f"{TOO_LONG} {window} tokens; the prompt has about {length}{answer}"
 
 
 def prompt_size(

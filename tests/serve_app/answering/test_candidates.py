@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from serve_app.access.tenants import Directory
-from serve_app.answering.candidates import nothing_left
 from serve_app.answering.chat import Chat, ChatRequest, RoutingOptions
 from serve_app.answering.planning import Asked, Plan, make_plan
+from serve_app.answering.unsuitable import TOO_LONG
 from serve_app.http.surfaces.completions import parse_completion
 from tests.fakes import app_config
 
@@ -42,11 +42,17 @@ TENANTS = [
 class Planner:
     """Plans on one view of the settings, as a Gateway does."""
 
-    def __init__(self) -> None:
+    def __init__(self, surfaces: list[str] | None = None) -> None:
+        upstreams = UPSTREAMS
+        if surfaces:
+            upstreams = {
+                name: {**upstream, "surfaces": surfaces}
+                for name, upstream in UPSTREAMS.items()
+            }
         self._config = app_config(
             catalog={"models": MODELS},
             tenants=TENANTS,
-            backends={"upstreams": UPSTREAMS},
+            backends={"upstreams": upstreams},
         )
         self._directory = Directory(self._config, {"ALL": "a", "FEW": "f"})
 
@@ -68,7 +74,7 @@ def test_a_long_prompt_leaves_out_what_is_too_small_for_it_alone():
 
     assert plan().candidates == ("small", "large", "other")
     assert plan(text=long).candidates == ("large", "other")
-    assert plan(text=long).excluded["small"].startswith("its window is 1000")
+    assert plan(text=long).excluded["small"].startswith(f"{TOO_LONG} 1000")
     assert plan().candidates == ("small", "large", "other")
     assert plan().excluded == {}
 
@@ -87,7 +93,7 @@ def test_prompt_and_answer_have_to_fit_the_window_together():
     assert plan(text=text).candidates == ("small", "large", "other")
     both = plan(text=text, max_tokens=500)
     assert both.candidates == ("large", "other")
-    assert both.excluded["small"].startswith("its window is 1000")
+    assert both.excluded["small"].startswith(f"{TOO_LONG} 1000")
 
 
 def test_what_an_upstream_answers_is_told_apart_by_the_path():
@@ -117,14 +123,6 @@ def test_cost_tiers_are_told_apart():
     assert plan(tier="narrow").candidates == ("small",)
     assert plan(tier="economy").candidates == ("small", "large", "other")
     assert plan(tier="narrow").candidates == ("small",)
-
-
-def test_a_constraint_gives_the_error_its_code_only_where_it_took_every_model():
-    window = "its window is 10 tokens; the prompt has about 20"
-
-    assert nothing_left({"a": window, "b": window}).code == "context_length_exceeded"
-    both = nothing_left({"a": window, "b": "it is in routing.exclude"})
-    assert both.code == "no_candidate_model"
 
 
 class Listed(list[str]):

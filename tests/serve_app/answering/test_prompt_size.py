@@ -11,6 +11,7 @@ from deployments.catalog import ModelSpec
 from serve_app.access import request_size
 from serve_app.access.request_size import PromptSize
 from serve_app.answering.prompt_size import prompt_size, size_problem, texts_in
+from serve_app.answering.unsuitable import TOO_LONG
 
 BASE64 = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
 WORDS = "alpha beta gamma delta " * 200  # about 800 tokens, 4,600 bytes
@@ -41,7 +42,7 @@ def test_a_window_too_small_for_prompt_and_answer_is_said():
     problem = size_problem(spec(context_window=1500), of(WORDS), 1000)
 
     assert problem is not None
-    assert problem.startswith("its window is 1500 tokens; the prompt has about")
+    assert problem.startswith(f"{TOO_LONG} 1500 tokens; the prompt has about")
     assert problem.endswith("and 1000 of answer")
 
 
@@ -190,7 +191,7 @@ def test_the_length_that_is_told_is_that_of_the_longest_prompt():
     prompts = prompt_size({"prompt": [[1] * 1000, [1] * 200]}, "completions")
 
     said = size_problem(spec(context_window=900), prompts, None)
-    assert said == "its window is 900 tokens; the prompt has about 1000"
+    assert said == f"{TOO_LONG} 900 tokens; the prompt has about 1000"
 
 
 def test_what_is_read_with_each_prompt_is_paid_for_as_often():
