@@ -7,7 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from deployments.plain_number import PLAIN_NUMBER
 from deployments.vllm_config import VLLMConfig
 
-Capability = Literal["tools", "vision", "audio", "files", "json_schema", "reasoning"]
+Capability = Literal[
+    "tools",
+    "vision",
+    "audio",
+    "video",
+    "files",
+    "audio_output",
+    "image_output",
+    "json_schema",
+    "reasoning",
+]
 
 
 class _Frozen(BaseModel):
@@ -90,8 +100,9 @@ class ModelSpec(_Frozen):
     )
     capabilities: frozenset[Capability] = Field(
         default=frozenset(),
-        description="what it takes beside text; what needs more goes to others. "
-        "`reasoning` is only told (/v1/models): no request is taken to need it",
+        description="what it takes beside text, and answers with (`…_output`); what "
+        "needs more goes to others. `reasoning` is only told (/v1/models): no request "
+        "is taken to need it",
     )
     timeouts: Timeouts = Timeouts()
     request_defaults: dict[str, Any] = Field(

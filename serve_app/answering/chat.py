@@ -89,6 +89,8 @@ class ChatRequest(BaseModel):
     tools: Objects | None = None
     functions: Objects | None = None  # what `tools` were called before
     response_format: dict[str, Any] | None = None
+    modalities: Texts | None = None
+    audio: dict[str, Any] | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     n: NAnswers = None

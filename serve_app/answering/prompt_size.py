@@ -127,8 +127,10 @@ def _images(message: Any) -> int:
     if not isinstance(message, dict):
         return 0
     content = message.get("content") or message.get("output")  # of a tool
-    if not isinstance(content, list):
-        return 0
-    kinds = [part.get("type") for part in content if isinstance(part, dict)]
-    # In a tuple, as a client's `type` may be anything: not all of it can be hashed.
-    return sum(kind in ("image_url", "input_image") for kind in kinds)
+    parts = content if isinstance(content, list) else [content]
+    kinds = [part.get("type") for part in parts if isinstance(part, dict)]
+    return sum(kind in _IMAGES for kind in kinds)
+
+
+# In a tuple, as a client's `type` may be anything: not all of it can be hashed.
+_IMAGES = ("image_url", "input_image", "computer_screenshot")

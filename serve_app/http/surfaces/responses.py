@@ -110,6 +110,9 @@ def _message(where: str, item: Any) -> Message:
         raise _unsupported(where, _NOT_STORED)
     if kind == "message":
         return _spoken(where, item)
+    if kind == "additional_tools":
+        offers = {"role": "developer", "tools": item.get("tools")}
+        return Message.model_validate(offers)
     if str(kind).endswith("_output"):
         return Message(role="tool", content=_content(item.get("output")))
     # Calls and reasoning: the model has spoken, but said no text.
@@ -130,6 +133,8 @@ def _spoken(where: str, item: dict[str, Any]) -> Message:
 def _content(output: Any) -> str | list[dict[str, Any]] | None:
     if isinstance(output, str):
         return output
+    if isinstance(output, dict):  # the screenshot of a computer
+        return [output]
     if isinstance(output, list):
         return [part for part in output if isinstance(part, dict)]
     return None

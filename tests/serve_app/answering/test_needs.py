@@ -16,6 +16,12 @@ def conversation(*roles: str) -> ChatRequest:
     return ChatRequest.model_validate({"messages": messages})
 
 
+def heard(audio: object) -> ChatRequest:
+    """A conversation in which the model has spoken, as it may come back."""
+    messages = [{"role": "assistant", "audio": audio}, {"role": "user", "content": "?"}]
+    return ChatRequest.model_validate({"messages": messages})
+
+
 @pytest.mark.parametrize(
     ("made", "needed"),
     [
@@ -24,7 +30,16 @@ def conversation(*roles: str) -> ChatRequest:
         (request({"type": "image_url"}), {"vision"}),
         (request({"type": "input_audio"}), {"audio"}),
         (request({"type": "audio_url"}), {"audio"}),
+        (request({"type": "video_url"}), {"video"}),
+        (request({"type": "input_video"}), {"video"}),
         (request({"type": "file"}), {"files"}),
+        (request(modalities=["text"]), set()),
+        (request(modalities=["text", "audio"]), {"audio_output"}),
+        (request(modalities=["image", "text"]), {"image_output"}),
+        (request(modalities=None, audio=None), set()),
+        (request(audio={"voice": "alloy", "format": "wav"}), {"audio_output"}),
+        (heard({"id": "audio_1"}), {"audio_output"}),
+        (heard(None), set()),
         (request(tools=[{}]), {"tools"}),
         (request(functions=[{"name": "f"}]), {"tools"}),
         (conversation("tool"), {"tools"}),

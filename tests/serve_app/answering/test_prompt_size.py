@@ -76,6 +76,13 @@ def test_an_image_counts_as_one_and_its_bytes_do_not():
     assert 1600 < size.bound < 2000
 
 
+def test_a_screenshot_of_a_computer_is_an_image():
+    screen = {"type": "computer_screenshot", "image_url": BASE64}
+    item = {"type": "computer_call_output", "call_id": "c", "output": screen}
+
+    assert 1600 < prompt_size({"input": [item]}, "responses").bound < 2000
+
+
 @pytest.mark.parametrize(
     ("surface", "item"),
     [

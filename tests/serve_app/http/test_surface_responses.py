@@ -25,6 +25,11 @@ TURNS = [
     {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
     {"type": "function_call_output", "call_id": "c", "output": "9"},
 ]
+SCREENSHOT = {
+    "type": "computer_call_output",
+    "call_id": "c",
+    "output": {"type": "computer_screenshot", "image_url": "data:image/png;base64,AA"},
+}
 
 
 def test_the_body_stays_as_it_came_but_is_not_to_be_stored():
@@ -97,6 +102,8 @@ def test_a_conversation_is_recognised_by_its_instructions_and_first_message():
             },
             {"files", "tools"},
         ),
+        ({"input": [SCREENSHOT]}, {"vision", "tools"}),
+        ({"input": [{"type": "additional_tools", "tools": [{}]}]}, {"tools"}),
     ],
 )
 def test_what_a_model_must_be_able_to_do(body, needed):
