@@ -5,6 +5,7 @@ from typing import Any
 from deployments.catalog import ModelSpec, Timeouts
 from deployments.protocol.backend import BackendRequest
 from serve_app.answering.call import BackendOf, BackendPort, Call
+from serve_app.answering.chat import Chat
 
 # The least time that an attempt is given, once it is begun at all.
 _LEAST_S = 1.0
@@ -12,19 +13,21 @@ _LEAST_S = 1.0
 Asking = tuple[BackendPort, BackendRequest]
 
 
-def asking(call: Call, backend_of: BackendOf, model: str, time_left_s: float) -> Asking:
-    """Whom to ask what. An attempt may not take longer than `time_left_s`, what is left
-    of the request's time."""
+def asking(
+    call: Call, chat: Chat, backend_of: BackendOf, model: str, time_left_s: float
+) -> Asking:
+    """Whom to ask what: `chat`, the call's or what of it this model takes. An attempt
+    may not take longer than `time_left_s`, what is left of the request's time."""
     spec = call.directory.specs[model]
     port = backend_of(call.directory, model)
     request = BackendRequest(
         request_id=call.request_id,
         model=model,
         upstream_model=spec.upstream_model,
-        body=call.chat.upstream_body(spec.upstream_model, defaults_of(port, spec)),
+        body=chat.upstream_body(spec.upstream_model, defaults_of(port, spec)),
         price=spec.price,
         timeouts=_in_time(spec.timeouts, time_left_s),
-        surface=call.chat.surface,
+        surface=chat.surface,
         secret=call.plan.tenant.byok.get(port.name),
         traceparent=call.watch.traceparent,
     )

@@ -102,11 +102,12 @@ class Attempts:
 
     def over_budget(self) -> None:
         """The model that was to be asked costs more than what is left: pass it over."""
-        trial = self._trial
-        trial.abandoned()
-        self.failures.append(Failure(trial.model, OVER_BUDGET))
-        self._tries -= 1
-        self._current = None
+        self._unasked(OVER_BUDGET)
+
+    def again(self, reason: str) -> None:
+        """The model that was asked is to be asked once more, for something else, which
+        counts as one try."""
+        self._left.insert(0, self._unasked(reason))
 
     def failed(self, error: ServingError, *, hurried: bool = False) -> None:
         """The current attempt failed before its first byte.
@@ -150,6 +151,14 @@ class Attempts:
     def _trial(self) -> Trial:
         assert self._current is not None, "nothing is being tried"
         return self._current
+
+    def _unasked(self, reason: str) -> str:
+        trial = self._trial
+        trial.abandoned()
+        self.failures.append(Failure(trial.model, reason))
+        self._tries -= 1
+        self._current = None
+        return trial.model
 
     @property
     def _last_word(self) -> ServingError | None:

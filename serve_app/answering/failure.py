@@ -5,6 +5,8 @@ from dataclasses import dataclass
 # Why a model was passed over.
 BREAKER_OPEN = "breaker_open"
 OVER_BUDGET = "over_budget"
+# Why it was asked again: without the reasoning that had come back in the conversation.
+REASONING_REFUSED = "reasoning_refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeGuard
 
-from deployments.errors import ServingError, generation_of
+from deployments.errors import InvalidRequest, ServingError, generation_of
 from deployments.protocol.backend import BackendRequest, Settlement
 from serve_app.access.admission import Admission
 from serve_app.answering.affording import Affording
@@ -12,9 +13,12 @@ from serve_app.answering.asking import Asking, asking, is_hurried
 from serve_app.answering.attempts import Attempts
 from serve_app.answering.call import BackendOf, BackendPort, Call
 from serve_app.answering.charges import ask_later, ask_of_failure
+from serve_app.answering.chat import Chat
 from serve_app.answering.choosing import Choice, Chooser
+from serve_app.answering.failure import REASONING_REFUSED
 from serve_app.answering.metering import Meter
 from serve_app.answering.received import Received
+from serve_app.answering.thoughts import without_thoughts
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +27,9 @@ logger = logging.getLogger(__name__)
 class Run:
     """What accompanies a call from its first model to the end of its answer.
 
-    `asked`: who is asked what at the moment.
+    `asked`: who is asked what at the moment. A model that refuses the request is asked
+    once more without the reasoning that came back in it: who has thought it may be
+    another, and each upstream has words of its own for what it cannot read.
     """
 
     call: Call
@@ -34,6 +40,8 @@ class Run:
     chooser: Chooser
     admission: Admission
     asked: Asking | None = None
+    # What each model had to say that was asked without the reasoning then.
+    _refusals: dict[str, InvalidRequest] = field(default_factory=dict)
 
     async def next(self) -> Asking:
         """Whom to ask what, after the pause that is due; raises if it is given up."""
@@ -43,17 +51,31 @@ class Run:
         while wait_s:
             await asyncio.sleep(wait_s)
             wait_s = self.attempts.resumed()
-        left_s = self.attempts.time_left_s
-        self.asked = asking(self.call, self.backend_of, attempt.model, left_s)
+        self.asked = asking(
+            self.call,
+            self._chat_for(attempt.model),
+            self.backend_of,
+            attempt.model,
+            self.attempts.time_left_s,
+        )
         return self.asked
 
     def failed(
         self, port: BackendPort, request: BackendRequest, error: ServingError
     ) -> None:
         """The model that was asked failed before its first byte."""
-        self.attempts.failed(error, hurried=is_hurried(self.call, request))
         if ask := ask_of_failure(port, request, error):
             self.meter.owes(ask)
+        model = request.model
+        if _is_refusal(error):
+            if model not in self._refusals and without_thoughts(self.call.chat):
+                self._refusals[model] = error
+                self.attempts.again(REASONING_REFUSED)
+                logger.info("model %s is asked again without reasoning", model)
+                return
+            # The first was about the request as the client knows it.
+            error = self._refusals.get(model, error)
+        self.attempts.failed(error, hurried=is_hurried(self.call, request))
         logger.warning("model %s failed: %s", error.model, error.code)
 
     def began(self, port: BackendPort, request: BackendRequest) -> None:
@@ -122,6 +144,10 @@ class Run:
             self.call, self.attempts, self.meter, self.backend_of, self.admission
         )
 
+    def _chat_for(self, model: str) -> Chat:
+        chat = self.call.chat
+        return (without_thoughts(chat) or chat) if model in self._refusals else chat
+
     def _ended(
         self, settlement: Settlement | None = None, error: ServingError | None = None
     ) -> None:
@@ -132,3 +158,8 @@ class Run:
             settlement=settlement,
             error=error,
         )
+
+
+def _is_refusal(error: ServingError) -> TypeGuard[InvalidRequest]:
+    """Whether the request itself is refused, not one that another model may take."""
+    return type(error) is InvalidRequest

@@ -23,6 +23,7 @@ _OF_THE_REQUEST = frozenset(
         PromptTooLong.code,
         Unsupported.code,
         "invalid_value",
+        "reasoning_refused",
         "unsupported_endpoint",
         "upstream_refused",
     }

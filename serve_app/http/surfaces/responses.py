@@ -12,6 +12,7 @@ from deployments.errors import InvalidRequest
 from serve_app.answering.chat import Chat, ChatRequest, Message, Routing, RoutingOptions
 from serve_app.answering.json_body import invalid_field, parse_json
 from serve_app.answering.request_fields import AUTO, MAX_MESSAGES, ModelName, Objects
+from serve_app.answering.thoughts import without_references
 
 # Fields that ask for something to be kept, or refer to what was.
 _STORING = ("store", "background", "previous_response_id", "conversation")
@@ -80,7 +81,10 @@ def parse_responses(body: bytes) -> Chat:
         max_completion_tokens=request.max_output_tokens,
         routing=request.routing,
     )
-    return Chat(view, {**raw, "store": False}, "responses")
+    sent = {**raw, "store": False}
+    if isinstance(request.input, list):
+        sent["input"] = without_references(request.input)
+    return Chat(view, sent, "responses")
 
 
 def _refuse_storing(raw: dict[str, Any]) -> None:
