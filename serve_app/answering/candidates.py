@@ -12,8 +12,8 @@ from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory, Tenant
 from serve_app.answering.chat import Chat, ChatRequest
 from serve_app.answering.needs import needed_capabilities
-from serve_app.answering.prompt_size import size_problem
-from serve_app.answering.unsuitable import NO_PATH
+from serve_app.answering.prompt_size import is_shortened, size_problem
+from serve_app.answering.unsuitable import NO_PATH, is_too_long
 
 _MOST_POOLS = 1000
 
@@ -52,7 +52,8 @@ class Pool:
 def find_candidates(limits: Limits) -> tuple[tuple[str, ...], dict[str, str]]:
     """Candidates in the catalog's order, and why each other model is none.
 
-    Their size is looked at last: where it is the reason, nothing else was.
+    Their size is looked at last: where it is the reason, nothing else was. A prompt
+    that its upstream is to shorten goes to a window that holds it, if there is one.
     """
     _refuse_unknown_models(limits.directory, limits.chat.request)
     pool = _pool(limits)
@@ -65,8 +66,16 @@ def find_candidates(limits: Limits) -> tuple[tuple[str, ...], dict[str, str]]:
         for model in pool.models
         if (problem := size_problem(specs[model], prompt, output_tokens))
     }
-    candidates = tuple(model for model in pool.models if model not in problems)
+    candidates = _without(problems, pool.models)
+    named = limits.chat.request.model in problems
+    if (named or not candidates) and is_shortened(limits.chat.raw):
+        problems = {m: why for m, why in problems.items() if not is_too_long(why)}
+        candidates = _without(problems, pool.models)
     return candidates, {**pool.excluded, **problems}
+
+
+def _without(problems: dict[str, str], models: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(model for model in models if model not in problems)
 
 
 def _pool(limits: Limits) -> Pool:

@@ -26,6 +26,22 @@ def size_problem(
     return f"{TOO_LONG} {window} tokens; the prompt has about {length}{answer}"
 
 
+def is_shortened(raw: dict[str, Any]) -> bool:
+    """Whether the upstream is to leave out of the prompt what its window does not hold:
+    OpenAI's `truncation`, OpenRouter's `transforms` or plugin for that."""
+    if raw.get("truncation") == "auto":
+        return True
+    transforms, plugins = raw.get("transforms"), raw.get("plugins")
+    if isinstance(transforms, list) and "middle-out" in transforms:
+        return True
+    return isinstance(plugins, list) and any(map(_shortens, plugins))
+
+
+def _shortens(plugin: Any) -> bool:
+    named = isinstance(plugin, dict) and plugin.get("id") == "context-compression"
+    return bool(named and plugin.get("enabled") is not False)
+
+
 def prompt_size(
     raw: dict[str, Any], surface: Surface = "chat/completions"
 ) -> PromptSize:

@@ -34,6 +34,11 @@ def cannot_be_used(model: str, why: str, surface: Surface) -> InvalidRequest:
     return InvalidRequest(message, param=param, code=code)
 
 
+def is_too_long(why: str) -> bool:
+    """Whether this reason is that prompt and answer do not fit the window."""
+    return why.startswith(TOO_LONG)
+
+
 def _code(reasons: Iterable[str]) -> str | None:
     """That of the last constraint: the models that it took had passed all others, so
     whoever mends what it is about has them back."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from deployments.errors import InvalidRequest
 from serve_app.access.tenants import Directory
 from serve_app.answering.chat import Chat, ChatRequest, RoutingOptions
 from serve_app.answering.planning import Asked, Plan, make_plan
@@ -123,6 +124,38 @@ def test_cost_tiers_are_told_apart():
     assert plan(tier="narrow").candidates == ("small",)
     assert plan(tier="economy").candidates == ("small", "large", "other")
     assert plan(tier="narrow").candidates == ("small",)
+
+
+SHORTENED = [
+    {"truncation": "auto"},
+    {"transforms": ["middle-out"]},
+    {"plugins": [{"id": "web"}, {"id": "context-compression"}]},
+]
+
+
+@pytest.mark.parametrize("asked", SHORTENED)
+def test_a_prompt_that_the_upstream_shortens_is_too_long_for_no_window(asked):
+    plan = Planner()
+    long, longest = ("alpha beta gamma delta " * n for n in (500, 30_000))
+
+    assert plan(text=long, **asked).candidates == ("large", "other")
+    assert plan(text=longest, **asked).candidates == ("small", "large", "other")
+    assert plan(text=long, model="small", **asked).fixed_model == "small"
+    assert plan(text=longest, max_tokens=600, **asked).candidates == ("large", "other")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"truncation": "disabled"},
+        {"truncation": None, "transforms": [], "plugins": []},
+        {"plugins": [{"id": "context-compression", "enabled": False}]},
+        {"plugins": [None, {"id": ["context-compression"]}], "transforms": {}},
+    ],
+)
+def test_a_prompt_that_nobody_shortens_is_too_long(asked):
+    with pytest.raises(InvalidRequest):
+        Planner()(text="alpha beta gamma delta " * 500, model="small", **asked)
 
 
 class Listed(list[str]):
