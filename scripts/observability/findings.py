@@ -13,6 +13,7 @@ from scripts.observability.queries import (
     rule_groups,
     rule_queries,
     selectors,
+    unfiltered,
 )
 
 # What no run on one machine tells, and who does.
@@ -43,7 +44,7 @@ def findings(prometheus: Prometheus) -> Iterator[Finding]:
             yield _panel(prometheus, query)
     states = {rule["name"]: rule for rule in prometheus.rules()}
     for query in rule_queries(rule_groups()):
-        wrong = _selectors(prometheus, query)
+        wrong = rule_problem(prometheus, query)
         rule = states.get(query.where)
         if rule is None or rule["health"] != "ok":
             wrong = f"Prometheus: {rule and rule.get('lastError')}"
@@ -90,6 +91,18 @@ def _panel(prometheus: Prometheus, query: Query) -> Finding:
     if not finite:
         return Finding("panel", what, f"{len(numbers)} series", "shows no number")
     return Finding("panel", what, f"{len(finite)} series, largest {max(finite):.4g}")
+
+
+def rule_problem(prometheus: Prometheus, query: Query) -> str | None:
+    """Why a rule could never say anything, as far as this run shows."""
+    if wrong := _selectors(prometheus, query):
+        return wrong
+    named = selectors(query.expression)
+    elsewhere = any(name in ELSEWHERE or LOST in labels for name, labels in named)
+    silent = elsewhere or "absent(" in query.expression
+    if not silent and not prometheus.query(unfiltered(query.expression)):
+        return "has no value, whatever its thresholds"
+    return None
 
 
 def _evaluated(prometheus: Prometheus, query: Query) -> str | None:

@@ -12,12 +12,16 @@ import yaml
 MONITORING = Path(__file__).parents[2] / "k8s/base/monitoring"
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_SELECTOR = re.compile(rf"([A-Za-z_:][\w:]*)\s*(\{{(?:[^}}\"]|{_STRING})*\}})?")
+_MATCHERS = rf"\{{(?:[^}}\"]|{_STRING})*\}}"
+_SELECTOR = re.compile(rf"([A-Za-z_:][\w:]*)\s*({_MATCHERS})?|{_MATCHERS}")
 _LABEL_LISTS = re.compile(
     r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
 )
 _RANGES = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
 _KEYWORDS = {"and", "or", "unless", "bool", "inf", "nan"}
+_KEPT = re.compile(rf"{_MATCHERS}|{_STRING}")
+_COMPARED = re.compile(r"(>=|<=|==|!=|>|<)(?!\s*bool\b)")
+_SHIFT = re.compile(r"\s+offset\s+\w+")
 _VARIABLES = {"$__rate_interval": "30s", "$__range": "10m", "$tenant": ".*"}
 _LABEL_VALUES = re.compile(r"label_values\((.+),\s*(\w+)\)")
 
@@ -72,19 +76,36 @@ def rule_queries(groups: list[dict[str, Any]]) -> Iterator[Query]:
             yield Query("prometheusrule.yaml", name, rule["expr"].strip())
 
 
+def unfiltered(expression: str) -> str:
+    """An expression in which comparisons say 0 or 1, and nothing is of an earlier time.
+
+    It has a value wherever the expression could have one: what has none could never
+    fire, as where labels are compared that no two series have in common.
+    """
+    parts, done = [], 0
+    for kept in _KEPT.finditer(expression):
+        parts += [_judged(expression[done : kept.start()]), kept[0]]
+        done = kept.end()
+    return "".join([*parts, _judged(expression[done:])])
+
+
+def _judged(text: str) -> str:
+    return _COMPARED.sub(r"\1 bool", _SHIFT.sub("", text))
+
+
 def selectors(expression: str) -> set[tuple[str, str]]:
     """Each metric that is named, with its label matchers (`{…}` or nothing).
 
     Whatever is neither a function nor a word of the language is a metric, so that one
-    whose name is misspelt is found, too.
+    whose name is misspelt is found, too. Matchers alone, of many names, are left out.
     """
     text = _RANGES.sub(" ", _LABEL_LISTS.sub(" ", expression))
     found = set()
     for match in _SELECTOR.finditer(text):
-        name, matchers = match[1], match[2] or ""
+        name, matchers = match[1] or "", match[2] or ""
         called = text[match.end() :].lstrip().startswith("(")
         aggregation = name in {"by", "without"}
-        if called or aggregation or name.lower() in _KEYWORDS:
+        if not name or called or aggregation or name.lower() in _KEYWORDS:
             continue
         found.add((name, matchers))
     return found

@@ -14,6 +14,7 @@ from deployments.usage.record import UsageRecord
 from serve_app.access.tenants import Tenant
 from serve_app.answering.call import Call
 
+logger = logging.getLogger(__name__)
 # A handler takes as long for a record of many lines as for one.
 _GATHER_S = 0.1
 
@@ -27,10 +28,13 @@ class RequestLog:
 
     def __init__(self, handler: logging.Handler, *, prompts: bool = False) -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
+        # Python's own would print the lines to stderr, and prompts with them.
+        handler.handleError = self._lost  # type: ignore[method-assign]
         self._handler = handler
         self._prompts = prompts
         self._lines: list[bytes] = []
         self._flushing: asyncio.TimerHandle | None = None
+        self._fault: str | None = None  # why the last lines were not written
 
     def ended(
         self, call: Call, record: UsageRecord, status: int, trace_id: str | None
@@ -91,7 +95,15 @@ class RequestLog:
         record = logging.LogRecord(
             "avengers.requests", logging.INFO, "", 0, text, None, None
         )
+        before, self._fault = self._fault, None
         self._handler.handle(record)
+        if self._fault is not None and before is None:
+            logger.error("requests are not logged any more: %s", self._fault)
+
+    def _lost(self, record: logging.LogRecord) -> None:
+        # A message that is not of the system may quote what could not be written.
+        fault = sys.exception()
+        self._fault = getattr(fault, "strerror", None) or type(fault).__name__
 
 
 def stdout_handler() -> logging.Handler:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.observability.check import Run, all_findings, observed, show
-from scripts.observability.findings import Finding
+from scripts.observability.findings import Finding, rule_problem
 from scripts.observability.load import CLIENT_SPAN, SECRET
+from scripts.observability.queries import Query
 from scripts.observability.trace import problems
 
 pytestmark = pytest.mark.integration
@@ -48,3 +49,22 @@ def test_a_metric_that_nobody_tells_would_be_found(run):
     assert run.prometheus.query("ray_avengers_requests_totle") == []
     with pytest.raises(ValueError, match="parse error"):
         run.prometheus.query("sum(")
+
+
+@pytest.mark.parametrize(
+    ("expression", "wrong"),
+    [
+        ("max by (WorkerId) (ray_avengers_ledger_reachable) > 7", None),
+        (
+            "max by (WorkerId) (ray_avengers_ledger_reachable)"
+            " > max by (model) (ray_avengers_breaker_state)",
+            "has no value, whatever its thresholds",
+        ),
+        (
+            'ray_avengers_requests_total{status="600"} > 0',
+            'ray_avengers_requests_total{status="600"} has no series',
+        ),
+    ],
+)
+def test_a_rule_that_could_never_fire_would_be_found(run, expression, wrong):
+    assert rule_problem(run.prometheus, Query("", "", expression)) == wrong

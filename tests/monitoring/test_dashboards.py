@@ -1,5 +1,7 @@
 """Dashboards and rules are about metrics that exist."""
 
+import re
+
 import pytest
 
 from deployments.telemetry.families import FAMILIES
@@ -43,3 +45,18 @@ def test_panels_have_ids_of_their_own(file):
 
     assert len(set(ids)) == len(ids)
     assert BOARDS[file]["uid"].startswith("avengers-")
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda q: f"{q.file}: {q.where}")
+def test_a_bucket_that_is_named_is_one_of_its_histogram(query):
+    for name, matchers in selectors(query.expression):
+        if bound := re.search(r'\ble="([^"]+)"', matchers):
+            assert bound[1] in {*map(str, OURS[name].buckets), "+Inf"}
+
+
+@pytest.mark.parametrize("file", BOARDS)
+def test_what_is_less_than_nothing_is_not_cut_off_by_its_panel(file):
+    for panel in BOARDS[file]["panels"]:
+        below = [t for t in panel.get("targets", ()) if t["expr"].startswith("-")]
+        least = panel.get("fieldConfig", {}).get("defaults", {}).get("min")
+        assert not below or least is None, panel["title"]

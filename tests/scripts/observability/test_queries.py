@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.observability.queries import selectors
+from scripts.observability.queries import selectors, unfiltered
 
 MATCHERS = '{m="}",x=~"y|z"}'
 
@@ -18,7 +18,21 @@ MATCHERS = '{m="}",x=~"y|z"}'
         ("a / on () group_left () sum(b)", {"a": "", "b": ""}),
         ("histogram_quantile(0.95, c) * 3600 - clamp_min(d, 0)", {"c": "", "d": ""}),
         ("sum(a) by (le)", {"a": ""}),
+        (f'count by (i) ({{__name__=~"a.+",b="c"}} or d{MATCHERS})', {"d": MATCHERS}),
     ],
 )
 def test_metrics_of_an_expression(expression, found):
     assert selectors(expression) == set(found.items())
+
+
+@pytest.mark.parametrize(
+    ("expression", "judged"),
+    [
+        ("a > 0.1 and b >= 10", "a > bool 0.1 and b >= bool 10"),
+        (f"sum(a{MATCHERS}) == 2", f"sum(a{MATCHERS}) == bool 2"),
+        ('a{m!="none",n=~">"} < bool 1', 'a{m!="none",n=~">"} < bool 1'),
+        ("a - a offset 15m", "a - a"),
+    ],
+)
+def test_an_expression_without_its_thresholds_says_0_or_1(expression, judged):
+    assert unfiltered(expression) == judged

