@@ -39,7 +39,10 @@ class TokenWindow:
         cut = self._cut_characters(text)
         # A lone surrogate is a legal str and illegal UTF-8, which the tokenizer wants.
         clean = _SURROGATES.sub("\ufffd", cut)
-        ids = self.tokenizer.encode(clean, add_special_tokens=False).ids
+        # A batch, though of one: only that lets other threads run meanwhile, and a long
+        # text takes a second. `fast` is without the places of the tokens in the text.
+        encode = self.tokenizer.encode_batch_fast
+        ids: TokenIds = encode([clean], add_special_tokens=False)[0].ids
         if len(ids) > self._budget:
             tail = self._budget // 2
             ids = ids[: self._budget - tail] + ids[len(ids) - tail :]

@@ -1,14 +1,29 @@
 """Sharing one call among the requests that arrive while another is under way."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from deployments.detached import detached
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter(Generic[Q, A]):
+    item: Q
+    future: asyncio.Future[A]
+    until: float  # by the loop's clock; what has not begun by then is not wanted
+
+    def wanted(self, now: float) -> bool:
+        """Whether it still waits; one whose time is over is told so."""
+        if not self.future.done() and now > self.until:
+            self.future.set_exception(TimeoutError("its turn came too late"))
+        return not self.future.done()
 
 
 class Coalescer(Generic[Q, A]):
@@ -46,16 +61,20 @@ class Coalescer(Generic[Q, A]):
         self._same_turn = same_turn
         self._timeout_s = timeout_s
         self._slow_s = slow_s
-        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._waiting: deque[_Waiter[Q, A]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         # Those of them that count, each until it is slow.
         self._counted: dict[asyncio.Task[None], asyncio.TimerHandle | None] = {}
 
-    async def __call__(self, item: Q) -> A:
-        """The answer to `item`; raises what the call of its batch raised."""
+    async def __call__(self, item: Q, *, until: float = math.inf) -> A:
+        """The answer to `item`; raises what the call of its batch raised.
+
+        TimeoutError: its call had not begun at `until`, by the clock of the loop. One
+        that has begun goes on: its answer is near.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[A] = loop.create_future()
-        self._waiting.append((item, future))
+        self._waiting.append(_Waiter(item, future, until))
         if self._same_turn:
             loop.call_soon(self._start)
         else:
@@ -92,47 +111,48 @@ class Coalescer(Generic[Q, A]):
         self._free += 1
         self._start()
 
-    def _next_batch(self) -> list[tuple[Q, asyncio.Future[A]]]:
+    def _next_batch(self) -> list[_Waiter[Q, A]]:
+        now = asyncio.get_running_loop().time()
         if self._pick is not None:
-            return self._picked(self._pick)
-        batch: list[tuple[Q, asyncio.Future[A]]] = []
+            return self._picked(self._pick, now)
+        batch: list[_Waiter[Q, A]] = []
         weight = 0.0
         while self._waiting:
-            item, future = self._waiting[0]
-            if not future.done():
-                weight += self._weigh(item)
+            first = self._waiting[0]
+            if first.wanted(now):
+                weight += self._weigh(first.item)
                 if batch and weight > self._max_weight:
                     break
-                batch.append((item, future))
+                batch.append(first)
             self._waiting.popleft()
         return batch
 
     def _picked(
-        self, pick: Callable[[Sequence[Q]], Sequence[int]]
-    ) -> list[tuple[Q, asyncio.Future[A]]]:
-        live = [entry for entry in self._waiting if not entry[1].done()]
-        chosen = set(pick([item for item, _ in live])) if live else set()
+        self, pick: Callable[[Sequence[Q]], Sequence[int]], now: float
+    ) -> list[_Waiter[Q, A]]:
+        live = [waiter for waiter in self._waiting if waiter.wanted(now)]
+        chosen = set(pick([waiter.item for waiter in live])) if live else set()
         self._waiting = deque(
-            entry for place, entry in enumerate(live) if place not in chosen
+            waiter for place, waiter in enumerate(live) if place not in chosen
         )
         return [live[place] for place in sorted(chosen)]
 
-    async def _run(self, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+    async def _run(self, batch: list[_Waiter[Q, A]]) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                answers = await self._call([item for item, _ in batch])
+                answers = await self._call([waiter.item for waiter in batch])
             if len(answers) != len(batch):
                 raise RuntimeError(f"{len(answers)} answers to {len(batch)} items")
         except BaseException as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(_told(error))
+            for waiter in batch:
+                if not waiter.future.done():
+                    waiter.future.set_exception(_told(error))
             if not isinstance(error, Exception):
                 raise
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)
+        for waiter, answer in zip(batch, answers, strict=True):
+            if not waiter.future.done():
+                waiter.future.set_result(answer)
 
 
 def _told(error: BaseException) -> BaseException:

@@ -53,11 +53,15 @@ def translated(what: str, failure: type[ServingError]) -> Iterator[None]:
 
 class RemoteEmbedder:
     """An Embedder behind a handle; `encoder`: whose vectors it must be, None = any,
-    or what a call says."""
+    or what a call says. `within_s`: in which a text's turn at the encoder must come."""
 
     def __init__(
-        self, handle: DeploymentHandle, encoder: EncoderSpec | None = None
+        self,
+        handle: DeploymentHandle,
+        encoder: EncoderSpec | None = None,
+        within_s: float | None = None,
     ) -> None:
+        self._within_s = within_s
         self._encoder = None if encoder is None else encoder.key
         self._handle = handle.options(**_PICKLED)
         self._embed = self._handle.embed  # each look-up makes another handle
@@ -68,11 +72,12 @@ class RemoteEmbedder:
         traces: Sequence[str] = (),
         encoder: str | None = None,
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts; `encoder`: the key of one."""
+        """Unit rows (n, d), in the order of the texts, of nan for one that has none;
+        `encoder`: the key of one."""
         vectors: NDArray[np.float32]
         with translated("embedder", RoutingUnavailable):
             vectors = await self._embed.remote(
-                list(texts), tuple(traces), encoder or self._encoder
+                list(texts), tuple(traces), encoder or self._encoder, self._within_s
             )
             return vectors
 

@@ -83,12 +83,18 @@ class RouterReplica:
         artifact: str,
         config: RouterConfig,
         telemetry: TelemetryConfig = _NO_TRACES,
+        *,
+        route_timeout_s: float = 1.0,
     ) -> None:
+        """`route_timeout_s`: how long a request waits for its decision."""
         metrics = EmbedderMetrics(Tally(RayExport()))
         self._configured = artifact
         loaded = load(directory_of(artifact, encoder=False))
-        remote = RemoteEmbedder(embedder, loaded.manifest.encoder)
-        self._router = Router(CachedEmbedder(remote, config, metrics), loaded)
+        spec = loaded.manifest.encoder
+        remote = RemoteEmbedder(embedder, spec, within_s=route_timeout_s / 2)
+        wait_s = route_timeout_s / 4  # the rest is for what is done in both
+        cached = CachedEmbedder(remote, config, metrics, wait_s=wait_s)
+        self._router = Router(cached, loaded)
         self._asked = traced_router(self._router, telemetry)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:

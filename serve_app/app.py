@@ -66,12 +66,12 @@ def build_app(config: AppConfig) -> Application:
 def _router(
     config: AppConfig, embedder: Application, artifact: str
 ) -> Application | Hosted:
+    asked = embedder, artifact, config.router, config.telemetry
+    timeout_s = config.limits.route_timeout_s
     if config.placement.router == "gateway":
-        return partial(
-            RouterReplica, embedder, artifact, config.router, config.telemetry
-        )
+        return partial(RouterReplica, *asked, route_timeout_s=timeout_s)
     router = _deployment(RouterReplica, "Router")
-    return router.bind(embedder, artifact, config.router, config.telemetry)
+    return router.bind(*asked, route_timeout_s=timeout_s)
 
 
 def _embedder(

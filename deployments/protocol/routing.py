@@ -140,7 +140,21 @@ class EmbedderLike(Protocol):
     async def embed(
         self, texts: Sequence[str], traces: Sequence[str] = ()
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts.
+        """Unit rows (n, d), in the order of the texts; a row of nan for a text that has
+        no vector. Where none has one, it raises why.
 
         `traces`: the `traceparent` of each span that waits for them.
         """
+
+
+class QueueingEmbedder(EmbedderLike, Protocol):
+    """One at whose encoder texts wait for their turn."""
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        traces: Sequence[str] = (),
+        within_s: float | None = None,
+    ) -> NDArray[np.float32]:
+        """See EmbedderLike; a text whose turn does not come `within_s` has no vector.
+        None: however long it takes."""

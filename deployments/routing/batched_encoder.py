@@ -1,9 +1,11 @@
 """An encoder that shares its batches among all who ask at the same time."""
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 from artifacts.encoder import EncoderSpec, TokenEncoder
 from artifacts.token_batches import next_batch
@@ -11,8 +13,11 @@ from artifacts.token_window import TokenIds
 from deployments.coalescing import Coalescer
 from deployments.errors import RoutingUnavailable
 from deployments.routing.encoder_load import EncoderLoad
-from deployments.routing.vectors import Vector, directed
+from deployments.routing.vectors import Made, Vector, directed
 from deployments.telemetry.metrics import EmbedderMetrics
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 # Some 10 ms of MiniLM on one core, beside which a trip to its thread is little.
 _TRIP_TOKENS = 96
@@ -26,6 +31,7 @@ class BatchedEncoder:
     tokens, padding included: that is what it costs, not its count. An encoder that
     gains nothing by batches gets a few texts at a time, and the next few stand ready:
     in one batch all would wait for the last, and then the encoder for all of them.
+    What the encoder fails at is an error of its text alone.
     """
 
     def __init__(
@@ -43,8 +49,10 @@ class BatchedEncoder:
         self._tokenizer_thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
         self._encoder_thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         # The texts of one call, and those tokenised together, should not go one by one.
-        self._tokenise = Coalescer[str, TokenIds](self._token_ids, same_turn=True)
-        self._encode = Coalescer[TokenIds, Vector](
+        self._tokenise = Coalescer[str, TokenIds | Exception](
+            self._token_ids, same_turn=True
+        )
+        self._encode = Coalescer[TokenIds, Made](
             self._vectors,
             pick=partial(_like_lengths, budget=max_batch_tokens)
             if encoder.runs_batches
@@ -58,10 +66,16 @@ class BatchedEncoder:
         """Which encoder it is."""
         return self._encoder.spec
 
-    async def vector(self, text: str) -> Vector:
-        """The unit row (d,) of one text; RoutingUnavailable if it has no direction."""
-        ids = await self._tokenise(text)
-        return self._checked(await self.load.through(len(ids), self._encode(ids)))
+    async def vector(self, text: str, until: float = math.inf) -> Vector:
+        """The unit row (d,) of one text; RoutingUnavailable if it has no direction, or
+        if its turn at the encoder had not come by `until`, of the loop's clock."""
+        try:
+            ids = _made(await self._tokenise(text, until=until))
+            row = await self.load.through(len(ids), self._encoded(ids, until))
+        except TimeoutError:
+            what = "The encoder has more to do than it can in time."
+            raise RoutingUnavailable(what, retry_after_s=1.0) from None
+        return self._checked(row)
 
     async def check(self) -> None:
         """Raises what the encoder does if it fails at a short text, too; waits for ever
@@ -72,9 +86,16 @@ class BatchedEncoder:
         fault encodes nothing any more, or never ends what it has begun.
         """
         if self._failed or self.load.silent:
-            [ids] = await self._token_ids(["a"])
-            [row] = await self.load.through(len(ids), self._vectors([ids]))
-            self._checked(row)
+            [answer] = await self._token_ids(["a"])
+            ids = _made(answer)
+            self._checked(await self.load.through(len(ids), self._alone(ids)))
+
+    async def _encoded(self, ids: TokenIds, until: float) -> Vector:
+        return _made(await self._encode(ids, until=until))
+
+    async def _alone(self, ids: TokenIds) -> Vector:
+        [row] = await self._vectors([ids])
+        return _made(row)
 
     def _checked(self, row: Vector) -> Vector:
         try:
@@ -83,22 +104,38 @@ class BatchedEncoder:
             self._failed = True
             raise
 
-    async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds]:
+    async def _token_ids(self, texts: Sequence[str]) -> Sequence[TokenIds | Exception]:
         loop = asyncio.get_running_loop()
-        work = self._encoder.token_ids
+        work = partial(_each, self._encoder.token_ids)
         return await loop.run_in_executor(self._tokenizer_thread, work, texts)
 
-    async def _vectors(self, windows: Sequence[TokenIds]) -> Sequence[Vector]:
+    async def _vectors(self, windows: Sequence[TokenIds]) -> Sequence[Made]:
         loop = asyncio.get_running_loop()
         self._metrics.batch(len(windows), sum(map(len, windows)))
-        work = self._encoder.encode_ids
-        try:
-            rows = await loop.run_in_executor(self._encoder_thread, work, windows)
-        except Exception:
-            self._failed = True
-            raise
-        self._failed = False
-        return list(rows)
+        work = partial(_each, self._encoder.encode_ids)
+        rows = await loop.run_in_executor(self._encoder_thread, work, windows)
+        self._failed = any(isinstance(row, Exception) for row in rows)
+        return rows
+
+
+def _each(
+    work: Callable[[Sequence[Q]], Iterable[A]], items: Sequence[Q]
+) -> list[A | Exception]:
+    """What `work` makes of each item, or raises at it: where it fails at several, it is
+    given each half of them."""
+    try:
+        return list(work(items))
+    except Exception as error:  # noqa: BLE001  (for whoever waits for the item)
+        if len(items) == 1:
+            return [error]
+    middle = len(items) // 2
+    return [*_each(work, items[:middle]), *_each(work, items[middle:])]
+
+
+def _made(answer: A | Exception) -> A:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _like_lengths(windows: Sequence[TokenIds], budget: int) -> Sequence[int]:

@@ -3,6 +3,8 @@
 A text that is known needs no call; those that are not go to the Embedder together.
 """
 
+import asyncio
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from deployments.coalescing import Coalescer
 from deployments.errors import RoutingUnavailable
 from deployments.protocol.routing import EmbedderLike
-from deployments.routing.vectors import Vector, Vectors
+from deployments.routing.call_share import call_share
+from deployments.routing.vectors import Vector, Vectors, stacked
 from deployments.telemetry.metrics import EmbedderMetrics
 
 # One that is silent for so long hangs: another replica may answer the next call.
@@ -40,7 +43,11 @@ class RouterConfig(BaseModel):
 
 
 class CachedEmbedder:
-    """Answers for one Embedder, so for one encoder."""
+    """Answers for one Embedder, so for one encoder.
+
+    A text whose call has not begun after `wait_s` has no vector: who asked for it will
+    soon have left, and behind it wait others.
+    """
 
     def __init__(
         self,
@@ -49,35 +56,48 @@ class CachedEmbedder:
         metrics: EmbedderMetrics | None = None,
         *,
         timeout_s: float = _HANGS_S,
+        wait_s: float = math.inf,
     ) -> None:
         self._embedder = embedder
         self._metrics = metrics or EmbedderMetrics()
         self._waiting: list[str] = []  # traces of the next call
+        self._wait_s = wait_s
         # What is missing of one batch of queries arrives in one turn.
-        ask = Coalescer[str, Vector](
+        self._asked = Coalescer[str, Vector](
             self._ask,
+            weigh=call_share,
             concurrency=config.embed_concurrency,
             same_turn=True,
             timeout_s=timeout_s,
         )
-        self.vectors = Vectors(ask, config.cache_size, on_hits=self._hit)
+        self.vectors = Vectors(self._vector, config.cache_size, on_hits=self._hit)
 
     async def embed(
         self, texts: Sequence[str], traces: Sequence[str] = ()
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts.
+        """Unit rows (n, d), in the order of the texts; see EmbedderLike.
 
         Where nothing is missing, no span waits for the Embedder.
         """
         if not texts:
             return await self._embedder.embed(texts)
+        until = asyncio.get_running_loop().time() + self._wait_s
         self._waiting.extend(traces)
         try:
-            return np.stack(await self.vectors.of(texts))
-        except TimeoutError:
-            raise RoutingUnavailable("The embedder did not answer in time.") from None
+            return stacked(await self.vectors.of(texts, until))
         finally:
             self._waiting = [each for each in self._waiting if each not in traces]
+
+    async def _vector(self, text: str, until: float) -> Vector:
+        try:
+            row = await self._asked(text, until=until)
+        except TimeoutError:
+            what = "The embedder did not answer in time."
+            raise RoutingUnavailable(what, retry_after_s=1.0) from None
+        if math.isnan(row[0]):
+            what = "The embedder made no vector of the text."
+            raise RoutingUnavailable(what, retry_after_s=1.0)
+        return row
 
     async def _ask(self, texts: Sequence[str]) -> Sequence[Vector]:
         traces, self._waiting = self._waiting, []

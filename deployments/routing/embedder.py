@@ -1,5 +1,8 @@
 """The Embedder deployment: texts in, unit vectors out, each distinct text once."""
 
+import asyncio
+import logging
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -7,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.encoder_spec import EncoderSpec
-from deployments.errors import RoutingUnavailable
-from deployments.routing.vectors import Vector, Vectors
+from deployments.errors import RoutingUnavailable, ServingError
+from deployments.routing.vectors import Made, Vector, Vectors, stacked
 from deployments.telemetry.metrics import EmbedderMetrics
+
+logger = logging.getLogger(__name__)
 
 
 def refuse_other_encoder(spec: EncoderSpec, wanted: str | None) -> None:
@@ -31,8 +36,9 @@ class TextEncoder(Protocol):
     def spec(self) -> EncoderSpec:
         """Which encoder it is."""
 
-    async def vector(self, text: str) -> Vector:
-        """The unit row (d,) of one text."""
+    async def vector(self, text: str, until: float = math.inf) -> Vector:
+        """The unit row (d,) of one text; RoutingUnavailable if it had not begun by
+        `until`, of the loop's clock."""
 
 
 class Embedder:
@@ -53,10 +59,29 @@ class Embedder:
         self.vectors = Vectors(encoder.vector, cache_size, on_hits=self._metrics.hit)
 
     async def embed(
-        self, texts: Sequence[str], traces: Sequence[str] = ()
+        self,
+        texts: Sequence[str],
+        traces: Sequence[str] = (),
+        within_s: float | None = None,
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts."""
+        """Unit rows (n, d), in the order of the texts.
+
+        A row of nan for a text that has no vector: its turn at the encoder did not come
+        `within_s`, or the encoder fails at it. Where no text has one, it raises why.
+        """
         if not texts:
             return np.zeros((0, self._encoder.spec.dimension), dtype=np.float32)
         self._metrics.asked(len(texts))
-        return np.stack(await self.vectors.of(texts))
+        now = asyncio.get_running_loop().time()
+        until = math.inf if within_s is None else now + within_s
+        made = await self.vectors.of(texts, until)
+        _tell(made)
+        return stacked(made)
+
+
+def _tell(made: Sequence[Made]) -> None:
+    """What is foreseen is not worth a line: under load there would be one for each."""
+    for each in made:
+        if isinstance(each, Exception) and not isinstance(each, ServingError):
+            logger.error("the encoder failed at a text", exc_info=each)
+            return

@@ -22,4 +22,4 @@ class EncoderTokens:
         # A lone surrogate is a legal str, but not to the tokenizer.
         clean = [text.encode("utf-8", "replace").decode() for text in prompted]
         # A batch, though of one: only that lets the loop and the encoder run meanwhile.
-        return [len(self._tokenizer.encode_batch([text])[0]) for text in clean]
+        return [len(self._tokenizer.encode_batch_fast([text])[0]) for text in clean]

@@ -1,6 +1,7 @@
 """An encoder whose engine takes token ids, one text at a time, and batches itself."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ from tokenizers import Tokenizer
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
+from deployments.errors import RoutingUnavailable
 from deployments.routing.encoder_load import EncoderLoad
 from deployments.routing.vectors import Vector, directed
 
@@ -38,14 +40,18 @@ class PooledEncoder:
         """Which encoder it is."""
         return self._spec
 
-    async def vector(self, text: str) -> Vector:
+    async def vector(self, text: str, until: float = math.inf) -> Vector:
         """The unit row (d,) of one text.
 
-        EncoderMismatch if it has another length, RoutingUnavailable if no direction.
+        EncoderMismatch if it has another length, RoutingUnavailable if no direction, or
+        if the engine had not been given it by `until`, of the loop's clock.
         """
         loop = asyncio.get_running_loop()
         read = self._spec.prompt + text
         ids = await loop.run_in_executor(self._thread, self._window.ids, read)
+        if loop.time() > until:
+            what = "The encoder has more to do than it can in time."
+            raise RoutingUnavailable(what, retry_after_s=1.0)
         pooled = await self.load.through(len(ids), self._pool(ids))
         if pooled.shape != (self._spec.dimension,):
             what = f"dimension is {pooled.size}, not {self._spec.dimension}"

@@ -1,5 +1,7 @@
 """The Router deployment: holds artifacts and decides."""
 
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,7 +12,7 @@ from artifacts.artifact import RoutingArtifact
 from artifacts.errors import BadInput
 from artifacts.manifest import Manifest
 from artifacts.policy import RoutingDecision
-from deployments.errors import InvalidRequest, ServingError
+from deployments.errors import InvalidRequest, RoutingUnavailable, ServingError
 from deployments.protocol.routing import (
     ArtifactRef,
     ClusterView,
@@ -26,6 +28,8 @@ from deployments.routing.deciding import decide
 from deployments.routing.shadowing import with_shadow
 from deployments.routing.shelf import Load, Shelf, load_at
 from deployments.routing.vectors import Vector
+
+logger = logging.getLogger(__name__)
 
 Outcome = RoutingDecision | ServingError
 
@@ -114,8 +118,8 @@ class Router:
         traces = [query.traceparent for query in queries if query.traceparent]
         vectors = iter(await self._embedder.embed(wanted, traces))
         embedded = time.perf_counter()
-        own = [next(vectors) for _ in queries]
-        first = [None if text is None else next(vectors) for text in firsts]
+        own = [_there(next(vectors)) for _ in queries]
+        first = [None if text is None else _there(next(vectors)) for text in firsts]
         decisions = tuple(map(_outcome, deciding, queries, own, first))
         if any(query.artifacts and query.artifacts.shadow for query in queries):
             decisions = tuple(self._shadowed(decisions, queries, own, first))
@@ -126,7 +130,7 @@ class Router:
         self,
         decisions: Sequence[Outcome],
         queries: Sequence[RouteQuery],
-        own: Sequence[Vector],
+        own: Sequence[Vector | None],
         first: Sequence[Vector | None],
     ) -> Iterator[Outcome]:
         """The decisions, each with its shadow where one is wanted, and in time."""
@@ -135,20 +139,36 @@ class Router:
             wanted = query.artifacts.shadow if query.artifacts else None
             shadow = self._held(wanted) if wanted else None
             late = self._clock() > until
-            if isinstance(outcome, ServingError) or shadow is None or late:
+            vector = None if late else own[place]
+            if isinstance(outcome, ServingError) or not shadow or vector is None:
                 yield outcome
             else:
-                yield with_shadow(outcome, shadow, query, own[place], first[place])
+                yield with_shadow(outcome, shadow, query, vector, first[place])
+
+
+def _there(row: Vector) -> Vector | None:
+    """Which of an Embedder's rows are none; see EmbedderLike."""
+    return None if math.isnan(row[0]) else row
 
 
 def _outcome(
-    artifact: RoutingArtifact, query: RouteQuery, vector: Vector, first: Vector | None
+    artifact: RoutingArtifact,
+    query: RouteQuery,
+    vector: Vector | None,
+    first: Vector | None,
 ) -> Outcome:
     """Queries of several clients go together: an error of one is not the others'."""
+    if vector is None:
+        what = "The embedder has no vector of the text."
+        return RoutingUnavailable(what, retry_after_s=1.0)
     try:
         return decide(artifact, query, vector, first)
     except ServingError as error:
         return error
+    # Nor is one that nobody foresaw, as of an artifact that one tenant alone tries.
+    except Exception:
+        logger.exception("the artifact %s failed", artifact.artifact_id[:12])
+        return RoutingUnavailable("The router failed.")
 
 
 def _wanted(outcome: Outcome, query: RouteQuery) -> Outcome:

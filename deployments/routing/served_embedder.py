@@ -52,13 +52,15 @@ class ServedEmbedder:
         texts: Sequence[str],
         traces: Sequence[str] = (),
         encoder: str | None = None,
+        within_s: float | None = None,
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts.
+        """Unit rows (n, d), in the order of the texts; of nan for one that has none,
+        see `Embedder`.
 
         RoutingUnavailable if `encoder` is the key of another one.
         """
         refuse_other_encoder(self._spec, encoder)
-        return await self._embedder.embed(texts, traces)
+        return await self._embedder.embed(texts, traces, within_s)
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
         """Tokens of each text; whether the encoder itself would count the same."""

@@ -14,6 +14,7 @@ from deployments.protocol.routing import (
     RouterLike,
     Routes,
 )
+from deployments.routing.call_share import call_share
 
 # A call whose texts' vectors are known takes two or three milliseconds.
 _SLOW_S = 0.005
@@ -46,7 +47,11 @@ class SharedRouter:
         self._router = router
         self._known, self._new = (
             Coalescer[RouteQuery, Routes](
-                self._ask, concurrency=calls, timeout_s=timeout_s, slow_s=slow_s
+                self._ask,
+                weigh=_share,
+                concurrency=calls,
+                timeout_s=timeout_s,
+                slow_s=slow_s,
             )
             for _ in range(2)
         )
@@ -80,6 +85,10 @@ class SharedRouter:
     async def _ask(self, queries: Sequence[RouteQuery]) -> Sequence[Routes]:
         routes = await self._router.route(queries)
         return [Routes((decision,), routes.timings) for decision in routes.decisions]
+
+
+def _share(query: RouteQuery) -> float:
+    return call_share(query.text, query.terms.first_text if query.terms else None)
 
 
 class _Seen:

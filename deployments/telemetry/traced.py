@@ -26,8 +26,8 @@ from deployments.protocol.backend import (
 )
 from deployments.protocol.routing import (
     ArtifactRef,
-    EmbedderLike,
     Explanation,
+    QueueingEmbedder,
     RouteQuery,
     RouterLike,
     Routes,
@@ -127,20 +127,25 @@ class TracedRouter:
 class TracedEmbedder:
     """An Embedder; `traces` are the spans that wait for the vectors."""
 
-    def __init__(self, embedder: EmbedderLike, tracer: Tracer, encoder: str) -> None:
+    def __init__(
+        self, embedder: QueueingEmbedder, tracer: Tracer, encoder: str
+    ) -> None:
         self._embedder = embedder
         self._tracer = tracer
         self._encoder = encoder
 
     async def embed(
-        self, texts: Sequence[str], traces: Sequence[str] = ()
+        self,
+        texts: Sequence[str],
+        traces: Sequence[str] = (),
+        within_s: float | None = None,
     ) -> NDArray[np.float32]:
-        """See EmbedderLike."""
+        """See QueueingEmbedder."""
         name, attributes = embedded(self._encoder, len(texts))
         start = self._tracer.start
         spans = [start(name, parent=trace, attributes=attributes) for trace in traces]
         with _ended(spans):
-            return await self._embedder.embed(texts)
+            return await self._embedder.embed(texts, (), within_s)
 
 
 def traced_backend(backend: Backend, name: str, config: TelemetryConfig) -> Backend:
@@ -158,8 +163,8 @@ def traced_router(router: RouterLike, config: TelemetryConfig) -> RouterLike:
 
 
 def traced_embedder(
-    embedder: EmbedderLike, encoder: str, config: TelemetryConfig
-) -> EmbedderLike:
+    embedder: QueueingEmbedder, encoder: str, config: TelemetryConfig
+) -> QueueingEmbedder:
     """An Embedder with its spans, or as it is while traces are off."""
     tracer = make_tracer(config, "Embedder")
     return embedder if tracer is None else TracedEmbedder(embedder, tracer, encoder)

@@ -6,12 +6,10 @@ written, as the encoder is ours; the limits of key and tenant hold all the same.
 """
 
 import asyncio
-import base64
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from artifacts.encoder import EncoderSpec
@@ -23,6 +21,7 @@ from deployments.errors import (
     UpstreamTimeout,
 )
 from serve_app.answering.request_fields import AUTO
+from serve_app.http.embedding_answer import Rendering
 from serve_app.http.embedding_request import MAX_INPUTS, EmbeddingRequest
 
 # Of one text: over the window of any encoder.
@@ -43,8 +42,8 @@ class TextEncoder(Protocol):
     async def embed(
         self, texts: Sequence[str], traces: Sequence[str], encoder: str
     ) -> NDArray[np.float32]:
-        """Unit rows (n, d), in the order of the texts; RoutingUnavailable unless
-        `encoder` is the key of the one that runs."""
+        """Unit rows (n, d), in the order of the texts, of nan for one without a vector;
+        RoutingUnavailable unless `encoder` is the key of the one that runs."""
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[list[int], bool]:
         """Tokens of each text; whether the encoder itself would count the same."""
@@ -84,12 +83,13 @@ class Embeddings:
         spec = await self._fitting(request)
         texts = request.texts
         tokens = await self._count(texts, spec)
-        rows = [
-            await self._embedded(texts[piece], spec.key)
-            for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS)
-        ]
+        rendering = Rendering(as_base64=request.encoding_format == "base64")
+        for piece in _pieces(texts, _PIECE_CHARACTERS, _PIECE_TEXTS):
+            rows = await self._embedded(texts[piece], spec.key)
+            _refuse_lacking(rows, piece.start)
+            await rendering.add(rows)
         n_tokens = sum(tokens)
-        return _rendered(request, spec, np.concatenate(rows), n_tokens), n_tokens
+        return await rendering.answer(spec.id, n_tokens), n_tokens
 
     async def _embedded(self, texts: list[str], encoder: str) -> NDArray[np.float32]:
         """In turn; the turn ends if the Embedder is silent, which may be true of one
@@ -156,27 +156,12 @@ def _pieces(texts: list[str], characters: int, n_texts: int) -> Iterator[slice]:
     yield slice(start, len(texts))
 
 
-def _rendered(
-    request: EmbeddingRequest,
-    spec: EncoderSpec,
-    rows: NDArray[np.float32],
-    tokens: int,
-) -> bytes:
-    data = [
-        {
-            "object": "embedding",
-            "index": index,
-            "embedding": _base64(row) if request.encoding_format == "base64" else row,
-        }
-        for index, row in enumerate(np.ascontiguousarray(rows))
-    ]
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    answer = {"object": "list", "data": data, "model": spec.id, "usage": usage}
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _base64(row: NDArray[np.float32]) -> str:
-    return base64.b64encode(row.astype("<f4").tobytes()).decode()
+def _refuse_lacking(rows: NDArray[np.float32], start: int) -> None:
+    """RoutingUnavailable for a row of nan: its text has no vector."""
+    lacking = np.isnan(rows[:, 0])
+    if lacking.any():
+        index = start + int(lacking.argmax())
+        raise RoutingUnavailable(f"The embedder made no vector of input[{index}].")
 
 
 def _too_long(index: int, what: str) -> InvalidRequest:

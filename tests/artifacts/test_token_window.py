@@ -1,4 +1,6 @@
 import string
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,18 @@ def test_cutting_characters_first_changes_no_id(
 
 def test_a_lone_surrogate_is_left_out(tokenizer: Tokenizer, letters: list[int]) -> None:
     assert TokenWindow(tokenizer, 8).ids("a \ud800 b") == [CLS, *letters[:2], SEP]
+
+
+def test_while_a_long_text_is_tokenised_other_threads_run(tokenizer: Tokenizer) -> None:
+    """The Embedder answers in another one, and tells Serve that it is well."""
+    window = TokenWindow(tokenizer, 2**16)
+    thread = threading.Thread(target=window.ids, args=["word " * 50_000])
+    start = last = time.perf_counter()
+    longest_s = 0.0
+    thread.start()
+    while thread.is_alive():
+        time.sleep(0)
+        now = time.perf_counter()
+        longest_s, last = max(longest_s, now - last), now
+
+    assert longest_s < (last - start) / 2

@@ -160,3 +160,34 @@ async def test_the_more_are_slow_the_longer_does_the_next_one_wait():
     assert all(
         seconds > 0.9 * number * slow_s for number, seconds in enumerate(waited, 1)
     )
+
+
+def _first(items: Sequence[int]) -> Sequence[int]:
+    return [0]
+
+
+@pytest.mark.parametrize("pick", [None, _first])
+async def test_what_has_waited_too_long_is_not_called_for(pick):
+    call = Call()
+    coalescer = Coalescer(call, pick=pick)
+    now = asyncio.get_running_loop().time()
+    busy = await submit(coalescer, 1)
+    late = asyncio.ensure_future(coalescer(2, until=now))
+    patient = asyncio.ensure_future(coalescer(3, until=now + 60))
+    await asyncio.sleep(0.01)
+    call.gate.set()
+
+    with pytest.raises(TimeoutError):
+        await late
+    assert await asyncio.gather(*busy, patient) == [2, 6]
+    assert call.batches == [[1], [3]]
+
+
+async def test_a_call_that_has_begun_is_not_too_late():
+    call = Call()
+    now = asyncio.get_running_loop().time()
+    begun = asyncio.ensure_future(Coalescer(call)(1, until=now + 0.01))
+    await asyncio.sleep(0.05)
+    call.gate.set()
+
+    assert await begun == 2

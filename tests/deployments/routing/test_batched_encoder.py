@@ -255,3 +255,51 @@ async def test_an_encoder_that_makes_nothing_but_such_vectors_is_told():
     for _ in range(2):
         with pytest.raises(RoutingUnavailable, match="without a direction"):
             await batched.check()
+
+
+async def test_a_text_that_the_encoder_fails_at_takes_nothing_from_its_batch():
+    words = Faulty(most=5)
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+
+    asked = [batched.vector("w " * n) for n in (4, 5, 6, 5, 3)]
+    rows = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert isinstance(rows[2], RuntimeError)
+    assert [row[0] for row in rows[:2] + rows[3:]] == [4, 5, 5, 3]
+    await batched.check()
+
+
+async def test_a_text_that_the_tokenizer_fails_at_takes_nothing_from_the_others():
+    class Choosy(Words):
+        def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+            if "bad" in texts:
+                raise ValueError("no token")
+            return super().token_ids(texts)
+
+    words = Choosy()
+    words.gate.set()
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    asked = [batched.vector(text) for text in ("w", "bad", "w w")]
+    rows = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert isinstance(rows[1], ValueError)
+    assert [rows[0][0], rows[2][0]] == [1, 2]
+
+
+@pytest.mark.parametrize("runs_batches", [True, False])
+async def test_a_text_whose_turn_comes_too_late_is_not_encoded(runs_batches):
+    words = Words(runs_batches=runs_batches)
+    batched = BatchedEncoder(words, max_batch_tokens=100)
+    until = asyncio.get_running_loop().time() + 0.2
+    asked = [asyncio.ensure_future(batched.vector("w " * 99)) for _ in range(2)]
+    while len(words.tokenised) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    late = asyncio.ensure_future(batched.vector("w", until))
+    await asyncio.sleep(0.3)
+    words.gate.set()
+
+    with pytest.raises(RoutingUnavailable, match="in time"):
+        await late
+    await asyncio.gather(*asked)
+    assert words.batches == [[99], [99]]
+    assert batched.load.told()["queued_tokens"] == 0

@@ -25,7 +25,7 @@ class Lengths:
     ) -> np.ndarray:
         self.calls.append(list(texts))
         self.traces += traces
-        rows = [[len(text), 1] for text in texts]
+        rows = [[np.nan if text == "bad" else len(text), 1] for text in texts]
         return np.array(rows, np.float32).reshape(-1, 2)
 
 
@@ -111,3 +111,44 @@ async def test_a_text_that_is_known_is_counted_as_asked_for_and_as_a_hit():
 
     assert told.counted["avengers_embed_texts_total"] == {(): 2.0}
     assert told.counted["avengers_embed_cache_hits_total"] == {(): 2.0}
+
+
+async def test_a_text_without_a_vector_takes_nothing_from_the_others_of_its_call():
+    embedder = Lengths()
+    cached = CachedEmbedder(embedder, RouterConfig())
+    one, other = await asyncio.gather(
+        cached.embed(["a", "bad"]), cached.embed(["bb", "ccc"])
+    )
+
+    assert embedder.calls == [["a", "bad", "bb", "ccc"]]
+    assert other.tolist() == [[2, 1], [3, 1]]
+    assert one[0].tolist() == [1, 1]
+    assert np.isnan(one[1]).all()
+
+
+async def test_what_has_no_vector_is_not_kept():
+    embedder = Lengths()
+    cached = CachedEmbedder(embedder, RouterConfig())
+    for _ in range(2):
+        with pytest.raises(RoutingUnavailable, match="no vector"):
+            await cached.embed(["bad"])
+
+    assert embedder.calls == [["bad"], ["bad"]]
+
+
+async def test_a_text_that_has_waited_long_for_its_call_is_not_asked_for():
+    embedder = GatedEmbedder()
+    config = RouterConfig(embed_concurrency=1)
+    cached = CachedEmbedder(embedder, config, wait_s=0.05)
+    busy = asyncio.ensure_future(cached.embed(["busy"]))
+    await embedder.asked.wait()
+    late = asyncio.ensure_future(cached.embed(["late"]))
+    await asyncio.sleep(0.1)
+    fresh = asyncio.ensure_future(cached.embed(["fresh"]))
+    await asyncio.sleep(0)
+    embedder.gate.set()
+
+    with pytest.raises(RoutingUnavailable, match="in time"):
+        await late
+    await asyncio.gather(busy, fresh)
+    assert embedder.embedded == ["busy", "fresh"]

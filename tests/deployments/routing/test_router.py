@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from artifacts.artifact import RoutingArtifact
 from artifacts.errors import ArtifactError, EncoderMismatch
 from deployments.catalog import Price
-from deployments.errors import InvalidRequest, NotProfiled
+from deployments.errors import InvalidRequest, NotProfiled, RoutingUnavailable
 from deployments.protocol.routing import (
     ArtifactChoice,
     ArtifactRef,
@@ -17,7 +19,12 @@ from deployments.protocol.routing import (
     RouteQuery,
 )
 from deployments.routing.router import Router
-from tests.topic_artifacts import TopicEmbedder, topic_artifact, without_coder
+from tests.topic_artifacts import (
+    TOPICS,
+    TopicEmbedder,
+    topic_artifact,
+    without_coder,
+)
 
 NEXT = ArtifactRef("next", "/next")
 LAST = ArtifactRef("last", "/last")
@@ -275,3 +282,49 @@ async def test_shadows_that_would_take_too_long_are_left_out(artifact, store):
 
     assert [decision.shadow is None for decision in decisions] == [False, True, True]
     assert {decision.model for decision in decisions} == {"coder"}
+
+
+class Lacking(TopicEmbedder):
+    """Has no vector of "lost"."""
+
+    async def embed(
+        self, texts: Sequence[str], traces: Sequence[str] = ()
+    ) -> np.ndarray:
+        nowhere = (np.nan, np.nan)
+        rows = [nowhere if text == "lost" else TOPICS[text] for text in texts]
+        return np.array(rows, np.float32)
+
+
+async def test_a_text_without_a_vector_takes_no_decision_from_the_others(artifact):
+    queries = [query("code", 1), query("lost", 1, shadow=OWN), query("maths", 1)]
+    routes = await Router(Lacking(), artifact).route(queries)
+    code, lost, maths = routes.decisions
+
+    assert (code.model, maths.model) == ("coder", "mathematician")
+    assert isinstance(lost, RoutingUnavailable)
+
+
+async def test_without_the_vector_of_its_first_message_a_conversation_is_decided(
+    artifact,
+):
+    price = Price(input_usd_per_token=1.0, cached_usd_per_token=0.1)
+    terms = RequestTerms(10**6, (price, price, price), first_text="lost")
+    asked = RouteQuery("code", 0.9, ("coder", "mathematician", "small"), terms)
+    (decision,) = (await Router(Lacking(), artifact).route([asked])).decisions
+
+    assert (decision.model, decision.staying) == ("coder", None)
+
+
+async def test_an_artifact_that_fails_takes_nothing_from_the_other_queries(
+    artifact, store, caplog
+):
+    broken = store.artifacts["next"]
+    store.artifacts["next"] = replace(broken, profiles=None)  # type: ignore[arg-type]
+    router = Router(TopicEmbedder(), artifact, store.load)
+    await router.describe(NEXT)
+    queries = [query("code", 1), query("code", 1, by=(NEXT,))]
+    own, named = (await router.route(queries)).decisions
+
+    assert own.model == "coder"
+    assert isinstance(named, RoutingUnavailable)
+    assert f"the artifact {broken.artifact_id[:12]} failed" in caplog.text

@@ -166,3 +166,15 @@ async def test_a_router_that_hangs_does_not_hold_up_those_that_come_later():
 
     assert isinstance(hung, RoutingUnavailable)
     assert routes.decisions[0].ranking == ("small", "large")
+
+
+async def test_long_texts_share_no_call():
+    """With 64 of them one would be larger than what may cross at a time."""
+    slow = SlowRouter()
+    slow.open.set()
+    router = SharedRouter(slow, slow_s=60)
+    long = "x" * 2**18
+    texts = ["first", "a", long + "a", long + "b", "b"]
+    await asyncio.gather(*(router.route([query(text)]) for text in texts))
+
+    assert slow.batches == [["first"], ["a"], [long + "a"], [long + "b"], ["b"]]

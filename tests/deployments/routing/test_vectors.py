@@ -1,11 +1,12 @@
 """Vectors are made once, kept and counted."""
 
 import asyncio
+import math
 
 import numpy as np
 import pytest
 
-from deployments.routing.vectors import Vector, VectorCache, Vectors
+from deployments.routing.vectors import Vector, VectorCache, Vectors, stacked
 
 
 class Maker:
@@ -14,7 +15,7 @@ class Maker:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def __call__(self, text: str) -> Vector:
+    async def __call__(self, text: str, until: float = math.inf) -> Vector:
         self.asked.append(text)
         await asyncio.sleep(0)
         if text == "bad":
@@ -55,12 +56,38 @@ async def test_the_least_recently_used_goes_first_and_no_more_are_kept():
 async def test_a_failure_is_told_and_not_kept():
     make = Maker()
     vectors = Vectors(make, 10)
-    with pytest.raises(ValueError, match="bad"):
-        await vectors.of(["bad"])
-    with pytest.raises(ValueError, match="bad"):
-        await vectors.of(["bad"])
+    for _ in range(2):
+        [told] = await vectors.of(["bad"])
+        assert isinstance(told, ValueError)
 
     assert make.asked == ["bad", "bad"]
+
+
+async def test_a_failure_is_that_of_its_text_alone():
+    vectors = Vectors(Maker(), 10)
+    rows = stacked(await vectors.of(["a", "bad", "bb"]))
+
+    assert rows[[0, 2]].tolist() == [[1], [2]]
+    assert np.isnan(rows[1]).all()
+
+
+async def test_where_there_is_no_vector_at_all_the_first_failure_is_told():
+    vectors = Vectors(Maker(), 10)
+    with pytest.raises(ValueError, match="bad"):
+        stacked(await vectors.of(["bad", "bad"]))
+
+
+async def test_who_waits_as_long_as_it_takes_is_not_told_that_it_was_too_late():
+    make = Gated()
+    vectors = Vectors(make, 10)
+    hasty, patient = (
+        asyncio.ensure_future(vectors.of(["a"], until)) for until in (1.0, math.inf)
+    )
+    await turns(2)
+    make.gate.set()
+    await asyncio.gather(hasty, patient)
+
+    assert make.until == [1.0, math.inf]
 
 
 class Gated(Maker):
@@ -70,9 +97,11 @@ class Gated(Maker):
         super().__init__()
         self.gate = asyncio.Event()
         self.made: list[str] = []
+        self.until: list[float] = []
 
-    async def __call__(self, text: str) -> Vector:
+    async def __call__(self, text: str, until: float = math.inf) -> Vector:
         self.asked.append(text)
+        self.until.append(until)
         await self.gate.wait()
         self.made.append(text)
         return np.array([len(text)], np.float32)

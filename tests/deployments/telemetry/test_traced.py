@@ -135,7 +135,7 @@ async def test_queries_that_share_a_call_have_spans_in_their_own_traces():
 
 async def test_a_span_of_the_embedder_for_each_that_waits():
     class Ones:
-        async def embed(self, texts, traces=()):
+        async def embed(self, texts, traces=(), within_s=None):
             await asyncio.sleep(0)
             return np.ones((len(texts), 2), np.float32)
 

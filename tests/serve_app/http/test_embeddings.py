@@ -266,3 +266,14 @@ async def test_a_text_too_long_behind_many_is_named():
     texts = ["x" * 8] * 2047 + ["x" * 9]
     with pytest.raises(InvalidRequest, match=r"input\[2047\] has 9 tokens"):
         await answered(input=texts)
+
+
+async def test_a_text_without_a_vector_is_named():
+    class Lacking(Lengths):
+        async def embed(self, texts: Sequence[str], *args: Any) -> np.ndarray:
+            rows = await super().embed(texts, *args)
+            rows[[text == "bad" for text in texts]] = np.nan
+            return rows
+
+    with pytest.raises(Overloaded, match=r"no vector of input\[40\]"):
+        await answered(Lacking(exact=False), input=["a"] * 40 + ["bad", "b"])
