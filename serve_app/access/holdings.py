@@ -4,33 +4,18 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from deployments.errors import Overloaded, ServingError
 from deployments.limits.ledger_protocol import Ask, LedgerLike, Resource
 from deployments.tenancy import TenantConfig
 from serve_app.access.holding import Holding
 from serve_app.access.ledger_calls import LedgerCalls, Surplus, answer_to, in_time
+from serve_app.access.reservation import Reservation
 
 # A lease that nobody drew on for so long goes back to the Ledger.
 _IDLE_S = 2.0
 _UNUSED_S = 120.0
 _TRIES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """So much of what was held of a resource, and of which of its periods.
-
-    `period` None: there is no limit to count it against. `ends_at`: of a budget, when
-    that period ends. `at`: when it was drawn, by the clock of its Holdings.
-    """
-
-    resource: Resource
-    amount: float
-    period: int | None
-    ends_at: float | None = None
-    at: float = 0.0
 
 
 class Holdings:
