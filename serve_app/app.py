@@ -34,8 +34,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "Gateway": {"max_ongoing_requests": _MAX_ONGOING, "max_queued_requests": 256},
     "Router": {"max_ongoing_requests": 128},
     "Embedder": {"max_ongoing_requests": 128},
-    # One: it keeps in memory what it has handed out.
-    "Ledger": {"max_ongoing_requests": 256, "num_replicas": 1},
+    # One: it keeps in memory what it has handed out. `deployments.limits.waiting` says
+    # how many of its places calls that wait for SQL may take.
+    "Ledger": {"max_ongoing_requests": 1024, "num_replicas": 1},
     "OpenRouterBackend": {"max_ongoing_requests": _MAX_ONGOING},
     "SimulatorBackend": {"max_ongoing_requests": _MAX_ONGOING},
 }

@@ -23,12 +23,13 @@ from deployments.protocol.routing import (
 from deployments.rollout import Rollout
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import TenantConfig
-from serve_app.access.admission import Admission, Ticket
+from serve_app.access.admission import Admission
 from serve_app.access.budget_warning import budget_warning
 from serve_app.access.holdings import Holdings
 from serve_app.access.reading import Reading, reading
 from serve_app.access.request_size import PromptSize
 from serve_app.access.tenants import Directory, Tenant
+from serve_app.access.ticket import Ticket
 from serve_app.answering.answer_size import answer_size
 from serve_app.answering.call import BackendPort
 from serve_app.answering.chat import Chat

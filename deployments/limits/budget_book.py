@@ -38,18 +38,20 @@ class BudgetBook:
     async def start(self, now: float) -> None:
         """Take up what an earlier Ledger has handed out.
 
-        What tenants hold that are not known yet is left as it is: those that stand in
-        the Gateways' configuration are known when they ask.
+        What is held of tenants, or of periods, that are not known yet is left as it is:
+        those that stand in the Gateways' configuration are known when they ask.
         """
         open_pools: dict[BudgetKey, tuple[TenantConfig, Period]] = {}
         ended: list[tuple[str, str, int, float]] = []
-        for replica, tenant_id, start, _ in await self._leases.all():
+        for replica, tenant_id, start, usd in await self._leases.all():
             tenant = self._tenants.get(tenant_id)
             period = period_at(tenant, start) if tenant else None
             if tenant and period and start_of(period) == start:
                 open_pools[tenant_id, start] = tenant, period
-            elif tenant or now - start > _LONGEST_S:
+            elif now - start > _LONGEST_S:
                 ended.append((replica, tenant_id, start, 0.0))
+            else:
+                self._pools.leave(replica, tenant_id, start, usd)
         if ended:
             await self._leases.put(ended)
         await self._pools.current([*open_pools.values()], now)
@@ -113,15 +115,11 @@ class BudgetBook:
         soft: dict[BudgetKey, Period] = {}
         for charge in charges:
             tenant = self._tenants.get(charge.tenant)
-            if tenant is None:
-                continue
-            period = period_at(tenant, charge.at)
-            start = start_of(period)
-            if pool := self._pools.all.get((charge.tenant, start)):
-                pool.consume(charge.replica, charge.usd)
-                self._pools.changed(charge.replica, charge.tenant, start)
-            if tenant.soft_budget is not None:
-                soft[charge.tenant, start] = period
+            period = period_at(tenant, charge.at) if tenant else None
+            start = start_of(period) if period else None
+            self._pools.consume(charge, start)
+            if tenant and period and tenant.soft_budget is not None:
+                soft[charge.tenant, start_of(period)] = period
         await self._pools.write()
         # A tenant may be gone by now, or have other periods.
         looked_at = [
@@ -166,11 +164,9 @@ class BudgetBook:
         return Grant(amount, pool.capacity, pool.available, end, end - now, start)
 
     def _take_back(self, replica: str, back: Return) -> None:
-        key = back.resource.tenant, back.period
-        pool = self._pools.all.get(key)
-        if pool is not None and not back.rest:
-            pool.give_back(replica, back.amount)
-            self._pools.changed(replica, *key)
+        if not back.rest:
+            tenant_id = back.resource.tenant
+            self._pools.give_back(replica, tenant_id, back.period, back.amount)
 
     def _is_present(self, state: BudgetState) -> bool:
         """Whether it is of a tenant that there is, and of one of its periods."""

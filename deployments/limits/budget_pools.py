@@ -11,7 +11,9 @@ from typing import Protocol
 
 from deployments.budget_period import Period
 from deployments.limits.budget_pool import BudgetPool, start_of
+from deployments.limits.unclaimed_leases import UnclaimedLeases
 from deployments.store.lease_store import BudgetKey, Held
+from deployments.store.usage_query import Charge
 from deployments.tenancy import TenantConfig
 
 _TRUSTED_S = 30.0
@@ -50,6 +52,7 @@ class BudgetPools:
         self._pools: dict[BudgetKey, BudgetPool] = {}
         self._starts: dict[str, set[int]] = {}  # of a tenant's pools
         self._tenants: Mapping[str, TenantConfig] = {}
+        self._unclaimed = UnclaimedLeases()
         # Leases as they are here, which SQL does not say yet.
         self._unwritten: set[LeaseKey] = set()
 
@@ -86,6 +89,30 @@ class BudgetPools:
         await self._forget_past(old)
         return [self._pools[key] for key in keys]
 
+    def leave(self, replica: str, tenant_id: str, start: int, usd: float) -> None:
+        """This lease was found, and of what budget it is may be known later."""
+        self._unclaimed.add(replica, tenant_id, start, usd)
+
+    def give_back(self, replica: str, tenant_id: str, start: int, usd: float) -> None:
+        """A replica does not need this part of its lease."""
+        pool = self._pools.get((tenant_id, start))
+        if pool is not None:
+            pool.give_back(replica, usd)
+        elif not self._unclaimed.give_back(replica, tenant_id, start, usd):
+            return
+        self.changed(replica, tenant_id, start)
+
+    def consume(self, charge: Charge, start: int | None) -> None:
+        """It is in the store. `start`: of its period, None if its tenant is not known;
+        a pool that is read later knows it from there."""
+        pool = None if start is None else self._pools.get((charge.tenant, start))
+        if pool is not None:
+            pool.consume(charge.replica, charge.usd)
+        else:
+            start = self._unclaimed.consume(charge)
+        if start is not None:
+            self.changed(charge.replica, charge.tenant, start)
+
     def changed(self, replica: str, tenant_id: str, start: int) -> None:
         """This lease is to be written."""
         self._unwritten.add((replica, tenant_id, start))
@@ -103,6 +130,7 @@ class BudgetPools:
         for tenant_id in self._starts if tenants is None else tenants:
             for pool in self.of(tenant_id):
                 pool.forget(replica)
+        self._unclaimed.end(replica, tenants)
         await self._leases.end(replica, tenants)
 
     def _is_trusted(self, key: BudgetKey, now: float) -> bool:
@@ -122,10 +150,13 @@ class BudgetPools:
             pool.know(self._tenants.get(tenant_id))
             self._pools[key] = pool
             self._starts.setdefault(tenant_id, set()).add(start)
+            self._unclaimed.claim(tenant_id, start)
 
     def _amount(self, replica: str, tenant_id: str, start: int) -> float:
         pool = self._pools.get((tenant_id, start))
-        return pool.leases.get(replica, 0.0) if pool else 0.0
+        if pool is None:
+            return self._unclaimed.amount(replica, tenant_id, start)
+        return pool.leases.get(replica, 0.0)
 
     async def _forget_past(self, asked: Collection[BudgetKey]) -> None:
         """Kept are the pools that are asked for and a tenant's last two periods': what

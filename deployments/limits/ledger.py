@@ -14,9 +14,9 @@ from deployments.limits.ledger_protocol import (
     Resource,
     Return,
 )
-from deployments.limits.reports import Reports
 from deployments.limits.retention import retain
 from deployments.limits.store_failures import told_to_clients
+from deployments.limits.waiting import BUDGET_ASKS, REPORTS, Waiting
 from deployments.store.database import Database
 from deployments.store.lease_store import LeaseStore
 from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
@@ -51,7 +51,8 @@ class Ledger(LedgerAccounts):
         self._configured = {tenant.id: tenant for tenant in configured}
         self._stored: Mapping[str, TenantConfig] = {}
         self._usage = UsageStore(database)
-        self._reports = Reports()
+        self._reports = Waiting(REPORTS, "reports of usage")
+        self._asks = Waiting(BUDGET_ASKS, "budgets")
         self._book = AllowanceBook(LeaseStore(database))
         # Pools are read and changed between waits for SQL: one call at a time.
         self._turn = asyncio.Lock()
@@ -75,7 +76,8 @@ class Ledger(LedgerAccounts):
         of_replica = [(replica, ask) for ask in asks]
         if any(ask.resource.kind == "budget" for ask in asks):
             async with told_to_clients():
-                return await self._leasing(of_replica)
+                with self._asks.another():
+                    return await self._leasing(of_replica)
         # Limits are in memory: they need not wait until usage is in SQL.
         return await self._book.lease(of_replica)
 
@@ -115,8 +117,10 @@ class Ledger(LedgerAccounts):
 
     async def budget(self, tenant: str) -> BudgetState:
         """See LedgerLike."""
-        async with told_to_clients(), self._turn:
-            return await self._book.budget(tenant)
+        async with told_to_clients():
+            with self._reports.another():
+                async with self._turn:
+                    return await self._book.budget(tenant)
 
     def tightest_budgets(self, n: int) -> list[BudgetLeft]:
         """The `n` tenants with the least share left, of those that were asked for."""

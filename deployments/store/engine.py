@@ -4,7 +4,7 @@ import socket
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, ExceptionContext, event
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -29,6 +29,11 @@ _KEEPALIVE = {
     "TCP_USER_TIMEOUT": (socket.IPPROTO_TCP, 1000 * _SILENT_S),
 }
 _USED = "avengers_used"
+# A process that hangs in a transaction, or whose node died, keeps its locks for as long
+# as its server waits for it; and others wait for those.
+_IDLE_S = 30
+_NO_LONGER_IDLE = "SET {} idle_in_transaction_session_timeout = {}"
+_READ_ONLY = "25006"  # an SQL state
 
 
 def engine_of(url: URL, busy_timeout_s: float) -> AsyncEngine:
@@ -55,17 +60,45 @@ def engine_of(url: URL, busy_timeout_s: float) -> AsyncEngine:
         raise StoreError(f"the database's address: {what}") from None
     event.listen(engine.sync_engine, "connect", _keep_alive)
     event.listen(engine.sync_engine, "checkout", _look)
+    event.listen(engine.sync_engine, "handle_error", _tell_lost)
+    # Not when it connects: a pooler lets nobody in who states what it does not know.
+    if _is_pooled(url):
+        event.listen(engine.sync_engine, "begin", _bound_transaction)
+    else:
+        event.listen(engine.sync_engine, "connect", _bound_session)
     return engine
 
 
 def _options(url: URL) -> dict[str, Any]:
     options: dict[str, Any] = {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
-    if url.query.get("prepared_statement_cache_size") == "0":
-        # Behind a pooler by transactions, the next one may be another server's, which
-        # knows no statement of this one: none may have a name, nor the driver's own.
+    if _is_pooled(url):
+        # The next transaction may be another server's, which knows no statement of this
+        # one: none may have a name, nor the driver's own.
         options["statement_cache_size"] = 0
         options["prepared_statement_name_func"] = str
     return options
+
+
+def _is_pooled(url: URL) -> bool:
+    """Whether its transactions may each be at another server, behind a pooler."""
+    return url.query.get("prepared_statement_cache_size") == "0"
+
+
+def _bound_session(connection: Any, _record: object) -> None:
+    statement = _NO_LONGER_IDLE.format("SESSION", 1000 * _IDLE_S)
+    connection.run_async(lambda c: c.execute(statement, timeout=_CONNECT_S))
+
+
+def _bound_transaction(connection: Connection) -> None:
+    # What is set for a session would be set for whoever is given that server next.
+    connection.exec_driver_sql(_NO_LONGER_IDLE.format("LOCAL", 1000 * _IDLE_S))
+
+
+def _tell_lost(context: ExceptionContext) -> None:
+    """A primary that has become a standby may keep its connections: only who connects
+    anew finds the one that has taken its place."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def _keep_alive(connection: Any, _record: object) -> None:

@@ -9,7 +9,8 @@ from deployments.store.snapshot import Change, Snapshot
 from deployments.store.state import State, checked
 from deployments.store.state_changes import changes
 from deployments.store.state_rollouts import remembered
-from deployments.store.state_rows import read_state, read_version, write_state
+from deployments.store.state_rows import read_state, read_version
+from deployments.store.state_writing import write_state
 
 Edit = Callable[[State], State]
 

@@ -7,9 +7,10 @@ to go is taken for one that is there.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from deployments.store.errors import StoreUnavailable
 from deployments.store.tables import (
     deleted_records,
     retention,
@@ -20,6 +21,22 @@ from deployments.store.upsert import insert_into
 
 # Longer than any budget's period: what is spent in one can always be told.
 _SPEND_KEPT = timedelta(days=62)
+_MOST_AHEAD = timedelta(hours=1)
+
+
+async def check_clock(connection: AsyncConnection, now: datetime) -> None:
+    """StoreUnavailable if ours is far ahead of the server's: what was spent would be
+    deleted with its records, and what comes until that time never be taken."""
+    if connection.dialect.name != "postgresql":
+        return  # the same machine's
+    theirs: datetime = (
+        await connection.execute(select(func.clock_timestamp()))
+    ).scalar_one()
+    if now - theirs > _MOST_AHEAD:
+        what = f"the clock here says {now:%Y-%m-%d %H:%M}, the database's"
+        raise StoreUnavailable(
+            f"{what} {theirs:%Y-%m-%d %H:%M} UTC: nothing is deleted"
+        )
 
 
 async def begin_deletion(connection: AsyncConnection, before: datetime) -> None:

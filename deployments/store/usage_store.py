@@ -13,6 +13,7 @@ from deployments.store.spend_sql import read_spends
 from deployments.store.tables import usage_records
 from deployments.store.usage_deletion import (
     begin_deletion,
+    check_clock,
     delete_some,
     forget_some,
 )
@@ -117,8 +118,10 @@ class UsageStore:
         Spend stays as it was for at least 62 days before, longer than any period. So
         long, what comes late and was never taken still counts, until it is deleted too.
         """
-        before = min(before, self._clock())
+        now = self._clock()
+        before = min(before, now)
         async with self._database.writing() as connection:
+            await check_clock(connection, now)
             await begin_deletion(connection, before)
         deleted = await self._in_parts(lambda c: delete_some(c, before, _AT_ONCE))
         await self._in_parts(lambda c: forget_some(c, _AT_ONCE))

@@ -6,7 +6,6 @@ and revisions make that harmless. While the Ledger is down, records wait in thei
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,8 @@ from deployments.errors import ServingError
 from deployments.usage.backlog import Backlog, Batch
 from deployments.usage.delivery import PATIENCE_S, Receiver, Refusals, deliver
 from deployments.usage.journal import Journal
-from deployments.usage.journal_files import (
-    drop_unfinished,
-    lock_orphan,
-    replicas,
-)
+from deployments.usage.journal_files import drop_unfinished, lock_orphan, replicas
+from deployments.usage.orphan import Orphan
 
 _BATCH = 1000
 _INTERVAL_S = 0.5
@@ -46,7 +42,7 @@ class Shipper:
         self._ledger = ledger
         self._interval_s = interval_s
         self._own = Backlog(directory, journal.replica, live=True)
-        self._orphans: dict[str, _Orphan] = {}
+        self._orphans: dict[str, Orphan] = {}
         self._look_at = 0.0
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -130,22 +126,36 @@ class Shipper:
                 continue
             if lock is not None:
                 backlog = Backlog(self._directory, name, live=False)
-                self._orphans[name] = _Orphan(backlog, lock)
+                self._orphans[name] = Orphan(backlog, lock)
                 await asyncio.to_thread(backlog.count)
 
     async def _ship_orphans(self) -> None:
+        broken: OSError | None = None
         for name, orphan in list(self._orphans.items()):
-            for _ in range(_ORPHAN_BATCHES):
-                if await self._ship_batch(orphan.backlog) == 0:
-                    break
-            else:
-                return
-            # Before the files are deleted: if we die in between, another does it again.
-            async with asyncio.timeout(PATIENCE_S):
-                await self._ledger.close_replica(name)
-            await asyncio.to_thread(orphan.backlog.remove)
-            self._orphans.pop(name).release()
-            logger.info("taken over from a replica that is gone: %s", name)
+            try:
+                if not await self._ship_orphan(name, orphan):
+                    return
+            except TimeoutError:
+                raise  # it is the Ledger that does not answer
+            except OSError as error:  # of a disk that fails: what others left is whole
+                broken = error
+        if broken is not None:
+            raise broken
+
+    async def _ship_orphan(self, name: str, orphan: Orphan) -> bool:
+        """Whether it was all."""
+        for _ in range(_ORPHAN_BATCHES):
+            if await self._ship_batch(orphan.backlog) == 0:
+                break
+        else:
+            return False
+        # Before the files are deleted: if we die in between, another does it again.
+        async with asyncio.timeout(PATIENCE_S):
+            await self._ledger.close_replica(name)
+        await asyncio.to_thread(orphan.backlog.remove)
+        self._orphans.pop(name).release()
+        logger.info("taken over from a replica that is gone: %s", name)
+        return True
 
     async def _ship_batch(self, backlog: Backlog) -> int:
         """How many lines there were."""
@@ -161,18 +171,6 @@ class Shipper:
     def _leave_orphans(self) -> None:
         while self._orphans:
             self._orphans.popitem()[1].release()
-
-
-class _Orphan:
-    """What a dead replica has left, and the lock that says that it is ours to ship."""
-
-    def __init__(self, backlog: Backlog, lock: int) -> None:
-        self.backlog = backlog
-        self._lock = lock
-
-    def release(self) -> None:
-        """Let others have it."""
-        os.close(self._lock)
 
 
 def _set_aside(backlog: Backlog, batch: Batch, refusals: Refusals) -> None:

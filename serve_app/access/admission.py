@@ -6,50 +6,28 @@ enough, nothing waits; else the Ledger is asked, which writes down what it lease
 budget before it does.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from deployments.catalog import ModelSpec
 from deployments.errors import RateLimited
 from deployments.limits.ledger_protocol import Resource
 from deployments.protocol.backend import Settlement
-from deployments.tenancy import TenantConfig
 from deployments.usage.record import UsageRecord
 from serve_app.access.holding import Holding
-from serve_app.access.holdings import Holdings, Reservation
+from serve_app.access.holdings import Holdings
 from serve_app.access.limit_errors import insufficient_quota, limit_reached
 from serve_app.access.limit_headers import NAMES, tell_left
 from serve_app.access.request_limits import limits_of, wants
 from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.tenants import Tenant
+from serve_app.access.ticket import Ticket
 
 # Of an answer whose length neither request nor catalog bounds.
 _LONGEST_ANSWER = 32_768
 _LEAST_USD = 1e-9  # what the store can tell from nothing
 # OpenRouter searches the web for each answer of such a model, and charges for it.
 _SEARCHING = ":online"
-
-
-@dataclass(slots=True)
-class Ticket:
-    """What one request has reserved."""
-
-    terms: TenantConfig | None = None  # of a tenant of the configuration
-    reserved: list[Reservation] = field(default_factory=list)
-    budget: Resource | None = None
-    max_budget: float = 0.0  # USD, how large that is
-    money: Reservation | None = None  # for the model that is being asked
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def money_period(self) -> tuple[float, float]:
-        """From when to when the period is of which it holds money; without an end if
-        it holds none."""
-        if self.money is None:
-            return 0.0, math.inf
-        return float(self.money.period or 0), self.money.ends_at or math.inf
 
 
 class Admission:

@@ -1,9 +1,10 @@
-"""Which models belong to a cost tier."""
+"""Which models belong to a cost tier, and whether there is one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from deployments.catalog import ModelSpec
-from deployments.tenancy import CostTier
+from deployments.errors import Forbidden
+from deployments.tenancy import CostTier, KeyConfig, TenantConfig
 
 _SIDES = ("input_usd_per_token", "output_usd_per_token")
 
@@ -29,3 +30,13 @@ def tier_problem(name: str, tier: CostTier, spec: ModelSpec) -> str | None:
 def models_of(name: str, tier: CostTier, specs: Iterable[ModelSpec]) -> frozenset[str]:
     """The ids of those that belong to it."""
     return frozenset(spec.id for spec in specs if not tier_problem(name, tier, spec))
+
+
+def refuse_gone(
+    config: TenantConfig, key: KeyConfig, tiers: Mapping[str, CostTier]
+) -> None:
+    """Forbidden if a cost tier that α is to come from has been taken away since."""
+    for name in (key.cost_tier, None if key.alpha is not None else config.cost_tier):
+        if name is not None and name not in tiers:
+            message = f"The cost tier {name!r} of this key is not defined any more."
+            raise Forbidden(message, code="cost_tier_not_found")

@@ -1,24 +1,18 @@
 """What a replica holds of one allowance. It waits for nothing and asks nobody."""
 
 import asyncio
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployments.limits.allowances import (
-    SLICE_S,
-    TICKS_A_SECOND,
-    RatePool,
-    Slice,
-    tick_of,
-)
+from deployments.limits.allowances import SLICE_S, TICKS_A_SECOND, Slice, tick_of
 from deployments.limits.ledger_protocol import Grant, Resource, Return
+from serve_app.access.alone import Alone
+from serve_app.access.owed import Freed, Owed
+from serve_app.access.refusal import Refusal
 
 RATES = ("rpm", "tpm")
 # What the Ledger has answered; None where there is no limit.
 Grants = Mapping[Resource, Grant | None]
-# Nothing is asked for again so soon after it was refused.
-_REFUSED_S = 0.1
 _ROUNDING = 1e-9
 
 
@@ -41,23 +35,22 @@ class Holding:
     leased_of: float = 0.0  # and when the slice at hand was
     left: float = 0.0  # with the Ledger, when it was last asked
     resets_at: float | None = None
-    late: dict[int, float] = field(default_factory=dict)  # to be given back, by period
+    owed: Owed = field(default_factory=Owed)  # to be given back
     settled_at: float = 0.0
-    # What corrections have freed and the Ledger is still to be told: when, how much.
-    freed: list[tuple[float, float]] = field(default_factory=list)
+    freed: Freed = field(default_factory=Freed)  # once the Ledger knows
     unsure: bool = False  # the Ledger may think that more is held
     busy: "asyncio.Task[Grants] | None" = None  # what the Ledger is asked or told now
     busy_since: float = 0.0  # the loop's clock
-    _refused: tuple[float, float] = (math.inf, 0.0)  # from which amount on, until when
-    _alone: RatePool | None = None  # used here while the Ledger was away
+    _refused: Refusal = field(default_factory=Refusal)
+    _alone: Alone = field(default_factory=Alone)
 
     def is_empty(self, now: float) -> bool:
         """Nothing of it would be missed."""
-        part, alone = self.part, self._alone
-        used = max(abs(part.free), part.reserved) > _ROUNDING or bool(self.late)
+        part = self.part
+        used = max(abs(part.free), part.reserved) > _ROUNDING or bool(self.owed)
         # A slice of a rate ends by itself, whatever the Ledger thinks is held.
         unsure = self.unsure and self.resource.kind not in RATES
-        return not (used or unsure or (alone and alone.whole_at(now) > now))
+        return not (used or unsure) and self._alone.is_whole(now)
 
     def is_good(self, now: float) -> bool:
         """Whether the lease has not expired, and was not of a larger whole: of that it
@@ -82,8 +75,8 @@ class Holding:
         # the slice no earlier than it was asked: so the tick is not too early.
         self.part.settle(amount, amount)
         tick = self.period - SLICE_S * TICKS_A_SECOND + tick_of(now - self.asked_at)
-        self._owe(self.period, amount)
-        self._owe(tick, -amount)
+        self.owed.add(self.period, amount)
+        self.owed.add(tick, -amount)
         return tick
 
     def lacks(self, amount: float, now: float) -> bool:
@@ -92,21 +85,16 @@ class Holding:
         return not enough and not self.is_refused(amount, now)
 
     def draw_alone(self, amount: float, now: float, limit: float | None) -> bool:
-        """The Ledger is away: a limit by the minute is kept here, by itself.
-
-        `limit`: what it is, for which the Ledger may never have been asked.
-        """
+        """The Ledger is away, and may never have been asked for this `limit`: one by
+        the minute is kept here, by itself."""
         capacity = self.capacity if limit is None else limit
         if self.resource.kind not in RATES or capacity is None:
             return False
-        self._alone = self._alone or RatePool(capacity)
-        self._alone.capacity = capacity  # the limit may be another by now
-        return self._alone.take(amount, now)
+        return self._alone.take(amount, now, capacity)
 
     def is_refused(self, amount: float, now: float) -> bool:
         """So much was refused a moment ago."""
-        from_amount, until = self._refused
-        return now < until and amount >= from_amount
+        return self._refused.holds(amount, now)
 
     def need(self, amount: float, now: float) -> float:
         """What to ask for. A slice of a rate is replaced, not added to."""
@@ -124,12 +112,11 @@ class Holding:
         self.capacity, self.left = grant.capacity, grant.left
         self.resets_at = grant.resets_at
         if grant.amount <= 0:
-            good_for_s = _REFUSED_S if grant.good_for_s is None else grant.good_for_s
             # What is at hand was not asked for: with it less is enough. A request may
             # try hundreds of models, each a little cheaper, and the Ledger has said
             # how much there is.
             more = min(need, grant.left + 2 * _ROUNDING)
-            self._refused = more + self.part.free, now + min(_REFUSED_S, good_for_s)
+            self._refused.note(more + self.part.free, now, grant.good_for_s)
             return
         self.asked_at, self.ends_at = asked_at, grant.resets_at
         if grant.period != self.period:
@@ -145,23 +132,23 @@ class Holding:
     ) -> None:
         """A request has ended that had reserved of this period, so long before."""
         self.settled_at = now
-        self._refused = math.inf, 0.0
+        self._refused.forget()
         if self.resource.kind in RATES:
             # What it used beyond is of now. An answer may take longer than a minute:
             # when it came, that would never count.
             tick = period + tick_of(took_s) if used > reserved else period
-            self._owe(tick, reserved - used)
+            self.owed.add(tick, reserved - used)
         elif period == self.period:
             self.part.settle(reserved, used)
             self.unsure |= self.part.free < 0
         elif reserved > used:
-            self._owe(period, reserved - used)
+            self.owed.add(period, reserved - used)
 
     def correct(self, by: float, now: float) -> None:
         """What was taken of the lease at hand was so much more than was settled; < 0:
         less, which is free once the Ledger knows, and not where that is in doubt."""
         if by < 0:
-            self.freed.append((now, -by))
+            self.freed.add(now, -by)
             by = 0.0
         self.settle(0.0, by, self.period, now)
 
@@ -173,9 +160,8 @@ class Holding:
 
     def surplus(self, now: float, idle_s: float, reported: float) -> list[Return]:
         """What to give back. `reported`: what was settled before is with the Ledger."""
-        if self.freed:
-            self._free_reported(reported)
-        found = self._overdue()
+        self.part.free += self.freed.take(reported)
+        found = self.owed.take(self.resource)
         quiet = self._is_quiet(now, idle_s, reported)
         amount = self.part.idle(now, idle_s if self.is_good(now) else 0.0)
         if amount > 0 or (self.unsure and quiet):
@@ -192,28 +178,12 @@ class Holding:
         if self.resource.kind not in RATES and self.is_good(now):
             return ()
         if self.part.free > 0:
-            self._owe(self.period, self.part.free)
+            self.owed.add(self.period, self.part.free)
             self.part.free = 0.0
-        return tuple(self._overdue())
+        return tuple(self.owed.take(self.resource))
 
     def _is_drawable(self, now: float) -> bool:
         return self.is_good(now) and self.capacity is not None
-
-    def _overdue(self) -> list[Return]:
-        """What is not of the lease at hand, or no longer."""
-        late, self.late = self.late, {}
-        return [
-            Return(self.resource, period, amount)
-            for period, amount in late.items()
-            if abs(amount) > _ROUNDING
-        ]
-
-    def _free_reported(self, reported: float) -> None:
-        self.part.free += sum(amount for at, amount in self.freed if at < reported)
-        self.freed = [each for each in self.freed if each[0] >= reported]
-
-    def _owe(self, period: int, amount: float) -> None:
-        self.late[period] = self.late.get(period, 0.0) + amount
 
     def _is_quiet(self, now: float, idle_s: float, reported: float) -> bool:
         """Nothing is under way, and nothing that was used is still to be reported."""
@@ -224,7 +194,7 @@ class Holding:
     def _begin(self, period: int) -> None:
         old = self.part
         if old.free > 0:
-            self._owe(self.period, old.free)
+            self.owed.add(self.period, old.free)
         self.part = Slice(touched=old.touched)
         self.period = period
         self.freed.clear()

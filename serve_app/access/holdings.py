@@ -4,33 +4,18 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from deployments.errors import Overloaded, ServingError
 from deployments.limits.ledger_protocol import Ask, LedgerLike, Resource
 from deployments.tenancy import TenantConfig
-from serve_app.access.holding import Holding
+from serve_app.access.holding import Grants, Holding
 from serve_app.access.ledger_calls import LedgerCalls, Surplus, answer_to, in_time
+from serve_app.access.reservation import Reservation
 
 # A lease that nobody drew on for so long goes back to the Ledger.
 _IDLE_S = 2.0
 _UNUSED_S = 120.0
 _TRIES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """So much of what was held of a resource, and of which of its periods.
-
-    `period` None: there is no limit to count it against. `ends_at`: of a budget, when
-    that period ends. `at`: when it was drawn, by the clock of its Holdings.
-    """
-
-    resource: Resource
-    amount: float
-    period: int | None
-    ends_at: float | None = None
-    at: float = 0.0
 
 
 class Holdings:
@@ -50,6 +35,7 @@ class Holdings:
         # Of which something may have to be given back: few, where tenants are many.
         self._active: dict[Resource, Holding] = {}
         self._empty: deque[tuple[float, Resource]] = deque()  # last drawn on when
+        self._giving: asyncio.Task[Grants] | None = None  # of budgets, what goes back
 
     def now(self) -> float:
         """By the clock of all that is held."""
@@ -172,15 +158,20 @@ class Holdings:
         # Budgets wait for SQL, and who asks for a place must not wait with them. The
         # other call is made in any case: by it the Ledger knows that we are alive.
         given = self._calls.give_back(limits)
-        money = self._calls.give_back(budgets) if budgets else None
+        if budgets:
+            self._giving = self._calls.give_back(budgets)
         await asyncio.shield(given)
-        if money is not None:
-            await in_time(asyncio.shield(money))
+        if self._giving is not None:
+            await in_time(asyncio.shield(self._giving))
 
     def _surplus(self, reported_until: float) -> Iterator[Surplus]:
         now = self._clock()
+        # While SQL stands still, one such call is enough to wait with the Ledger.
+        if self._giving is not None and self._giving.done():
+            self._giving = None
         for resource, holding in list(self._active.items()):
-            if holding.busy is not None:
+            waits = resource.kind == "budget" and self._giving is not None
+            if holding.busy is not None or waits:
                 continue
             if holding.is_empty(now):
                 del self._active[resource]

@@ -17,7 +17,7 @@ from deployments.errors import (
 )
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import CostTier, KeyConfig, TenantConfig
-from serve_app.access.cost_tiers import models_of
+from serve_app.access.cost_tiers import models_of, refuse_gone
 from serve_app.access.known_keys import known_keys, known_tenants
 from serve_app.access.rollouts import Rollouts
 from serve_app.live_settings import LiveSettings
@@ -103,7 +103,7 @@ class Directory:
             message = f"This API key {_ENDED[ended]}. Another one is needed."
             raise Unauthenticated(message, code=f"{ended}_api_key")
         if digest not in self._opened:
-            _refuse_gone(config, found, self.cost_tiers)
+            refuse_gone(config, found, self.cost_tiers)
             self._opened[digest] = self._tenant(config, found)
         return self._opened[digest]
 
@@ -168,16 +168,6 @@ class Directory:
             byok=config.byok,
             pinned=key.cost_tier is not None,
         )
-
-
-def _refuse_gone(
-    config: TenantConfig, key: KeyConfig, tiers: Mapping[str, CostTier]
-) -> None:
-    """Forbidden if a cost tier that α is to come from has been taken away since."""
-    for name in (key.cost_tier, None if key.alpha is not None else config.cost_tier):
-        if name is not None and name not in tiers:
-            message = f"The cost tier {name!r} of this key is not defined any more."
-            raise Forbidden(message, code="cost_tier_not_found")
 
 
 _ENDED = {"revoked": "has been revoked", "expired": "has expired"}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployments.protocol.backend import Backend
-from serve_app.access.admission import Ticket
 from serve_app.access.tenants import Directory
+from serve_app.access.ticket import Ticket
 from serve_app.answering.chat import Chat
 from serve_app.answering.planning import Plan
 from serve_app.answering.watching import Unwatched, Watch

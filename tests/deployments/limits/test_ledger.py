@@ -1,5 +1,6 @@
 """The Ledger on a real database: it may die at any time, and accounts may change."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -80,6 +81,16 @@ async def test_a_closed_replica_holds_nothing(ledger):
     await ledger.close_replica("a")
 
     assert (await ledger.budget("t")).leased == 0
+
+
+async def test_what_a_replica_asks_for_is_not_leased_to_it_once_it_is_closed(ledger):
+    """Nobody would give it back: it was leased until the period ends."""
+    asked = [leased(ledger, 1.0, replica) for replica in ("b", "a")]
+    first, late, _ = await asyncio.gather(*asked, ledger.close_replica("a"))
+
+    assert (first, late) == (1.0, 0)
+    assert await leased(ledger, 1.0) == 0
+    assert (await ledger.budget("t")).leased == 1.0
 
 
 async def test_without_its_database_limits_go_on_and_budgets_wait(tmp_path):

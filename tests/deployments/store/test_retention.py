@@ -1,12 +1,14 @@
 """Records that are old enough to go, and the spend that stays."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
 
+from deployments.store.database import Database
+from deployments.store.errors import StoreUnavailable
 from deployments.store.lease_store import LeaseStore
 from deployments.store.tables import deleted_records, spend
 from deployments.store.usage_query import UsageQuery
@@ -123,3 +125,19 @@ async def test_others_write_many_times_between_two_parts(database, store, monkey
         written += 1
 
     assert min(b - a for a, b in pairwise(at_parts)) >= 3
+
+
+async def test_a_clock_that_is_far_ahead_of_its_server_s_deletes_nothing(postgresql):
+    """It deleted all there was, with what was spent, and nothing new was taken."""
+    database = Database(postgresql.new_database())
+    await database.open()
+    now = datetime.now(UTC)
+    ahead = UsageStore(database, clock=lambda: now + timedelta(days=400))
+    await ahead.ingest([record("use-1", now)])
+    with pytest.raises(StoreUnavailable, match="nothing is deleted"):
+        await ahead.delete_before(now + timedelta(days=370))
+
+    assert await ahead.ingest([record("use-1", now), record("use-2", now)]) == 1
+    day = timedelta(days=1)
+    assert (await ahead.spend_of("t", now - day, now + day)).cost_usd == 0.5
+    await database.close()

@@ -328,3 +328,18 @@ def test_each_acknowledged_record_is_in_sql_once_whoever_is_killed():
     assert result.acknowledged >= 3000
     assert result.writers_killed > 3
     assert result.holds, result
+
+
+async def test_what_cannot_be_read_of_a_dead_replica_holds_up_no_other(folder, books):
+    """Their leases stayed open, and what they had spent was not known."""
+    dead = dead_journal(folder, record("use-1"))
+    (folder / "usage-0.lock").touch()
+    (folder / "usage-0.000000.jsonl").mkdir()  # as a file on a disk that fails
+    journal = Journal(folder)
+    shipper = Shipper(folder, journal, books, interval_s=0.01)
+    shipper.start()
+    await until(lambda: books.closed == [dead.replica])
+    await until(lambda: shipper.failing)
+    await shipper.stop()
+
+    assert await books.ids() == ["use-1"]

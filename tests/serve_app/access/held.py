@@ -1,7 +1,8 @@
 """What one tenant's replica may hold."""
 
 from deployments.limits.ledger_protocol import Resource
-from serve_app.access.holdings import Holdings, Reservation
+from serve_app.access.holdings import Holdings
+from serve_app.access.reservation import Reservation
 
 BUDGET, PLACES = Resource("budget", "t"), Resource("parallel", "t")
 RPM, TPM = Resource("rpm", "t"), Resource("tpm", "t")

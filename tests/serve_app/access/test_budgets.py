@@ -7,8 +7,9 @@ import pytest
 from deployments.catalog import ModelSpec
 from deployments.errors import UpstreamError
 from deployments.protocol.backend import Settlement, Usage
-from serve_app.access.admission import Admission, Ticket
+from serve_app.access.admission import Admission
 from serve_app.access.request_size import AnswerSize, PromptSize
+from serve_app.access.ticket import Ticket
 from serve_app.answering.call import BackendPort
 from serve_app.answering.config import RetryPolicy
 from tests.fakes import ScriptedBackend

@@ -1,6 +1,7 @@
 """What is asked of the Ledger while it is being asked goes together."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from deployments.limits.ledger_protocol import Resource
 from serve_app.access import ledger_calls
 from serve_app.access.holdings import Holdings
 from tests.deployments.store.made import tenant
+from tests.serve_app.access.held import taken
 from tests.serve_app.fake_ledger import Clock, FakeLedger
 
 NAMES = [f"t-{n}" for n in range(12)]
@@ -20,6 +22,21 @@ class InTurn(FakeLedger):
     async def lease(self, replica, asks):
         await asyncio.sleep(0)
         return await super().lease(replica, asks)
+
+
+class StandsStill(FakeLedger):
+    """What goes back of budgets waits for `sql`."""
+
+    def __init__(self, *of: Any) -> None:
+        super().__init__(*of)
+        self.sql = asyncio.Event()
+        self.waiting = 0
+
+    async def give_back(self, replica, returns):
+        if any(back.resource.kind == "budget" for back in returns):
+            self.waiting += 1
+            await self.sql.wait()
+        return await super().give_back(replica, returns)
 
 
 @pytest.fixture
@@ -89,3 +106,23 @@ async def test_what_a_call_kept_busy_that_is_never_answered_is_asked_for_again(
     assert holdings.of(Resource("budget", "t-0")).unsure
     again = await holdings.reserve(Resource("budget", "t-0"), 0.5)
     assert again.amount == 0.5
+
+
+async def test_what_goes_back_of_budgets_waits_in_one_call():
+    """While SQL stood still, each took another place of the Ledger."""
+    terms = {"max_budget": 8.0, "budget_duration": "1d"}
+    ledger = StandsStill(Clock(), *(tenant(id=name, **terms) for name in NAMES))
+    holdings = Holdings("a", ledger, ledger.clock)
+    budgets = [Resource("budget", name) for name in NAMES[:3]]
+    for each in budgets:
+        holdings.settle(await taken(holdings, each, 0.5), used=0.0)
+        ledger.clock.now += 3
+        giving = asyncio.create_task(holdings.give_back_idle())
+        await asyncio.wait({giving}, timeout=0.01)
+        giving.cancel()
+    assert ledger.waiting == 1
+
+    ledger.sql.set()
+    for _ in range(2):
+        await holdings.give_back_idle()
+    assert [ledger.leased(each) for each in budgets] == [0, 0, 0]

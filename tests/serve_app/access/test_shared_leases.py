@@ -6,7 +6,8 @@ from contextvars import ContextVar
 import pytest
 
 from deployments.limits.ledger_protocol import Resource
-from serve_app.access.holdings import Holdings, Reservation
+from serve_app.access.holdings import Holdings
+from serve_app.access.reservation import Reservation
 from tests.deployments.store.made import tenant
 from tests.serve_app.fake_ledger import Clock, FakeLedger
 
