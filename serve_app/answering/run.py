@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from deployments.catalog import ModelSpec, Timeouts
+from deployments.catalog import Timeouts
 from deployments.errors import ServingError, generation_of
 from deployments.protocol.backend import BackendRequest, Settlement
 from serve_app.access.admission import Admission
-from serve_app.answering.answer_size import answer_size
-from serve_app.answering.attempts import Attempt, Attempts
+from serve_app.answering.affording import Affording, no_cost, unstated
+from serve_app.answering.attempts import Attempts
 from serve_app.answering.call import BackendOf, BackendPort, Call
 from serve_app.answering.charges import ask_later, ask_of_failure
 from serve_app.answering.choosing import Choice, Chooser
@@ -47,7 +44,7 @@ class Run:
     async def next(self) -> Asking:
         """Whom to ask what, after the pause that is due; raises if it is given up."""
         self.asked = None
-        attempt = await self._affordable()
+        attempt = await self._affording().next()
         wait_s = attempt.wait_s
         while wait_s:
             await asyncio.sleep(wait_s)
@@ -55,7 +52,7 @@ class Run:
         call = self.call
         spec = call.directory.specs[attempt.model]
         port = self.backend_of(call.directory, attempt.model)
-        defaults = _defaults(port, spec)
+        defaults = unstated(port, spec)
         request = BackendRequest(
             request_id=call.request_id,
             model=attempt.model,
@@ -108,7 +105,7 @@ class Run:
         self.attempts.abandoned()
         nothing = Settlement(None, None, "unknown")
         if self.asked is None:  # between two attempts: no model is at work
-            self.meter.reserved(_nothing)
+            self.meter.reserved(no_cost)
             self.admission.leave(self.call.ticket, None)
         else:
             self.admission.leave(self.call.ticket, nothing)
@@ -150,45 +147,10 @@ class Run:
             error=error,
         )
 
-    async def _affordable(self) -> Attempt:
-        """The next attempt that the budget covers, whatever it costs at worst."""
-        call = self.call
-        refused = False
-        while True:
-            try:
-                attempt = self.attempts.next()
-            except ServingError:
-                untried = refused and not self.attempts.tried
-                if untried and not await self._covers_one_left_alone():
-                    raise self.admission.over_budget(call.ticket) from None
-                raise
-            worst_usd = self._worst_usd(attempt.model)
-            # Without a budget nobody asks for it: counting the tokens is saved.
-            if call.ticket.budget is None or await self._afford(worst_usd()):
-                self.meter.reserved(worst_usd, call.ticket.money_period)
-                return attempt
-            refused = True
-            self.attempts.over_budget()
-
-    async def _covers_one_left_alone(self) -> bool:
-        """Whether the client may come again: a model that has failed too often lately
-        is within the budget, though none that was asked for is."""
-        for model in self.attempts.left_alone:
-            if await self._afford(self._worst_usd(model)()):
-                return True
-        return False
-
-    def _worst_usd(self, model: str) -> Callable[[], float]:
-        """What its answer may cost, counted when that is asked for."""
-        call = self.call
-        spec, prompt = call.directory.specs[model], call.plan.prompt
-        defaults = _defaults(self.backend_of(call.directory, model), spec)
-        answer = answer_size(call.chat, prompt, defaults)
-        return partial(self.admission.worst_usd, spec, prompt, answer)
-
-    async def _afford(self, worst_usd: float) -> bool:
-        self.meter.reserved(_nothing)
-        return await self.admission.afford(self.call.ticket, worst_usd)
+    def _affording(self) -> Affording:
+        return Affording(
+            self.call, self.attempts, self.meter, self.backend_of, self.admission
+        )
 
     def _hurried(self, request: BackendRequest) -> bool:
         """Whether it had less time than its model may take to begin."""
@@ -201,12 +163,3 @@ class Run:
         if timeouts.total_s <= left_s:
             return timeouts
         return timeouts.model_copy(update={"total_s": left_s})
-
-
-def _nothing() -> float:
-    return 0.0
-
-
-def _defaults(port: BackendPort, spec: ModelSpec) -> dict[str, Any]:
-    """What is sent where the client says nothing."""
-    return {**port.defaults, **spec.request_defaults}
