@@ -15,12 +15,18 @@
 # shellcheck shell=bash
 
 set -euo pipefail
+# What a shell says to another Python: where its library and its modules are, how it runs.
+unset PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONINSPECT PYTHONOPTIMIZE
+# With it, cd may say where it went, which would be half of a path.
+unset CDPATH
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${AVENGERS_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 torch_version=2.13.0
 # Else pip refuses where it is told so: a virtual environment has no packages of a user.
 export PIP_USER=0
+
+. "$root/scripts/installing.sh"
 
 die() {
     printf 'error: %s\n' "$*" >&2
@@ -55,18 +61,21 @@ fits() {
         2>/dev/null
 }
 
+# Not the environment's own: it goes when that is emptied.
 find_python() {
-    local candidate
+    local candidate found
     if [ -n "${PYTHON:-}" ]; then
         fits "$PYTHON" || die "PYTHON=$PYTHON is not a Python from 3.11 to 3.14"
         printf '%s\n' "$PYTHON"
         return
     fi
     for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-        if fits "$candidate"; then
-            command -v "$candidate"
-            return
-        fi
+        while read -r found; do
+            if [ ! "${found%/*}" -ef "$venv/bin" ] && fits "$found"; then
+                printf '%s\n' "$found"
+                return
+            fi
+        done < <(type -aP "$candidate")
     done
     die "no Python from 3.11 to 3.14 on PATH; install one, or name it: PYTHON=/path/to/python3"
 }
@@ -85,9 +94,18 @@ stamp_of() {
     } | checksum
 }
 
+# Its Python runs, and what is installed was installed for it: the system's, which it
+# leads to, may have been upgraded since.
+runs() {
+    [ -x "$venv/bin/python" ] && "$venv/bin/python" -I -c '
+import sys
+own = [path for path in sys.path if path.startswith(sys.prefix + "/")]
+sys.exit(sys.prefix == sys.base_prefix or not own)' 2>/dev/null
+}
+
 is_ready() {
-    [ -x "$venv/bin/python" ] && [ ! -e "$venv/.installing" ] &&
-        [ -f "$venv/.stamp-$1" ] && [ "$(cat "$venv/.stamp-$1")" = "$2" ]
+    [ ! -e "$venv/.installing" ] && [ -f "$venv/.stamp-$1" ] &&
+        [ "$(cat "$venv/.stamp-$1")" = "$2" ] && runs
 }
 
 # A name for what is installed, whole packages and half ones.
@@ -107,7 +125,7 @@ make_venv() {
     local python=$1
     whole=
     trap keep_whole EXIT
-    if [ -x "$venv/bin/python" ] && [ ! -e "$venv/.installing" ] &&
+    if [ ! -e "$venv/.installing" ] && runs &&
         [ "$(python_version "$venv/bin/python")" = "$(python_version "$python")" ]; then
         is_whole
         touch "$venv/.installing"
@@ -127,87 +145,6 @@ make_venv() {
 venv_made() {
     rm "$venv/.installing"
     trap - EXIT
-}
-
-# What pip's own configuration says, if anything.
-pip_setting() { "$venv/bin/python" -m pip config get "global.$1" 2>/dev/null || true; }
-
-# uv does not read pip's settings: hand it the index and the certificates.
-uv_settings() {
-    local index=${PIP_INDEX_URL:-} certificates=${PIP_CERT:-}
-    [ -n "$index" ] || index=$(pip_setting index-url)
-    [ -n "$certificates" ] || certificates=$(pip_setting cert)
-    [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
-    [ -z "$certificates" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"
-}
-
-locked() {
-    "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps \
-        --require-hashes --compile-bytecode -r "$root/requirements/$1"
-}
-
-# The project itself, editable: a path and a command. Nothing to build or to download.
-link_project() {
-    local packages
-    packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    printf '%s\n' "$root" >"$packages/avengers-serve.pth"
-    # Not #!$venv/bin/python: the system ends that at the first space of a path. To
-    # Python the two lines of sh are a text.
-    cat >"$venv/bin/avengers" <<PY
-#!/bin/sh
-'''exec' "$venv/bin/python" "\$0" "\$@"
-' '''
-import sys
-
-from serve_app.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())
-PY
-    chmod +x "$venv/bin/avengers"
-}
-
-install_base() {
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --require-hashes -r "$root/requirements/uv.txt"
-    uv_settings
-    locked base.txt
-    link_project
-}
-
-# Which build of torch pip would fetch is only known from its metadata: the CUDA build
-# (gigabytes) names its libraries there, so it is refused before it is downloaded.
-cpu_torch_only() {
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --dry-run \
-        --no-deps --ignore-installed --report - "$1" | "$venv/bin/python" -c '
-import json, sys
-[item] = json.load(sys.stdin)["install"]
-needs = " ".join(item["metadata"].get("requires_dist", []))
-sys.exit(sys.platform == "linux" and ("nvidia" in needs or "cuda" in needs))'
-}
-
-install_torch() {
-    local wanted=torch==$torch_version
-    if [ -n "${AVENGERS_TORCH:-}" ]; then
-        wanted=$AVENGERS_TORCH
-    elif "$venv/bin/python" -c "
-import importlib.metadata as m, sys
-sys.exit(m.version('torch').split('+')[0] != '$torch_version')" 2>/dev/null; then
-        return
-    elif ! cpu_torch_only "$wanted"; then
-        die "pip finds no CPU build of $wanted here (the CUDA build takes gigabytes): set" \
-            "PIP_EXTRA_INDEX_URL to an index that has it, or AVENGERS_TORCH to the" \
-            "requirement or wheel you want"
-    fi
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wanted"
-}
-
-install_loadtest() { locked loadtest.txt; }
-
-install_test() {
-    locked test.txt
-    is_whole
-    install_torch
 }
 
 ensure_env() {

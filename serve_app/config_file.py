@@ -22,20 +22,20 @@ _LIVE = ("deployments", "Gateway", "user_config")
 Steps = tuple[str | int, ...]
 
 
-def read_app_config(
-    path: Path, environment: Mapping[str, str] | None = None
-) -> AppConfig:
-    """Of a Serve config file; BadInput names file, line and field.
-
-    With the `environment` that it is to be started in, also where it would not start:
-    for want of a variable, or of the artifact.
-    """
+def read_app_config(path: Path) -> AppConfig:
+    """Of a Serve config file; BadInput names file, line and field."""
     document = read_serve_yaml(path)
-    application = _application(document.data, path, document)
+    return _application(document.data, path, document).config()
+
+
+def startable_config(document: MarkedYaml, environment: Mapping[str, str]) -> AppConfig:
+    """Of a Serve config that was read, to be started in `environment`; BadInput also
+    where it would not start: for want of a backend, a variable, or the artifact."""
+    application = _application(document.data, document.path, document)
     config = application.config()
-    if environment is not None:
-        application.check_variables(config, environment)
-        application.check_artifact(config)
+    application.check_backends(config)
+    application.check_variables(config, environment)
+    application.check_artifact(config)
     return config
 
 
@@ -76,6 +76,25 @@ class _Application:
             raise self._error((*_LIVE, str(name)), "not a live setting")
         if not LiveSettings.model_fields.keys() & {*args, *live}:
             raise self._error((*_ARGS, "catalog"), "Field required")
+        return self._validated(args, live)
+
+    def check_backends(self, config: AppConfig) -> None:
+        """BadInput at the first model whose backend is not deployed: that is made of
+        `args` alone, before the Gateway is told its `user_config`."""
+        args = self._mapping(_ARGS, self.stated.get("args"))
+        deployed = self._validated(args, {}).backend_names
+        for spec in config.catalog.models:
+            if config.backend_of(spec) not in deployed:
+                steps = (*_LIVE, "catalog", "models", spec.id, "backend")
+                way_out = (
+                    "local models stand in the catalog of args"
+                    if spec.backend == "vllm"
+                    else "args.backends.deploy names it"
+                )
+                what = f"{spec.backend!r} is not deployed ({way_out})"
+                raise self._error(steps, what)
+
+    def _validated(self, args: dict[str, Any], live: dict[str, Any]) -> AppConfig:
         try:
             return AppConfig.model_validate(args | live)
         except ValidationError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from deployments.local_path import unset_in
 from deployments.store.config import DatabaseConfig
 from serve_app.config import AppConfig
 
@@ -16,6 +17,11 @@ def unset_variables(
     for steps, variable in _needed(config, environment):
         if not _is_set(variable, environment):
             yield steps, f"{variable} is not set{_way_out(steps)}"
+    if config.database is not None and not _is_path(url := config.database.url or ""):
+        host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        for variable in unset_in(host, {}):
+            what = "url_env names a variable that holds the whole address"
+            yield ("database", "url"), f"{variable} is not filled in here; {what}"
 
 
 def idle_keys(config: AppConfig, environment: Mapping[str, str]) -> Iterator[str]:
@@ -46,6 +52,8 @@ def _needed(
 ) -> Iterator[tuple[Steps, str]]:
     if config.database is not None:
         yield from _of_database(config.database, environment)
+    for variable in unset_in(config.usage.journal or "", environment):
+        yield ("usage", "journal"), variable
     for name in sorted(config.backend_names):
         upstream = config.upstream(name)
         if upstream is not None and upstream.api_key_env is not None:
@@ -62,6 +70,9 @@ def _of_database(
     if database.url_env is not None:
         yield ("database", "url_env"), database.url_env
     url = database.url or environment.get(database.url_env or "", "")
+    # Only a path has variables; in another address a $ may be of its password.
+    for variable in unset_in(url, environment) if _is_path(url) else ():
+        yield ("database", "url" if database.url else "url_env"), variable
     if url and database.password_env is not None:
         # Late: SQLAlchemy takes a while to import.
         from deployments.store.errors import StoreError
@@ -70,6 +81,10 @@ def _of_database(
         with suppress(StoreError):  # which the Ledger tells
             if needs_password(url):
                 yield ("database", "password_env"), database.password_env
+
+
+def _is_path(url: str) -> bool:
+    return url.strip().startswith("sqlite")
 
 
 def _way_out(steps: Steps) -> str:

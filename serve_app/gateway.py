@@ -1,7 +1,6 @@
 """The Gateway: everything between a checked request and its answer, without Ray."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -20,7 +19,6 @@ from deployments.protocol.routing import (
     RouterLike,
     decided,
 )
-from deployments.rollout import Rollout
 from deployments.store.snapshot import Snapshot
 from deployments.tenancy import TenantConfig
 from serve_app.access.admission import Admission
@@ -38,11 +36,7 @@ from serve_app.answering.completion import Completions
 from serve_app.answering.planning import Asked, Plan, make_plan
 from serve_app.answering.recording import Sink
 from serve_app.config import AppConfig
-from serve_app.live_settings import (
-    LiveSettings,
-    refuse_bounds,
-    refuse_unknown_backends,
-)
+from serve_app.live_directory import LiveDirectory
 from serve_app.observing.observer import Observer
 
 # What a readiness check routes; short, so that it is soon in the Embedder's cache.
@@ -65,9 +59,7 @@ class Gateway:
         self.observer = observer or Observer(max_tenants=config.metrics.max_tenants)
         self._router = router
         self._backends = backends
-        self._directory = self._view(config, None)
-        self._changing = threading.Lock()
-        self._configured = frozenset(tenant.id for tenant in config.tenants)
+        self._live = LiveDirectory(config, backends.keys())
         self.limits = config.limits
         self.cors_origins = config.cors_origins
         self.breakers = Breakers(config.breaker)
@@ -81,69 +73,48 @@ class Gateway:
             timeout_s=config.limits.route_timeout_s,
             conversations=config.conversations,
         )
-        self.completions = Completions(
+        self.completions = self._make_completions()
+
+    def _make_completions(self) -> Completions:
+        return Completions(
             self._chooser,
             self._port,
             self.breakers,
-            config.retries,
-            request_timeout_s=config.limits.request_timeout_s,
+            self._config.retries,
+            request_timeout_s=self.limits.request_timeout_s,
             admission=self._admission,
-            sink=sink,
+            sink=self._sink,
         )
 
     @property
     def accounts_version(self) -> int:
         """Of the accounts that were taken last; 0 before."""
-        snapshot = self._directory.snapshot
-        return 0 if snapshot is None else snapshot.version
+        return self._live.version
 
     def take(self, snapshot: Snapshot) -> None:
         """Tenants and tiers of the store, from the next request on.
 
         It takes a while where there are many: it may be called in another thread.
         """
-        whole = snapshot.onto(self._directory.snapshot)
-        with self._changing:
-            self._directory = self._view(self._directory.settings, whole)
+        self._live.take(snapshot)
 
     @property
     def directory(self) -> Directory:
         """Tenants, tiers and models as they are now; one request keeps one view."""
-        return self._directory
+        return self._live.current
 
     @property
     def only_warned(self) -> list[TenantConfig]:
         """Tenants of the configuration that have a soft budget and no other."""
-        return [
-            tenant
-            for tenant in self._directory.settings.tenants
-            if tenant.soft_budget is not None and tenant.max_budget is None
-        ]
+        return self._live.only_warned
 
     def warn(self, budgets: Sequence[BudgetState]) -> None:
         """These tenants have spent their soft budgets; nobody else has."""
         self._warnings = {each.tenant: budget_warning(each) for each in budgets}
 
     def apply(self, changes: Mapping[str, Any]) -> None:
-        """Put `changes` over the configured live settings; ValueError leaves all as
-        it was.
-
-        Not over what was applied before: a replica that starts later gets only these.
-        """
-        configured = self._config.live
-        settings = LiveSettings.model_validate({**configured, **changes})
-        for spec in settings.catalog.models:
-            if self.backend_of(spec) not in self._backends:
-                what = f"catalog.models.{spec.id}: its backend {spec.backend!r}"
-                raise ValueError(f"{what} is not deployed; that takes a restart")
-        refuse_unknown_backends(settings, self._config.backends.names)
-        if self._config.database is None:
-            refuse_bounds(settings)
-        elif settings.rollout != Rollout():
-            raise ValueError("rollout: with a database the admin API sets it")
-        with self._changing:
-            self._directory = self._view(settings, self._directory.snapshot)
-        self._configured = frozenset(tenant.id for tenant in settings.tenants)
+        """Live settings over the configured ones; ValueError leaves all as it was."""
+        self._live.apply(changes)
 
     def plan(
         self, directory: Directory, tenant: Tenant, chat: Chat, asked: Asked
@@ -163,7 +134,7 @@ class Gateway:
             plan.tenant,
             plan.prompt,
             answer_size(chat, plan.prompt),
-            configured=plan.tenant.id in self._configured,
+            configured=self._live.configures(plan.tenant.id),
         )
         self._admission.foresee(ticket)
         if warning := self._warnings.get(plan.tenant.id):
@@ -174,7 +145,7 @@ class Gateway:
         self, tenant: Tenant, prompt: PromptSize
     ) -> AbstractAsyncContextManager[Reading]:
         """While a request is read that no model answers; RateLimited as `admit`."""
-        configured = tenant.id in self._configured
+        configured = self._live.configures(tenant.id)
         return reading(self._admission, tenant, prompt, configured=configured)
 
     async def explain(
@@ -212,10 +183,6 @@ class Gateway:
     def backend_of(self, spec: ModelSpec) -> str:
         """The name of the backend that answers for a model."""
         return self._config.backend_of(spec)
-
-    def _view(self, settings: LiveSettings, snapshot: Snapshot | None) -> Directory:
-        awaited = snapshot is None and self._config.database is not None
-        return Directory(settings, snapshot=snapshot, awaited=awaited)
 
     def _port(self, view: Directory, model: str) -> BackendPort:
         port: BackendPort | None = view.kept.get(model)

@@ -3,8 +3,9 @@
 import os
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,10 @@ import serve_app
 from deployments.api_key import new_key
 from serve_app.backends_config import VLLM
 from serve_app.config import AppConfig
-from serve_app.config_file import read_app_config
+from serve_app.config_file import startable_config
 from serve_app.environment import idle_keys
 from serve_app.launching.local_cluster import LocalCluster
-from serve_app.launching.serve_config import MOST_PORT
+from serve_app.launching.serve_config import MOST_PORT, read_serve_yaml
 from serve_app.launching.state_directory import VAR, state_directory
 from serve_app.launching.until_signal import serve_until_signal
 from serve_app.profiled import local_manifest, unprofiled_models
@@ -48,39 +49,49 @@ def serve(
 ) -> None:
     """Serve on this machine until Ctrl-C."""
     began = time.monotonic()
-    checked = read_app_config(config, os.environ)
+    var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
+    os.environ[VAR] = str(var)
+    # Once: it may be a pipe, as `--config <(…)` makes one.
+    document = read_serve_yaml(config)
+    checked = startable_config(document, os.environ)
     keys = ensure_keys(checked, os.environ)
     for said in (*idle_keys(checked, os.environ), unprofiled_models(checked)):
         if said is not None:
             typer.echo(f"warning: {said}", err=True)
-    var = Path(os.environ.get(VAR) or "var").expanduser().absolute()
-    os.environ[VAR] = str(var)
     typer.echo("starting Ray Serve …", err=True)
-
-    def ready(cluster: LocalCluster) -> None:
-        live = ", ".join(sorted(checked.backend_names))
-        typer.echo(_example(cluster.url, keys.get("key", "…")))
-        typer.echo(f"backends: {live}{_simulated_note(checked.backend_names)}")
-        typer.echo(f"started in {time.monotonic() - began:.1f} s ({_parts(cluster)})")
-        typer.echo(f"logs: {cluster.logs}")
-        typer.echo(f"metrics: {cluster.metrics_url}")
-        if cluster.dashboard_url:
-            typer.echo(f"dashboard: {cluster.dashboard_url}")
-        if _keeps_state(checked):
-            typer.echo(f"state: {var}")
-        for name, key in keys.items():
-            typer.echo(f"{name}: {key}")
-        typer.echo(f"ready: {cluster.url}")
-
-    with state_directory(var) if _keeps_state(checked) else nullcontext():
+    state = var if _keeps_state(checked) else None
+    with state_directory(state) if state else nullcontext():
         serve_until_signal(
-            config,
+            document,
             host=host,
             port=port,
             dashboard=dashboard,
             patience_s=patience_s(checked),
-            on_ready=ready,
+            on_ready=partial(_tell, checked, keys, state, began),
         )
+
+
+def _tell(
+    config: AppConfig,
+    keys: Mapping[str, str],
+    state: Path | None,
+    began: float,
+    cluster: LocalCluster,
+) -> None:
+    """What is up, where it is, and last, that it answers."""
+    live = ", ".join(sorted(config.backend_names))
+    typer.echo(_example(cluster.url, keys.get("key", "…")))
+    typer.echo(f"backends: {live}{_simulated_note(config.backend_names)}")
+    typer.echo(f"started in {time.monotonic() - began:.1f} s ({_parts(cluster)})")
+    typer.echo(f"logs: {cluster.logs}")
+    typer.echo(f"metrics: {cluster.metrics_url}")
+    if cluster.dashboard_url:
+        typer.echo(f"dashboard: {cluster.dashboard_url}")
+    if state:
+        typer.echo(f"state: {state}")
+    for name, key in keys.items():
+        typer.echo(f"{name}: {key}")
+    typer.echo(f"ready: {cluster.url}")
 
 
 def ensure_keys(

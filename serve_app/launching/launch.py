@@ -8,9 +8,7 @@ so what runs here is what runs there. Ray is imported late: its settings
 import logging
 import os
 import shlex
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,11 +25,9 @@ from serve_app.launching.local_cluster import (
 from serve_app.launching.ports import LOOPBACK, PortBlock, is_free
 from serve_app.launching.processes import MARK, Family, end
 from serve_app.launching.ray_settings import applied, settings
-from serve_app.launching.ray_token import keep_token_private
-from serve_app.launching.serve_config import (
-    ConfigError,
-    with_address,
-)
+from serve_app.launching.ray_token import private_token
+from serve_app.launching.scratch import scratch_directory
+from serve_app.launching.serve_config import ConfigError, with_address
 from serve_app.launching.watchdog import watched
 
 log = logging.getLogger(__name__)
@@ -50,26 +46,32 @@ def local_cluster(
 ) -> Iterator[LocalCluster]:
     """Ray and Serve with `config` submitted; on leaving, all of it is gone.
 
-    Raises LaunchError (port taken, Ray does not start), ConfigError.
+    Raises LaunchError (port taken, no room, Ray does not start), ConfigError.
     """
     http = with_address(config)["http_options"]
-    try:
-        free = is_free(http["port"], host=http["host"])
-    except OSError as error:  # not this machine's address, or a port for root only
-        what = f"{http['host']}:{http['port']}: {error.strerror}"
-        raise LaunchError(what) from None
-    if not free:
-        raise LaunchError(f"port {http['port']} on {http['host']} is already in use")
-    keep_token_private()
+    _check_address(http["host"], http["port"])
     with ExitStack() as stack:
         ports = stack.enter_context(PortBlock.take())
-        directory = Path(tempfile.mkdtemp(prefix="avengers-"))
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        directory = stack.enter_context(scratch_directory())
         stack.enter_context(watched(directory.name, directory))
-        stack.enter_context(applied(settings(ports, directory)))
+        token = private_token(directory)
+        stack.enter_context(applied(settings(ports, directory, token)))
         stack.callback(end, Family(directory.name))
         stack.callback(_stop)
         yield _start(with_address(config), directory.name, dashboard=dashboard)
+
+
+def _check_address(host: str, port: int) -> None:
+    if not host:  # of a variable that is not set; it would mean all addresses
+        raise LaunchError("an address to bind was expected; 0.0.0.0 are all")
+    try:
+        free = is_free(port, host=host)
+    except OSError as error:  # not this machine's address, or a port for root only
+        raise LaunchError(f"{host}:{port}: {error.strerror}") from None
+    except TypeError as error:  # what no resolver is asked for
+        raise LaunchError(f"{host!r}: {error}") from None
+    if not free:
+        raise LaunchError(f"port {port} on {host} is already in use")
 
 
 def _start(config: Mapping[str, Any], mark: str, *, dashboard: bool) -> LocalCluster:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from serve_app.launching.local_cluster import LaunchError
+
 LOOPBACK = "127.0.0.1"
 _FIRST, _LAST, _SIZE = 20000, 32000, 100  # below Linux's ephemeral range (32768)
+_NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # no block would be free
 
 
 def is_free(port: int, *, host: str = LOOPBACK) -> bool:
@@ -26,6 +29,20 @@ def is_free(port: int, *, host: str = LOOPBACK) -> bool:
     return True
 
 
+def _claimed(starts: Iterable[int]) -> tuple[int, socket.socket]:
+    for first in starts:
+        claim = socket.socket()
+        try:
+            claim.bind((LOOPBACK, first))
+            if all(is_free(port) for port in range(first + 1, first + _SIZE)):
+                return first, claim
+        except OSError as error:
+            if error.errno in _NO_MORE:
+                raise
+        claim.close()
+    raise OSError(errno.EADDRINUSE, "no block of 100 free ports on this machine")
+
+
 @dataclass(frozen=True)
 class PortBlock:
     """`first` to `first + 99`; the claim is a socket bound to `first`."""
@@ -37,20 +54,13 @@ class PortBlock:
     def take(cls, starts: Iterable[int] = range(_FIRST, _LAST, _SIZE)) -> Self:
         """The first block that no other cluster claims and nothing listens in.
 
-        Raises OSError if there is none. The system drops the claim of a process
-        that dies, so no block is lost.
+        LaunchError if there is none. The system drops the claim of a process that dies,
+        so no block is lost.
         """
-        for first in starts:
-            claim = socket.socket()
-            try:
-                claim.bind((LOOPBACK, first))
-            except OSError:
-                claim.close()
-                continue
-            if all(is_free(port) for port in range(first + 1, first + _SIZE)):
-                return cls(first, claim)
-            claim.close()
-        raise OSError(errno.EADDRINUSE, "no block of 100 free ports on this machine")
+        try:
+            return cls(*_claimed(starts))
+        except OSError as error:
+            raise LaunchError(f"ports for Ray: {error.strerror}") from None
 
     @property
     def last(self) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from serve_app.launching.local_cluster import LaunchError
 from serve_app.launching.ports import PortBlock
+from serve_app.launching.scratch import PLACE
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,19 @@ ALWAYS = (
 
 
 def settings(
-    ports: PortBlock, directory: Path, *, platform: str = sys.platform
+    ports: PortBlock,
+    directory: Path,
+    token: Path | None = None,
+    *,
+    platform: str = sys.platform,
 ) -> tuple[Setting, ...]:
-    """All variables for one cluster, whose sockets and files lie in `directory`."""
+    """All variables for one cluster, whose sockets and files lie in `directory`.
+
+    `token`: the file with Ray's, unless the environment gives one.
+    """
     first = ports.first
-    each = (
+    each: tuple[Setting, ...] = (
+        Setting(PLACE, str(directory.parent), "Ray's sockets and logs lie beside ours"),
         Setting("DASHBOARD_METRIC_PORT", str(first + 1), _OWN),
         Setting("AUTOSCALER_METRIC_PORT", str(first + 2), _OWN),
         Setting(
@@ -97,6 +106,8 @@ def settings(
         Setting("RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT", str(first + 80), _OWN),
         Setting("RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT", str(ports.last), _OWN),
     )
+    if token is not None:
+        each += (Setting("RAY_AUTH_TOKEN_PATH", str(token), "wherever the home is"),)
     if platform != "linux":  # HAProxy's wheel exists for Linux only
         return ALWAYS + each
     return ALWAYS + each + _haproxy(first, directory)

@@ -9,29 +9,33 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from serve_app.launching.local_cluster import LaunchError
-
 _GIVEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 _BYTES = 32  # as Ray's own
 
 
-def keep_token_private() -> None:
-    """Make the token where Ray looks for it, or close one that is there to others.
+def private_token(fallback: Path) -> Path | None:
+    """The file with the token; None where the environment gives one.
 
-    Where the environment gives one, nothing is done. LaunchError if it cannot be.
+    It lies where Ray looks for it: made if need be, and closed to others. Where no home
+    takes it (read-only, of another user, none) it is made in the directory `fallback`,
+    which no other user can enter.
     """
     if any(os.environ.get(name) for name in _GIVEN):
-        return
-    path = Path.home() / ".ray" / "auth_token"
+        return None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _place(path)
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
-    except OSError as error:
-        what = f"{path}: Ray's token cannot be kept there: {error.strerror}"
-        raise LaunchError(f"{what}; {_GIVEN[1]} may name another file") from None
+        return _kept(Path.home() / ".ray" / "auth_token")
+    except (OSError, RuntimeError):
+        return _kept(fallback / "auth_token")
+
+
+def _kept(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _place(path)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+    path.read_bytes()  # which another user's does not allow
+    return path
 
 
 def _place(path: Path) -> None:

@@ -4,16 +4,12 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 
 from serve_app.launching.launch import local_cluster
 from serve_app.launching.local_cluster import LocalCluster
-from serve_app.launching.serve_config import (
-    ConfigError,
-    read_serve_yaml,
-    with_address,
-)
+from serve_app.launching.serve_config import ConfigError, with_address
+from serve_app.marked_yaml import MarkedYaml
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +19,7 @@ class _Stopped(BaseException):
 
 
 def serve_until_signal(  # noqa: PLR0913  (the options of a command)
-    path: Path,
+    document: MarkedYaml,
     *,
     host: str | None = None,
     port: int | None = None,
@@ -31,7 +27,7 @@ def serve_until_signal(  # noqa: PLR0913  (the options of a command)
     patience_s: float = 120.0,
     on_ready: Callable[[LocalCluster], None],
 ) -> None:
-    """Runs the config at `path` until SIGINT or SIGTERM, then shuts down and returns.
+    """Runs a Serve config until SIGINT or SIGTERM, then shuts down and returns.
 
     Raises LaunchError, also if it is not ready after `patience_s`; ConfigError. Answers
     that are under way end first; a second signal cuts them, further ones are ignored.
@@ -46,7 +42,6 @@ def serve_until_signal(  # noqa: PLR0913  (the options of a command)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
 
-    document = read_serve_yaml(path)
     config = with_address(document.data, host=host, port=port)
     listen()
     try:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from serve_app.launching.local_cluster import LaunchError
 from serve_app.launching.processes import Family, end
 
 _LOOK_EVERY_S = 2.0
@@ -23,11 +24,16 @@ def watched(mark: str, directory: Path) -> Iterator[None]:
     """Whatever carries the mark, and the directory, does not outlive this process."""
     # A session of its own: Ctrl-C at the terminal is for the launcher, not for it.
     # -P: what lies in the folder where it is started is not taken for a module.
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, mark, str(directory)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    ):
+    try:
+        started = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, mark, str(directory)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:  # so many processes or open files, and no more
+        what = f"no process can be started: {error.strerror}"
+        raise LaunchError(what) from None
+    with started:
         yield
 
 

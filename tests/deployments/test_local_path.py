@@ -15,7 +15,17 @@ def test_home_and_variables_are_filled_in(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["$AVENGERS_NONE/x", "${AVENGERS_NONE}/x"])
-def test_a_variable_that_is_not_set_is_named(monkeypatch, text):
+@pytest.mark.parametrize("value", [None, "", " "])
+def test_a_variable_that_is_not_set_to_something_is_named(monkeypatch, text, value):
+    """Of an empty one the path would begin at the root."""
     monkeypatch.delenv("AVENGERS_NONE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("AVENGERS_NONE", value)
     with pytest.raises(ValueError, match="AVENGERS_NONE is not set"):
         local_path(text)
+
+
+def test_what_a_variable_says_is_taken_as_it_stands(monkeypatch):
+    monkeypatch.setenv("AVENGERS_VAR", "/srv/US$5")
+
+    assert local_path("$AVENGERS_VAR/usage") == Path("/srv/US$5/usage")

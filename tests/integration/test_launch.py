@@ -19,13 +19,15 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from serve_app.launching.local_cluster import LaunchError
+from serve_app.launching.serve_config import read_serve_yaml
 from serve_app.launching.until_signal import serve_until_signal
 
 def on_ready(cluster):
     print(cluster.url, flush=True)
 
 try:
-    serve_until_signal(Path(sys.argv[1]), port=int(sys.argv[2]), on_ready=on_ready)
+    document = read_serve_yaml(Path(sys.argv[1]))
+    serve_until_signal(document, port=int(sys.argv[2]), on_ready=on_ready)
 except LaunchError as error:
     sys.exit(f"error: {error}")
 """

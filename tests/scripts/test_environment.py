@@ -16,7 +16,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts/environment.sh"
 def test_the_command_starts_from_a_path_with_spaces(tmp_path: Path) -> None:
     root = tmp_path / "my projects"
     (root / "scripts").mkdir(parents=True)
-    shutil.copy(SCRIPT, root / "scripts")
+    for script in (SCRIPT, SCRIPT.with_name("installing.sh")):
+        shutil.copy(script, root / "scripts")
     (root / "serve_app").mkdir()
     (root / "serve_app/__init__.py").touch()
     (root / "serve_app/cli.py").write_text(
@@ -58,7 +59,8 @@ cpu_torch_only() { false; }
 def prepare(root: Path, wanted: str, changed: str = "") -> subprocess.CompletedProcess:
     """`ensure_env wanted` in a checkout at `root`."""
     (root / "scripts").mkdir(exist_ok=True)
-    shutil.copy(SCRIPT, root / "scripts")
+    for script in (SCRIPT, SCRIPT.with_name("installing.sh")):
+        shutil.copy(script, root / "scripts")
     (root / "requirements").mkdir(exist_ok=True)
     for name in ("base", "uv", "test"):
         (root / f"requirements/{name}.txt").touch()
@@ -224,3 +226,98 @@ def test_pip_is_not_told_to_install_for_the_user_alone() -> None:
     )
 
     assert "PIP_USER=0\n" in done.stdout
+
+
+def test_uv_does_without_a_cache_that_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / ".cache").touch()
+    script = '. "$1"; pip_setting() { :; }; uv_settings; env'
+    ours = ("UV_CACHE_DIR", "XDG_CACHE_HOME", "UV_NO_CACHE")
+    environment = {k: v for k, v in os.environ.items() if k not in ours}
+
+    def said(home: Path) -> str:
+        done = subprocess.run(
+            ["bash", "-c", script, "bash", str(SCRIPT)],
+            env=environment | {"HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    assert "UV_NO_CACHE=1\n" in said(tmp_path)
+    (tmp_path / "writable").mkdir()
+    assert "UV_NO_CACHE" not in said(tmp_path / "writable")
+
+
+@pytest.mark.parametrize("how", ["another version's", "gone"])
+def test_an_environment_whose_python_was_replaced_is_made_anew(
+    tmp_path: Path, how: str
+) -> None:
+    """As by an upgrade of the system, whose Python the environment's link leads to."""
+    assert prepare(tmp_path, "base").returncode == 0
+    kept = tmp_path / ".venv/kept"
+    kept.touch()
+    if how == "gone":
+        python = tmp_path / ".venv/bin/python"
+        python.unlink()
+        python.symlink_to(tmp_path / "usr/bin/python3")
+    else:  # the packages lie where another Python looks for them
+        (lib,) = (tmp_path / ".venv/lib").glob("python3*")
+        lib.rename(lib.with_name("python3.1"))
+
+    again = prepare(tmp_path, "base")
+
+    assert again.returncode == 0, again.stderr
+    assert "preparing" in again.stderr
+    assert not kept.exists()
+    assert prepare(tmp_path, "base", "install_base() { die 'twice'; }").returncode == 0
+
+
+def test_an_environment_is_not_made_with_the_python_that_lies_in_it(
+    tmp_path: Path,
+) -> None:
+    """It is emptied first; and whoever has activated it finds that one first."""
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    for folder in (venv / "bin", tmp_path):
+        (folder / "python3").symlink_to(sys.executable)
+
+    done = subprocess.run(
+        ["bash", "-c", '. "$1"; find_python', "bash", str(SCRIPT)],
+        env=os.environ
+        | {
+            "PATH": f"{venv}/bin:{tmp_path}:{os.environ['PATH']}",
+            "AVENGERS_VENV": str(venv),
+            "PYTHON": "",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{tmp_path}/python3\n"
+
+
+def test_what_the_shell_says_to_another_python_or_to_cd_is_not_heard(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('of another Python')\n")
+    harmful = {
+        "PYTHONHOME": str(tmp_path),
+        "PYTHONPATH": str(tmp_path),
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONINSPECT": "1",
+        "CDPATH": str(SCRIPT.parents[1]),
+    }
+
+    script = '. scripts/environment.sh; "$1" -c "import json; print(__debug__)"'
+    done = subprocess.run(
+        ["bash", "-c", f"{script}; echo $root", "bash", sys.executable],
+        cwd=SCRIPT.parents[1],
+        env=os.environ | harmful,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == f"True\n{SCRIPT.parents[1]}\n", done.stderr

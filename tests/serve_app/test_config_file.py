@@ -3,7 +3,13 @@
 import pytest
 
 from artifacts.errors import BadInput
-from serve_app.config_file import IMPORT_PATH, app_config, read_app_config
+from serve_app.config_file import (
+    IMPORT_PATH,
+    app_config,
+    read_app_config,
+    startable_config,
+)
+from serve_app.launching.serve_config import read_serve_yaml
 
 FILE = f"""\
 applications:
@@ -144,14 +150,103 @@ def test_a_variable_that_is_not_set_is_told_before_anything_starts(
     path = tmp_path / "s.yaml"
     path.write_text(NEEDY)
 
-    assert read_app_config(path, SET)
+    assert startable_config(read_serve_yaml(path), SET)
     for environment in (
         {name: value for name, value in SET.items() if name != variable},
         SET | {variable: " "},
     ):
         with pytest.raises(BadInput) as raised:
-            read_app_config(path, environment)
+            startable_config(read_serve_yaml(path), environment)
         assert str(raised.value) == f"{path}:{said}"
+
+
+IN_PATHS = (
+    NEEDY.replace("url_env: WHERE", "url: sqlite:///$STATE/a.db")
+    .replace("      password_env: PASSWORD\n", "")
+    .replace("/var/journal", "'${LOCAL}/usage'")
+)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("STATE", "15: args.database.url: STATE is not set"),
+        ("LOCAL", "20: args.usage.journal: LOCAL is not set"),
+    ],
+)
+def test_a_variable_in_a_path_has_to_be_set_to_something(tmp_path, variable, said):
+    path = tmp_path / "s.yaml"
+    path.write_text(IN_PATHS)
+    whole = SET | {"STATE": "/var/state", "LOCAL": "/var/local"}
+
+    assert startable_config(read_serve_yaml(path), whole)
+    for environment in (
+        {name: value for name, value in whole.items() if name != variable},
+        whole | {variable: ""},
+    ):
+        with pytest.raises(BadInput) as raised:
+            startable_config(read_serve_yaml(path), environment)
+        assert str(raised.value) == f"{path}:{said}"
+
+
+def test_a_variable_in_a_server_s_address_is_told_to_be_none(tmp_path):
+    path = tmp_path / "s.yaml"
+    own = "url: postgresql://me:pa$$w$ord@$DB_HOST:5432/mine"
+    path.write_text(NEEDY.replace("url_env: WHERE", own))
+    said = r"s\.yaml:15: args\.database\.url: DB_HOST is not filled in here; url_env"
+
+    with pytest.raises(BadInput, match=said):
+        startable_config(read_serve_yaml(path), SET | {"DB_HOST": "db.test"})
+    path.write_text(path.read_text().replace("$DB_HOST", "db.test"))
+    assert startable_config(read_serve_yaml(path), SET)
+
+
+LIVE = f"""\
+applications:
+- import_path: {IMPORT_PATH}
+  args:
+    backends:
+      deploy: [simulator]
+  deployments:
+  - name: Gateway
+    user_config:
+      cost_tiers: {{}}
+      default_model: a
+      tenants: []
+      catalog:
+        models:
+        - {{id: a, upstream_model: a, backend: simulator}}
+        - id: b
+          upstream_model: them/b
+          backend: openrouter
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "way_out"),
+    [
+        ("openrouter", "args.backends.deploy names it"),
+        (
+            "vllm\n          vllm: {max_model_len: 9}",
+            "local models stand in the catalog of args",
+        ),
+    ],
+)
+def test_a_live_model_whose_backend_is_not_deployed_is_told_before_anything_starts(
+    tmp_path, backend, way_out
+):
+    path = tmp_path / "s.yaml"
+    path.write_text(LIVE.replace("backend: openrouter", f"backend: {backend}"))
+    where = "deployments.Gateway.user_config.catalog.models.b.backend"
+
+    with pytest.raises(BadInput) as raised:
+        startable_config(read_serve_yaml(path), SET)
+    name = backend.split()[0]
+    said = f"{path}:17: {where}: {name!r} is not deployed ({way_out})"
+    assert str(raised.value) == said
+
+    path.write_text(LIVE.replace("[simulator]", "[simulator, openrouter]"))
+    assert startable_config(read_serve_yaml(path), SET).catalog.ids == ("a", "b")
 
 
 def test_what_a_runtime_env_sets_and_what_nobody_reads_need_not_be_set(tmp_path):
@@ -161,7 +256,7 @@ def test_what_a_runtime_env_sets_and_what_nobody_reads_need_not_be_set(tmp_path)
     path.write_text(text)
 
     here = {"WHERE": "sqlite:////var/mine.db", "OPENROUTER_API_KEY": "k"}
-    assert read_app_config(path, here)
+    assert startable_config(read_serve_yaml(path), here)
 
 
 def test_an_artifact_that_is_not_there_is_told_before_anything_starts(tmp_path):
@@ -173,7 +268,7 @@ def test_an_artifact_that_is_not_there_is_told_before_anything_starts(tmp_path):
     with pytest.raises(
         BadInput, match=r"s\.yaml:20: args\.artifact: .*manifest\.json: "
     ):
-        read_app_config(path, SET)
+        startable_config(read_serve_yaml(path), SET)
     assert read_app_config(path)
 
 

@@ -38,6 +38,24 @@ def test_an_address_of_another_machine_is_named_before_anything_is_started() -> 
         pass
 
 
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("", "an address to bind was expected; 0.0.0.0 are all"),
+        ("é..b", "'é..b': encoding of hostname failed"),
+        ("::1", "::1:8000: Address family for hostname not supported"),
+    ],
+)
+def test_a_host_without_an_address_of_ipv4_is_told_in_a_line(
+    host: str, said: str
+) -> None:
+    config = {"http_options": {"host": host}, "applications": []}
+
+    with pytest.raises(launch.LaunchError) as refused, launch.local_cluster(config):
+        pass
+    assert str(refused.value) == said
+
+
 def test_haproxy_listens_on_loopback_where_ray_says_everywhere(tmp_path: Path) -> None:
     config = tmp_path / "haproxy.cfg"
     config.write_text(

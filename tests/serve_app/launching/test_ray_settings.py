@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -41,11 +42,21 @@ def test_an_answer_outlives_the_haproxy_that_was_replaced_under_it() -> None:
 
 def test_a_block_is_claimed_until_it_is_left() -> None:
     with PortBlock.take() as block:
-        with pytest.raises(OSError, match="no block of 100 free ports"):
+        with pytest.raises(LaunchError, match="no block of 100 free ports"):
             PortBlock.take([block.first])
         assert is_free(block.first + 1)
 
     PortBlock.take([block.first]).claim.close()
+
+
+def test_where_no_socket_can_be_made_that_is_told_in_a_line() -> None:
+    open_files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
+    try:
+        with pytest.raises(LaunchError, match="ports for Ray: Too many open files"):
+            PortBlock.take()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, most))
 
 
 def test_haproxy_is_not_asked_for_where_its_wheel_does_not_exist() -> None:
