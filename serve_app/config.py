@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from artifacts.location import BUNDLED_ARTIFACT
-from deployments.backends.breaker import BreakerConfig
+from deployments.backends.breaker_config import BreakerConfig
 from deployments.backends.simulator import SURFACES as SIMULATED_SURFACES
 from deployments.backends.upstream_config import UpstreamConfig
 from deployments.backends.vllm import SURFACES as VLLM_SURFACES

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from deployments.backends.breaker_config import BreakerConfig
 
 State = Literal["closed", "open", "half-open"]
 Clock = Callable[[], float]  # seconds, never going back
@@ -32,23 +32,6 @@ Clock = Callable[[], float]  # seconds, never going back
 # nothing was heard for so long.
 _MANY = 10_000
 _FORGOTTEN_S = 3600.0
-
-
-class BreakerConfig(BaseModel):
-    """When a model is left alone, and for how long."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    failures: int = Field(default=5, ge=1, description="failures that may open it")
-    share: float = Field(
-        default=0.5, gt=0, le=1, description="of the recent attempts that failed"
-    )
-    window: int = Field(default=20, ge=1, description="attempts that count as recent")
-    window_s: float = Field(default=60.0, gt=0, description="and not older than this")
-    open_s: float = Field(default=10.0, gt=0, description="doubles while probes fail")
-    max_open_s: float = Field(
-        default=300.0, gt=0, description="also the longest Retry-After that is obeyed"
-    )
 
 
 class Breaker:

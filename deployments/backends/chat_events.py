@@ -85,6 +85,24 @@ def failure_in(data: dict[str, Any]) -> ServingError | None:
     return None
 
 
+def says(chunk: dict[str, Any]) -> bool:
+    """Whether some of the answer is in a chunk, or its end. Other chunks announce it:
+    they have no choice, or one that tells a role and an empty text."""
+    choices = chunk.get("choices")
+    return isinstance(choices, list) and any(map(_speaks, choices))
+
+
+def _speaks(choice: Any) -> bool:
+    if not isinstance(choice, dict):
+        return False
+    if choice.get("finish_reason") or choice.get("text"):
+        return True
+    delta = choice.get("delta")
+    # Words, thoughts, a refusal, a call: what it is called differs.
+    told = delta.items() if isinstance(delta, dict) else ()
+    return any(value for name, value in told if name != "role")
+
+
 def _failed(choice: dict[str, Any]) -> bool:
     """It may end as `error` and say no more: a call of a tool that its provider could
     not read (Gemini's MALFORMED_FUNCTION_CALL) is told so."""

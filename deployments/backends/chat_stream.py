@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from deployments.backends.chat_events import failure_in, json_object, plain
+from deployments.backends.chat_events import failure_in, json_object, plain, says
 from deployments.backends.figures import stated_cost, stated_tokens, stated_usage
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.errors import ServingError, UpstreamError
@@ -60,6 +60,10 @@ class ChatStream:
     `feed` returns the events to pass on. Usage-only events and `[DONE]` are taken out:
     the gateway ends the stream itself. Events are written anew only where something in
     them is ours to change; the others pass through as they came.
+
+    What announces an answer (the role, what a filter says of the prompt) is held until
+    its first words have come, that another model can still answer if this one fails.
+    `n_events` counts from them on.
     """
 
     def __init__(self, model: str) -> None:
@@ -67,6 +71,8 @@ class ChatStream:
         self._ours = b'"model":' + orjson.dumps(model)
         self._theirs: bytes | None = None
         self._splitter = EventSplitter()
+        self._held: list[bytes] = []
+        self._begun = False  # the first words have come
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
         self.said: dict[str, Any] | None = None  # the `usage` that these are of
@@ -88,12 +94,12 @@ class ChatStream:
             events = self._splitter.feed(chunk)
         except ValueError as error:
             raise UpstreamError(f"The upstream's stream is broken: {error}.") from None
-        self.n_events += len(events)
         before = b""
-        if self._theirs is None and events:
+        if events and not (self._begun and self._theirs):
             rest = iter(events)
-            before, self.failure = passed(self._unnamed(rest), self._passed_on)
+            before, self.failure = passed(self._opening(rest), self._passed_on)
             events = [] if self.failure else list(rest)
+        self.n_events += len(events)
         n_plain = 0 if self.done else plain(events)
         if n_plain:
             before += self._renamed(events[:n_plain])
@@ -114,11 +120,15 @@ class ChatStream:
         if not (self.done or self._splitter.unfinished == DONE):
             raise UpstreamError("The upstream's stream ended before it was complete.")
 
-    def _unnamed(self, events: Iterator[bytes]) -> Iterator[bytes]:
-        """Events up to the first that tells the upstream's name of the model: Azure's
-        first one, with what its filters say, has none."""
-        while self._theirs is None and (data := next(events, None)) is not None:
+    def _opening(self, events: Iterator[bytes]) -> Iterator[bytes]:
+        """Events up to the first words, and to the first event that tells the
+        upstream's name of the model: Azure's first one, with what its filters say, has
+        neither."""
+        while not (self._begun and self._theirs):
+            if (data := next(events, None)) is None:
+                return
             yield data
+            self.n_events += self._begun
 
     def _renamed(self, events: Sequence[bytes]) -> bytes:
         """Events that `plain` has found: once for all of them, not for each."""
@@ -130,7 +140,7 @@ class ChatStream:
         if data.startswith(DONE):  # as OpenAI's clients take it, spaces and all
             self.done = True
         if self.done:
-            return b""
+            return self._with_held(b"")
         # Parsing costs about a microsecond; half an event would cost the client more.
         chunk = json_object(data)
         failure = failure_in(chunk)
@@ -140,7 +150,17 @@ class ChatStream:
             written = event(data.replace(self._theirs, self._ours, 1))
         if failure:  # whose usage is known now
             raise failure
-        return written
+        self._begun = self._begun or says(chunk)
+        if self._begun:
+            return self._with_held(written)
+        self._held.append(written)
+        return b""
+
+    def _with_held(self, written: bytes) -> bytes:
+        if not self._held:
+            return written
+        held, self._held = self._held, []
+        return b"".join((*held, written))
 
     def _rewritten(self, data: bytes, chunk: dict[str, Any]) -> bytes:
         # Inside a JSON string the quotes would be escaped, so this is a real key.

@@ -9,6 +9,7 @@ import httpcore
 import httpx
 from h2.exceptions import H2Error
 
+from deployments.backends.chat_events import failure_in, json_object
 from deployments.backends.exchange import Outgoing, Reply, Transport
 from deployments.backends.patience import Patience
 from deployments.backends.upstream_errors import EXPLAINED, status_error
@@ -88,8 +89,18 @@ class OpenReply:
             return status_error(reply)
         kind = reply.header("content-type") or ""
         if self._events is not None and not kind.startswith("text/event-stream"):
-            return UpstreamError("The upstream did not answer with an event stream.")
+            return await _instead_of_events(reply, kind)
         return None
+
+
+async def _instead_of_events(reply: Reply, kind: str) -> ServingError:
+    """It may be an error that some say with status 200 to whoever asks for a stream."""
+    if kind.startswith("application/json"):
+        with suppress(ServingError):
+            said = json_object(await _beginning(reply), "answer")
+            if failure := failure_in(said):
+                return failure
+    return UpstreamError("The upstream did not answer with an event stream.")
 
 
 async def _beginning(reply: Reply) -> bytes:

@@ -1,10 +1,8 @@
 """OpenRouter, or any other upstream that speaks OpenAI's HTTP."""
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 
 import orjson
 
@@ -12,10 +10,11 @@ from deployments.backends.chat_events import json_object
 from deployments.backends.chat_stream import ChatStream
 from deployments.backends.exchange import Transport
 from deployments.backends.generation import settlement_of_generation
-from deployments.backends.open_reply import FAILURES, OpenReply, generation_id
+from deployments.backends.open_reply import OpenReply, generation_id
 from deployments.backends.patience import Patience
 from deployments.backends.responses_stream import ResponsesStream
 from deployments.backends.settling import settle
+from deployments.backends.stream_end import Followed, end
 from deployments.backends.upstream import UpstreamClient
 from deployments.backends.upstream_config import OpenRouterConfig, UpstreamConfig
 from deployments.backends.whole_answer import settled
@@ -30,9 +29,6 @@ from deployments.protocol.backend import (
 
 __all__ = ["OpenRouterBackend", "OpenRouterConfig", "UpstreamConfig"]
 
-_Followed = ChatStream | ResponsesStream
-
-_DRAIN_S = 0.05
 _GENERATION_TIMEOUT_S = 5.0
 
 
@@ -92,8 +88,8 @@ class OpenRouterBackend:
     async def stream(self, request: BackendRequest) -> AsyncIterator[Item]:
         """Events as they arrive, the last of them with the settlement.
 
-        The first two go at once (OpenAI's first one holds the role and no text); later
-        ones in frames of what has gathered, if the transport can wait for that.
+        The first two go at once, what announces the answer with the first; later ones
+        in frames of what has gathered, if the transport can wait for that.
         """
         self._check(request)
         follows = ResponsesStream if request.surface == "responses" else ChatStream
@@ -114,12 +110,13 @@ class OpenRouterBackend:
                     if events:
                         upstream_s = upstream_s or time.perf_counter() - asked
                     if events and not answer.done:
-                        yield events
+                        with patience.excused():
+                            yield events
                     if answer.failure:
                         raise answer.failure
                     if events and pause and answer.n_events > 1 and not answer.done:
                         await pause()
-                await _end(answer, chunks)
+                await end(answer, chunks)
         except ServingError as error:
             named = error.generation_id
             error.settlement = _settled(request, answer, named, upstream_s)
@@ -177,7 +174,7 @@ class OpenRouterBackend:
 
 def _settled(
     request: BackendRequest,
-    answer: _Followed,
+    answer: Followed,
     generation_id: str | None,
     upstream_s: float | None,
 ) -> Settlement:
@@ -190,21 +187,3 @@ def _settled(
         upstream_s=upstream_s,
         said=answer.said if isinstance(answer, ChatStream) else None,
     )
-
-
-async def _end(answer: _Followed, chunks: AsyncIterator[bytes]) -> None:
-    if answer.done:
-        await _drain(chunks)
-    answer.finish()
-
-
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read to the end of the body, which frees the connection for the next request.
-
-    It should be there already; an upstream that dawdles loses the connection instead,
-    and one that breaks it has said all the same that the answer is complete.
-    """
-    with suppress(*FAILURES, ServingError):
-        async with asyncio.timeout(_DRAIN_S):
-            async for _ in chunks:
-                pass

@@ -22,6 +22,15 @@ class Patience:
             self._events = events
             self._last = asyncio.get_running_loop().time()
 
+    def excused(self) -> "_Excuse":
+        """For what the client takes: who reads slowly is no silent upstream."""
+        return _Excuse(self)
+
+    def wait_longer(self, seconds: float) -> None:
+        """Every limit is reached so much later."""
+        self._start += seconds
+        self._last += seconds
+
     @property
     def until(self) -> float:
         """The loop's time at which patience ends."""
@@ -71,6 +80,22 @@ class _Wait:
             over = self._patience.over()
             over.generation_id = self._generation_id
             raise over from None
+
+
+class _Excuse:
+    """Around handing on what has come."""
+
+    __slots__ = ("_now", "_patience", "_since")
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._now = asyncio.get_running_loop().time
+
+    def __enter__(self) -> None:
+        self._since = self._now()
+
+    def __exit__(self, *_: object) -> None:
+        self._patience.wait_longer(self._now() - self._since)
 
 
 def too_slow(name: str, seconds: float) -> UpstreamTimeout:

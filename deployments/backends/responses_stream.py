@@ -8,8 +8,8 @@ import orjson
 from deployments.backends.chat_events import json_object
 from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.sse import DONE, EventSplitter, passed
-from deployments.backends.upstream_errors import error_of, reported_error
-from deployments.errors import PromptFlagged, ServingError, UpstreamError
+from deployments.backends.upstream_errors import reported_error
+from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
 
 # Told before the model has said anything: the client gets them with its first words, so
@@ -19,6 +19,8 @@ _PREAMBLE = {"response.created", "response.queued", "response.in_progress"}
 # take the connection for dead.
 _KEEPALIVE = "keepalive"
 _SILENT = {*_PREAMBLE, _KEEPALIVE}
+# Of a part that comes word by word, with none yet.
+_BEGINNINGS = {"response.content_part.added", "response.reasoning_summary_part.added"}
 _ENDS = {"response.completed", "response.incomplete"}
 _FAILURES = {"error", "response.failed"}
 # An upstream's own events are called `acme:trace_event`, by the Open Responses spec.
@@ -31,11 +33,8 @@ _CHAT_NAMES = {
     "input_tokens_details": "prompt_tokens_details",
     "output_tokens_details": "completion_tokens_details",
 }
-# What the API's own error codes mean as an HTTP status.
-_STATUSES = {"rate_limit_exceeded": 429, "server_error": 500}
+# Of the API's own error codes, those for what is in the request.
 _REFUSALS = ("invalid_", "image_", "unsupported_", "empty_image_", "failed_to_download")
-# What was asked is against a policy of the model.
-_FLAGGED = {"bio_policy", "misalignment_policy_violation"}
 
 
 def usage_of_response(data: dict[str, Any]) -> Usage | None:
@@ -50,15 +49,8 @@ def usage_of_response(data: dict[str, Any]) -> Usage | None:
 def response_failure(error: Any) -> ServingError:
     """The error that an `error` object of this API stands for."""
     code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, str):
-        if code in _STATUSES:
-            return error_of(_STATUSES[code])
-        if code.startswith(_REFUSALS):
-            return error_of(400)
-        if code in _FLAGGED:
-            what = f"The upstream's moderation has flagged the input ({code})."
-            return PromptFlagged(what)
-    return reported_error(error)
+    refused = isinstance(code, str) and code.startswith(_REFUSALS)
+    return reported_error(error, 400 if refused else None)
 
 
 def named_event(name: str, data: bytes) -> bytes:
@@ -66,11 +58,18 @@ def named_event(name: str, data: bytes) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
 
 
-def _begins_to_think(name: str, event: dict[str, Any]) -> bool:
-    """A model that thinks unseen may say nothing for minutes after it."""
-    item = event.get("item")
-    kind = item.get("type") if isinstance(item, dict) else None
-    return (name, kind) == ("response.output_item.added", "reasoning")
+def _announces(name: str, event: dict[str, Any]) -> bool:
+    """Nothing is said yet; a model that thinks unseen may take minutes after it."""
+    if name == "response.output_item.added":
+        item = event.get("item")
+        if not isinstance(item, dict):
+            return False
+        empty = item.get("type") == "message" and not item.get("content")
+        return empty or item.get("type") == "reasoning"
+    if name in _BEGINNINGS:
+        part = event.get("part")
+        return isinstance(part, dict) and not (part.get("text") or part.get("refusal"))
+    return name in _SILENT
 
 
 class ResponsesStream:
@@ -133,7 +132,7 @@ class ResponsesStream:
             self._billed(response)
             raise response_failure(response.get("error"))
         written = named_event(name, self._written(data, event))
-        if not self.n_events and (name in _SILENT or _begins_to_think(name, event)):
+        if not self.n_events and _announces(name, event):
             self._held += written
             return b""
         self.n_events += name != _KEEPALIVE

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from math import ceil, floor, inf
+from math import inf
 from typing import Any
+
+from deployments.backends.schema_number import number
 
 # Values, and characters that a least length asks for: a schema of one line may want
 # more than fits into memory.
@@ -124,7 +126,10 @@ class _Sampler:
         if kind == "string":
             return self._text(schema)
         if kind in ("integer", "number"):
-            return _number(schema, whole=kind == "integer")
+            found = number(schema, whole=kind == "integer")
+            if found is None:
+                raise _NoValue
+            return found
         return True if kind == "boolean" else None
 
     def _object(self, schema: _Schema, path: _Path) -> _Schema:
@@ -174,31 +179,3 @@ def _both(one: _Schema, other: Any) -> _Schema:
     if "required" in one and "required" in other:
         both["required"] = [*one["required"], *other["required"]]
     return both
-
-
-def _number(schema: _Schema, *, whole: bool) -> float:
-    """1 where that fits, else what is next to a bound, or between the two."""
-    low = max(schema.get("minimum", -inf), schema.get("exclusiveMinimum", -inf))
-    high = min(schema.get("maximum", inf), schema.get("exclusiveMaximum", inf))
-    step = schema.get("multipleOf", 1)
-    tried = [1, step, 0]
-    if low > -inf:
-        tried += [ceil(low / step) * step, floor(low / step) * step + step]
-    if high < inf:
-        tried += [floor(high / step) * step, ceil(high / step) * step - step]
-    if low > -inf and high < inf:
-        tried.append((low + high) / 2)
-    for number in tried:
-        if _fits(number, schema) and (not whole or number == int(number)):
-            return int(number) if whole else float(number)
-    raise _NoValue
-
-
-def _fits(number: float, schema: _Schema) -> bool:
-    steps = number / schema.get("multipleOf", number or 1)
-    return bool(
-        schema.get("minimum", -inf) <= number <= schema.get("maximum", inf)
-        and number > schema.get("exclusiveMinimum", -inf)
-        and number < schema.get("exclusiveMaximum", inf)
-        and abs(steps - round(steps)) < 1e-9
-    )

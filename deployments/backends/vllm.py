@@ -16,12 +16,9 @@ import orjson
 from deployments.backends.chat_stream import ChatStream, usage_of
 from deployments.backends.patience import Patience
 from deployments.backends.settling import settle
-from deployments.backends.upstream_errors import error_of
+from deployments.backends.vllm_refusal import refusal
 from deployments.errors import (
     InvalidRequest,
-    Overloaded,
-    PromptTooLong,
-    ServingError,
     Unsupported,
     UpstreamError,
     UpstreamTimeout,
@@ -111,9 +108,6 @@ class VLLMBackend:
         patience = Patience(request.timeouts)
         asked, upstream_s = time.perf_counter(), None
         answers = self._engine.answers(request.surface, body)
-        # vLLM tells the role right before the first token: they go together, or the
-        # token would wait for the next frame.
-        held, n_held = b"", 1 if request.surface == "chat/completions" else 0
         async with aclosing(answers):  # type: ignore[type-var]
             while not chat.done:
                 try:
@@ -126,12 +120,12 @@ class VLLMBackend:
                 if isinstance(answer, dict):
                     self._raise_refusal(answer)
                     raise UpstreamError("The engine did not stream its answer.")
-                held += chat.feed(answer.encode())
+                events = chat.feed(answer.encode())
                 patience.saw(chat.n_events)
-                if held and chat.n_events > n_held:
+                if events:
                     upstream_s = upstream_s or time.perf_counter() - asked
-                    yield held
-                    held = b""
+                    with patience.excused():
+                        yield events
         chat.finish()
         settled = settle(request, chat.usage, None, PROVIDER, said=chat.said)
         yield replace(settled, upstream_s=upstream_s)
@@ -185,25 +179,3 @@ def _media(body: Mapping[str, Any]) -> Iterator[object]:
 
 def _brings_its_data(url: object) -> bool:
     return not isinstance(url, str) or url.startswith("data:")
-
-
-def refusal(error: dict[str, Any], *, max_model_len: int) -> ServingError:
-    """vLLM's error object in our words; its message may quote the prompt, so no."""
-    code, param = error.get("code"), error.get("param")
-    said = str(error.get("message", ""))
-    if param in {"input_tokens", "input_text"} or "maximum context length" in said:
-        return PromptTooLong(
-            f"This model's maximum context length is {max_model_len} tokens; the "
-            "prompt and the requested answer together are longer.",
-            param="messages",
-        )
-    if param in {"max_tokens", "max_completion_tokens"}:
-        what = f"{param} does not fit: the model holds {max_model_len} tokens in all."
-        return InvalidRequest(what, param=param, code="invalid_value")
-    if code == 503:
-        what = "The engine takes no more requests now."
-        return Overloaded(what, retry_after_s=1.0)
-    translated = error_of(code if isinstance(code, int) else 500)
-    if isinstance(translated, InvalidRequest) and isinstance(param, str):
-        translated.param = param
-    return translated

@@ -17,7 +17,8 @@ from vllm.entrypoints.serve.exception_handling import (  # type: ignore[import-n
 from vllm.exceptions import VLLMError  # type: ignore[import-not-found]
 
 from deployments.backends.gathering import gathered_items
-from deployments.backends.vllm import VLLMBackend, refusal
+from deployments.backends.vllm import VLLMBackend
+from deployments.backends.vllm_refusal import refusal
 from deployments.errors import InvalidRequest
 from deployments.protocol.backend import (
     Answer,

@@ -113,7 +113,8 @@ async def _paced(
     item = first
     async with aclosing(frames):  # type: ignore[type-var]
         while True:
-            yield item
+            with patience.excused():
+                yield item
             if not isinstance(item, bytes):
                 await _to_its_end(frames)
                 return

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deployments.backends.breaker import Breaker, BreakerConfig, Breakers
+from deployments.backends.breaker import Breaker, Breakers
+from deployments.backends.breaker_config import BreakerConfig
 
 
 class Clock:

@@ -1,5 +1,7 @@
 """The context of a reply closes it, whatever goes wrong."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from deployments.backends.exchange import Outgoing, Reply
@@ -56,6 +58,9 @@ class Whole:
 
     def header(self, name: str) -> str | None:
         return self._headers.get(name)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield b"{}"
 
     async def close(self) -> None:
         self.closed = True

@@ -159,7 +159,7 @@ async def test_an_upstream_that_hangs_is_left_and_the_limit_is_named(limit):
         async def __aiter__(self):
             yield b": OPENROUTER PROCESSING\n\n"
             if limit != "first_token_s":
-                yield b'data: {"choices": []}\n\n'
+                yield b'data: {"choices": [{"text": "a"}]}\n\n'
             while True:
                 await asyncio.sleep(0.01)
                 yield b": OPENROUTER PROCESSING\n\n"

@@ -45,3 +45,15 @@ async def test_the_limit_that_was_reached_is_named(events, total_s, limit):
     patience.saw(events)
 
     assert patience.over().code == f"upstream_timeout_{limit}"
+
+
+@pytest.mark.parametrize("total_s", [1000, 10])
+async def test_what_the_client_takes_is_waited_for_in_addition(total_s):
+    patience = Patience(Timeouts(between_tokens_s=30, total_s=total_s))
+    patience.saw(1)
+    before = patience.until
+
+    with patience.excused():
+        await asyncio.sleep(0.02)
+
+    assert before + 0.019 < patience.until < before + 1

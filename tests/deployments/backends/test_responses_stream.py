@@ -11,6 +11,7 @@ from deployments.errors import (
     PromptTooLong,
     RateLimited,
     UpstreamError,
+    UpstreamRefusal,
 )
 from deployments.protocol.backend import Usage
 
@@ -100,7 +101,9 @@ def test_what_announces_the_answer_comes_with_its_first_words():
     assert stream.n_events == 1
 
 
-@pytest.mark.parametrize(("kind", "n_events"), [("reasoning", 0), ("message", 1)])
+@pytest.mark.parametrize(
+    ("kind", "n_events"), [("reasoning", 0), ("message", 0), ("function_call", 1)]
+)
 def test_a_model_that_begins_to_think_has_said_nothing_yet(kind, n_events):
     stream = ResponsesStream("ours")
     begins = wire("response.output_item.added", item={"id": "rs", "type": kind})
@@ -115,6 +118,30 @@ def test_a_model_that_begins_to_think_has_said_nothing_yet(kind, n_events):
         "response.output_text.delta",
         "response.output_item.added",
     ]
+
+
+MESSAGE = {"type": "message", "content": [], "role": "assistant"}
+BEGINNINGS = (
+    told("created")
+    + wire("response.output_item.added", item=MESSAGE)
+    + wire("response.content_part.added", part={"type": "output_text", "text": ""})
+)
+
+
+def test_an_empty_part_that_is_to_be_filled_says_nothing_yet():
+    stream = ResponsesStream("ours")
+
+    assert stream.feed(BEGINNINGS) == b""
+    assert stream.n_events == 0
+    assert len(events(stream.feed(delta("a")))) == 4
+
+
+def test_a_failure_after_the_announcement_is_raised_at_once():
+    stream = ResponsesStream("ours")
+    failed = told("failed", error={"code": "server_error"})
+
+    with pytest.raises(UpstreamError):
+        stream.feed(BEGINNINGS + failed)
 
 
 def test_what_keeps_a_connection_alive_is_no_word_of_the_model():
@@ -198,7 +225,7 @@ SECRET = {"message": "secret"}
         (wire("error", **SECRET), UpstreamError),
         (wire("error", code="rate_limit_exceeded", **SECRET), RateLimited),
         (wire("error", error={"code": 429, **SECRET}), RateLimited),
-        (wire("error", error={"code": "invalid_prompt", **SECRET}), InvalidRequest),
+        (wire("error", error={"code": "invalid_prompt", **SECRET}), PromptFlagged),
         (told("failed", error={"code": "server_error", **SECRET}), UpstreamError),
         (told("failed", error={"code": "context_length_exceeded"}), PromptTooLong),
         (told("failed", error={"code": "image_parse_error"}), InvalidRequest),
@@ -206,6 +233,11 @@ SECRET = {"message": "secret"}
         (told("failed", error={"code": "empty_image_file"}), InvalidRequest),
         (told("failed", error={"code": "failed_to_download_image"}), InvalidRequest),
         (told("failed", error={"code": "bio_policy"}), PromptFlagged),
+        (
+            told("failed", error={"code": "image_content_policy_violation"}),
+            PromptFlagged,
+        ),
+        (told("failed", error={"code": "insufficient_quota"}), UpstreamRefusal),
         (told("failed"), UpstreamError),
         (wire("response.failed"), UpstreamError),
         (b'data: {"error": {"code": 502, "message": "secret"}}\n\n', UpstreamError),

@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from deployments.backends.upstream_errors import error_of, retry_after_s
+from deployments.backends.retry_after import retry_after_s
+from deployments.backends.upstream_errors import error_of
 from deployments.errors import (
     RateLimited,
     UpstreamError,

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from deployments.backends.vllm import VLLMBackend, refusal
+from deployments.backends.vllm import VLLMBackend
+from deployments.backends.vllm_refusal import refusal
 from deployments.catalog import Price, Timeouts
 from deployments.errors import (
     InvalidRequest,

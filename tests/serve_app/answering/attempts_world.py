@@ -1,6 +1,7 @@
 """Requests that try models one after another, by a clock of the test's."""
 
-from deployments.backends.breaker import BreakerConfig, Breakers
+from deployments.backends.breaker import Breakers
+from deployments.backends.breaker_config import BreakerConfig
 from deployments.errors import ServingError, UpstreamError
 from serve_app.answering.attempts import Attempts
 from serve_app.answering.config import RetryPolicy

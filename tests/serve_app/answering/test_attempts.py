@@ -2,7 +2,8 @@
 
 import pytest
 
-from deployments.backends.breaker import BreakerConfig, Breakers
+from deployments.backends.breaker import Breakers
+from deployments.backends.breaker_config import BreakerConfig
 from deployments.errors import (
     InvalidRequest,
     Overloaded,

@@ -102,6 +102,20 @@ async def test_after_its_first_event_a_stream_has_the_time_between_two(monkeypat
     assert [item async for item in started.frames][-1] is SETTLEMENT
 
 
+async def test_who_reads_slowly_makes_no_backend_late(monkeypatch):
+    monkeypatch.setattr("serve_app.answering.streamed.GRACE_S", 0.0)
+    limits = {"connect_s": 1e-9, "between_tokens_s": 0.1, "total_s": 0.1}
+    models = [{**spec, "timeouts": limits} for spec in CATALOG]
+    made = gateway(backend=Paused(), catalog={"models": models})
+    started = await made.completions.start_stream(call_of(made, stream=True))
+
+    items = []
+    async for item in started.frames:
+        items.append(item)
+        await asyncio.sleep(0.15)
+    assert items[-1] is SETTLEMENT
+
+
 async def test_a_stream_that_ends_without_its_settlement_is_an_error():
     records, backend = Records(), Paused()
     backend.settles = False

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from artifacts.policy import Shadow
-from deployments.backends.breaker import BreakerConfig, Breakers
+from deployments.backends.breaker import Breakers
+from deployments.backends.breaker_config import BreakerConfig
 from deployments.errors import RoutingUnavailable, UpstreamError
 from deployments.protocol.routing import RouteQuery
 from serve_app.answering.failure import Failure
