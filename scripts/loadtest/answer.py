@@ -8,6 +8,7 @@ import orjson
 
 _DATA = b"data: "
 _DONE = b"[DONE]"
+_OK = 200
 
 
 @dataclass(slots=True)
@@ -70,7 +71,9 @@ def unary_problem(status: int, content: bytes) -> str | None:
         return f"status {status}, not JSON"
     if "error" in data:
         return f"status {status}: {_said(data['error'])}"
-    return None if data.get("choices") else f"status {status}, no choices"
+    if not data.get("choices"):
+        return f"status {status}, no choices"
+    return None if status == _OK else f"status {status}, though with choices"
 
 
 def _mapping(value: Any) -> dict[str, Any]:

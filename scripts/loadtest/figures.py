@@ -1,37 +1,34 @@
 """What Locust has counted of a run, of all workers together."""
 
+from collections.abc import Sequence
+
 from locust.env import Environment
-from locust.runners import MasterRunner, Runner
-from locust.stats import RequestStats
+from locust.stats import RequestStats, StatsEntry
 
 from scripts.loadtest.judging import Outcome
 
 # Names in Locust's tables. The last two are times within answers, not requests.
 ANSWER, STREAM, REFUSED = "answer in one piece", "stream", "refused (429)"
+UNANSWERED = "ended while waiting"
 FIRST_TOKEN, PAUSE = "first token", "longest pause"
 WITHIN = "within"
 
 
-def lost_workers(runner: Runner | None, before: frozenset[str]) -> frozenset[str]:
-    """Who does not answer any more, of now and of `before`: Locust forgets them after a
-    while. One that answers again is none of them."""
-    if not isinstance(runner, MasterRunner):
-        return before
-    silent = {worker.id for worker in runner.clients.missing}
-    return (before | silent) - (runner.clients.keys() - silent)
-
-
-def outcome_of(environment: Environment, *, lost: int) -> Outcome:
-    """The figures of the whole run, in which so many workers were lost."""
+def outcome_of(
+    environment: Environment, counted: Sequence[int], *, lost: int, left: int
+) -> Outcome:
+    """The figures of the whole run, in which so many workers were `lost`, and at whose
+    end so many users were `left`, of whose last requests nothing is known. `counted`:
+    the seconds, in unix time, of which a rate is told."""
     stats = environment.stats
     real = [entry for (_, method), entry in stats.entries.items() if method != WITHIN]
-    requests = sum(entry.num_requests for entry in real)
-    seconds = max(1e-9, (stats.last_request_timestamp or 0) - (stats.start_time or 0))
+    answered = [entry for entry in real if entry.name != REFUSED]
     return Outcome(
-        requests=requests,
+        requests=sum(entry.num_requests for entry in real),
         failures=sum(entry.num_failures for entry in real),
         refused=_count(stats, REFUSED),
-        requests_per_s=requests / seconds,
+        unanswered=_count(stats, UNANSWERED) + left,
+        answers_per_s=_good_per_s(answered, counted),
         p95_first_token_ms=_p95(stats, FIRST_TOKEN, WITHIN),
         p95_pause_ms=_p95(stats, PAUSE, WITHIN),
         p95_answer_ms=_p95(stats, ANSWER, "POST"),
@@ -40,6 +37,17 @@ def outcome_of(environment: Environment, *, lost: int) -> Outcome:
         else 0,
         lost_workers=lost,
     )
+
+
+def _good_per_s(entries: Sequence[StatsEntry], counted: Sequence[int]) -> float | None:
+    if not counted:
+        return None
+    good = sum(
+        entry.num_reqs_per_sec.get(second, 0) - entry.num_fail_per_sec.get(second, 0)
+        for entry in entries
+        for second in counted
+    )
+    return good / len(counted)
 
 
 def _count(stats: RequestStats, name: str) -> int:

@@ -8,17 +8,19 @@ from scripts.loadtest.settings import Thresholds
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The figures of a whole run; a percentile is None if nothing was measured."""
+    """The figures of a whole run; a percentile or rate is None if nothing was measured.
+    `answers_per_s`: neither failed nor refused, of the time with all users."""
 
     requests: int
     failures: int
     refused: int
-    requests_per_s: float
+    answers_per_s: float | None
     p95_first_token_ms: float | None
     p95_pause_ms: float | None
     p95_answer_ms: float | None
+    unanswered: int = 0  # when their user was to stop, and had waited as long as it may
     exceptions: int = 0  # of the users themselves: such requests are not counted
-    lost_workers: int = 0  # they died, and what they had under way with them
+    lost_workers: int = 0  # they left, and what they had under way with them
 
     @property
     def error_rate(self) -> float:
@@ -30,6 +32,14 @@ class Outcome:
         """Of all requests: 429, because a limit or budget says so."""
         return self.refused / self.requests if self.requests else 0.0
 
+    def __str__(self) -> str:
+        """In a line."""
+        rate = _number(self.answers_per_s)
+        return (
+            f"{self.requests} requests, {self.failures} failed, {self.refused} "
+            f"refused; answers/s with all users: {rate}"
+        )
+
 
 def broken(outcome: Outcome, thresholds: Thresholds) -> list[str]:
     """A line for each threshold that was not kept; no run without requests is good,
@@ -40,7 +50,8 @@ def broken(outcome: Outcome, thresholds: Thresholds) -> list[str]:
         return [f"{outcome.lost_workers} workers of the load test were lost"]
     if not outcome.requests:
         return ["no request was made"]
-    return [
+    waiting = f"{outcome.unanswered} requests were still not answered at the end"
+    return [waiting] * bool(outcome.unanswered) + [
         f"{what} is {_number(value)}, allowed {sign} {limit:g}"
         for what, value, sign, limit in _rules(outcome, thresholds)
         if value is None or (value > limit if sign == "≤" else value < limit)
@@ -71,7 +82,7 @@ def _rules(
             "≤",
             thresholds.max_p95_answer_ms,
         ),
-        ("requests/s", outcome.requests_per_s, "≥", thresholds.min_requests_per_s),
+        ("answers/s", outcome.answers_per_s, "≥", thresholds.min_requests_per_s),
     )
     for what, value, sign, limit in named:
         if limit is not None:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from locust import FastHttpUser, LoadTestShape, events, task
+from gevent import GreenletExit
+from locust import FastHttpUser, events, task
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 from locust.env import Environment
 from locust.runners import WorkerRunner
@@ -23,8 +24,8 @@ from scripts.loadtest.figures import (
     PAUSE,
     REFUSED,
     STREAM,
+    UNANSWERED,
     WITHIN,
-    lost_workers,
     outcome_of,
 )
 from scripts.loadtest.judging import broken
@@ -32,6 +33,7 @@ from scripts.loadtest.keys import Caller, callers, one_of
 from scripts.loadtest.profiles import Profile
 from scripts.loadtest.questions import body, questions
 from scripts.loadtest.settings import ENDED_EARLY, Settings
+from scripts.loadtest.shape import ProfileShape
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +45,10 @@ _PATH = "/v1/chat/completions"
 _TOO_MANY = 429
 
 
-class Shape(LoadTestShape):
+class Shape(ProfileShape):
     """The profile's users."""
 
-    lost: frozenset[str] = frozenset()
-    over = False  # the time of the run
-
-    def tick(self) -> tuple[int, float] | None:
-        """How many there shall be now, and how fast they come."""
-        self.lost = lost_workers(self.runner, self.lost)
-        profile = Profile(SETTINGS.profile, SETTINGS.users, SETTINGS.seconds)
-        users = profile.users_at(self.get_run_time())
-        self.over = users is None
-        return None if users is None else (users, max(1.0, users / 2))
+    profile = Profile(SETTINGS.profile, SETTINGS.users, SETTINGS.seconds)
 
 
 class Client(FastHttpUser):
@@ -76,13 +69,29 @@ class Client(FastHttpUser):
 
     @task
     def ask(self) -> None:
-        """One request."""
+        """One request. One that Locust ends it does not count: it has waited as long as
+        it may, and would be no request at all."""
         caller = one_of(CALLERS, self.draw)
         asked = body(TEXTS, caller.models, SETTINGS.stream_share, self.draw)
-        if asked.get("stream"):
-            self._stream(caller, asked)
-        else:
-            self._answer(caller, asked)
+        began = time.perf_counter()
+        try:
+            if asked.get("stream"):
+                self._stream(caller, asked)
+            else:
+                self._answer(caller, asked)
+        except GreenletExit:
+            self._unanswered(began)
+            raise
+
+    def _unanswered(self, began: float) -> None:
+        grace_s = self.environment.stop_timeout or 0.0
+        self.environment.events.request.fire(
+            request_type="POST",
+            name=UNANSWERED,
+            response_time=(time.perf_counter() - began) * 1e3,
+            response_length=0,
+            exception=f"not answered {grace_s:g} s after its user was to stop",
+        )
 
     def _answer(self, caller: Caller, asked: dict[str, Any]) -> None:
         with self.client.post(
@@ -163,13 +172,21 @@ def _lines(response: Any) -> Iterator[bytes]:
         yield bytes(line)
 
 
+@events.test_stopping.add_listener
+def note_the_end(environment: Environment, **_: Any) -> None:
+    """Of the run."""
+    environment.shape_class.note_the_end()
+
+
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
     """The verdict; workers leave it to their master."""
     if isinstance(environment.runner, WorkerRunner):
         return
-    lost = lost_workers(environment.runner, environment.shape_class.lost)
-    outcome = outcome_of(environment, lost=len(lost))
+    shape: Shape = environment.shape_class
+    counted = shape.profile.counted(shape.began, shape.ended)
+    outcome = outcome_of(environment, counted, lost=len(shape.lost), left=shape.left)
+    log.info("%s", outcome)
     problems = broken(outcome, SETTINGS.thresholds)
     for problem in problems:
         log.error("threshold not kept: %s", problem)
@@ -177,5 +194,4 @@ def judge(environment: Environment, **_: Any) -> None:
         environment.process_exit_code = 1
     elif environment.stats.total.num_requests:
         log.info("all thresholds kept")
-        over = environment.shape_class.over
-        environment.process_exit_code = 0 if over else ENDED_EARLY
+        environment.process_exit_code = 0 if shape.over else ENDED_EARLY

@@ -12,6 +12,8 @@ from scripts.option_types import result_file
 
 _HISTORY = "run_stats_history.csv"
 _ALL = "Aggregated"
+# As scripts/loadtest/figures.py names them, which cannot be imported without Locust.
+_ANSWERS = {"stream", "answer in one piece", "ended while waiting"}
 Rows = dict[str, list[dict[str, str]]]
 
 
@@ -59,7 +61,7 @@ def draw(rows: Rows, path: Path) -> None:
 
 
 def _draw_load(axes: "mpl.axes.Axes", rows: Rows, start: float) -> None:
-    answers = [rows[name] for name in rows if name in {"stream", "answer in one piece"}]
+    answers = [rows[name] for name in rows if name in _ANSWERS]
     by_time: dict[float, float] = defaultdict(float)
     failed: dict[float, float] = defaultdict(float)
     for entry in answers:

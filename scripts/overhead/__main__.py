@@ -33,6 +33,8 @@ def main() -> None:
     print_report(report, found)
     if options.docs:
         write_docs(report, found, options.docs)
+    if options.check and not found:
+        raise SystemExit("--check: there is no bound on what was measured")
     failed = any(not check.passed for check in found)
     raise SystemExit(1 if options.check and failed else 0)
 

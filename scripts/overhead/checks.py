@@ -61,7 +61,7 @@ def _base(report: Report) -> Iterator[Check]:
     summary = report.summary("base")
     windows = {case.name: report.plan.window_s(case) for case in base_cases()}
     yield from _default_graph(summary, windows)
-    if PLACED in summary.targets:
+    if PLACED in summary.names:  # also if it did not start: then it has passed nothing
         yield from _placed(summary, windows)
 
 
@@ -118,7 +118,7 @@ class _BesideLiteLLM:
 
 def _cold(report: Report) -> Iterator[Check]:
     summary = report.summary("cold")
-    for target in summary.targets:
+    for target in summary.names:
         if target != DIRECT:
             yield from _cold_of(report, summary, target)
 

@@ -22,8 +22,10 @@ upstream without a gateway; *bare proxy* is uvicorn with aiohttp and a check of 
 nothing else. CPU is that of all processes of a gateway, Ray's and HAProxy's included.
 Every answer is checked: status, all 50 tokens, that it is this question's, `[DONE]`.
 In the open loop questions come at a fixed rate, and latency counts from the moment one
-was due. Medians over rounds, least and most in brackets; the p99 of a sample of up to a
-hundred answers (open 50/s: 50 a second) is its slowest.
+was due. Answers per second are those that had ended when a sample was over; where not
+even one for each connection had, all that ended, over the time until the last had.
+Medians over rounds, least and most in brackets; the p99 of a sample of up to a hundred
+answers (open 50/s: 50 a second) is its slowest.
 
 Ours keeps tenants, budgets and usage in SQLite, as it does out of the box (a row *no
 database*, where there is one, does not). Other gateways run without database and

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from scripts.overhead.disturbance import MOST_TAKEN
 from scripts.overhead.sampling import Case
 
 DIRECT = "direct"  # no gateway at all
@@ -10,13 +11,13 @@ RATES = (50.0, 200.0)  # open loop, requests a second
 CHUNK_GAP_MS = 20.0  # a model that writes 50 tokens a second
 # A rate counts what has ended when a sample is over: of streams through slow gateways,
 # and of those that take a second by themselves, that is little of a short one.
-_STREAMS_LEAST_S = 4.0
+LEAST_S = 4.0
 PACED = Case(
     "paced stream c=64",
     64,
     stream=True,
     chunk_gap_ms=CHUNK_GAP_MS,
-    least_s=_STREAMS_LEAST_S,
+    least_s=LEAST_S,
 )
 
 
@@ -27,7 +28,7 @@ class Plan:
     rounds: int = 5
     seconds: float = 3.0
     warm_s: float = 3.0
-    most_foreign: float = 0.1  # a sample with more is disturbed, and repeated
+    most_foreign: float = MOST_TAKEN  # a sample with more is disturbed, and repeated
     repeats: int = 1
 
     def window_s(self, case: Case) -> float:
@@ -49,7 +50,7 @@ def base_cases(*, streams: bool = True) -> list[Case]:
     cases += [Case(f"open {rate:g}/s", rate=rate) for rate in RATES]
     if streams:
         cases += [
-            Case(f"stream c={number}", number, stream=True, least_s=_STREAMS_LEAST_S)
+            Case(f"stream c={number}", number, stream=True, least_s=LEAST_S)
             for number in CONNECTIONS
         ]
         cases.append(PACED)

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.overhead.checks import Check
+from scripts.overhead.disturbance import said_of_samples
 from scripts.overhead.own_figures import OwnFigures
+from scripts.overhead.plan import LEAST_S
 from scripts.overhead.report import Report
 from scripts.overhead.summary import Summary
 from scripts.overhead.table import TABLES, rows
@@ -37,11 +39,16 @@ def print_report(report: Report, checks: list[Check]) -> None:
 
 def said_of_machine(report: Report) -> str:
     """The machine, and how far it was ours."""
-    bad, every = report.disturbed
+    plan = report.plan
+    longer = f" ({LEAST_S:g} s where answers are slow)" * (plan.seconds < LEAST_S)
+    again = (
+        " A sample with ~ was taken again, and the least disturbed one is shown."
+        * bool(plan.repeats)
+    )
     return (
-        f"{report.machine}. Rounds: {report.plan.rounds} of {report.plan.seconds:g} s "
-        f"a sample. In {bad} of {every} samples others used over "
-        f"{report.plan.most_foreign:.0%} of the machine (~); ! = some errors."
+        f"{report.machine}. Rounds: {plan.rounds} of {plan.seconds:g} s a sample"
+        f"{longer}. {said_of_samples(*report.disturbed, plan.most_foreign)}; ! = some "
+        f"errors.{again}"
     )
 
 
@@ -56,8 +63,10 @@ def _print_notes(summary: Summary) -> None:
 
 
 def said_of(summary: Summary, target: str) -> Iterator[str]:
-    """Which of its rates are lower bounds, and which of a target's processes used how
-    much; nothing of a single one."""
+    """Rounds that it lacks, which of its rates are lower bounds, and which of its
+    processes used how much; nothing of a single process."""
+    if missed := summary.missed(target):
+        yield f"{target} did not start in {missed} of the rounds: it lacks them"
     if slow := summary.slow_cases(target):
         yield (
             f"Rates count what had ended when a sample was over, which of {target} few "
@@ -76,8 +85,8 @@ def said_of_parts(own: Sequence[OwnFigures]) -> str:
     names = (field.name for field in fields(OwnFigures))
     middle = {name: median(getattr(each, name) for each in own) for name in names}
     return (
-        f"The encoder alone, on one thread: {middle['encoder_rate']:.0f} texts/s, p50 "
-        f"{middle['encoder_p50_ms']:.2f} ms; of 200 tokens "
-        f"{middle['encoder_long_rate']:.0f} texts/s. One decision at 60 clusters × 10 "
-        f"models: p50 {middle['decision_p50_us']:.0f} µs."
+        f"The encoder alone, on one thread: {middle['encoder_rate']:.0f} texts a "
+        f"second of processor time, p50 {middle['encoder_p50_ms']:.2f} ms; of 200 "
+        f"tokens {middle['encoder_long_rate']:.0f} texts. One decision at 60 clusters "
+        f"× 10 models: p50 {middle['decision_p50_us']:.0f} µs."
     )

@@ -142,6 +142,7 @@ def _table(found: Profile) -> str:
     lines = [
         f"## {found.target[0].upper()}{found.target[1:]}: {found.case}\n",
         f"{sample.rate:.0f} answers/s; {sample.cpu_total_ms:.2f} CPU-ms each.\n",
+        *([f"Errors: {sample.errors}.\n"] if sample.errors else []),
         "| process | layer | CPU-ms |",
         "|---|---|---|",
         *(f"| {' | '.join(line)} |" for line in found.lines()),

@@ -39,7 +39,7 @@ class Report:
             for sample in samples
         ]
         most = self.plan.most_foreign
-        return sum(sample.foreign > most for sample in every), len(every)
+        return sum(sample.taken > most for sample in every), len(every)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")

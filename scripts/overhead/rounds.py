@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from scripts.overhead.accounts import pss_mib
+from scripts.overhead.disturbance import least_disturbed
 from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.plan import WARM_UP, Plan
 from scripts.overhead.running import NotStarted
@@ -102,15 +103,13 @@ def _one_round(
 def _least_disturbed(
     origin_port: int, target: Target, case: Case, plan: Plan
 ) -> Sample:
-    best: Sample | None = None
-    for _ in range(plan.repeats + 1):
-        sample = _second_if_failed(origin_port, target, case, plan.window_s(case))
-        if best is None or sample.foreign < best.foreign:
-            best = sample
-        if best.foreign <= plan.most_foreign:
-            break
-    assert best is not None
-    return best
+    seconds = plan.window_s(case)
+    return least_disturbed(
+        partial(_second_if_failed, origin_port, target, case, seconds),
+        lambda sample: sample.taken,
+        most=plan.most_foreign,
+        repeats=plan.repeats,
+    )
 
 
 def _second_if_failed(

@@ -1,6 +1,6 @@
 """One sample: a load on a target, what came of it, and what it cost whom."""
 
-import os
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from scripts.overhead.accounts import HAPROXY, RAY, Machine, cpu_ms, machine
+from scripts.overhead.accounts import HAPROXY, RAY, cpu_ms
+from scripts.overhead.disturbance import Others, watched
 from scripts.overhead.load_process import LoadFailed, load_process
 from scripts.overhead.seen import Seen, quantile
 from scripts.overhead.targets import Target
@@ -54,8 +55,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Sample:
-    """Figures of one load. `cpu_ms` is per answer, by group of processes; `foreign` is
-    the share of the machine that others used meanwhile."""
+    """Figures of one load. `cpu_ms` is per answer, by group of processes, NaN without
+    any; `foreign` and `stolen` are shares of the machine (`Others`)."""
 
     answers: int
     rate: float
@@ -74,6 +75,11 @@ class Sample:
         return sum(self.cpu_ms.values())
 
     @property
+    def taken(self) -> float:
+        """The share of the machine that others had meanwhile."""
+        return self.foreign + self.stolen
+
+    @property
     def cpu_ray_ms(self) -> float:
         """What of it Ray's own processes and HAProxy used."""
         return sum(self.cpu_ms.get(name, 0.0) for name in (RAY, HAPROXY))
@@ -86,21 +92,21 @@ class Spent:
     seconds: float = 0.0
     target: Counter[str] = field(default_factory=Counter)
     client_ms: float = 0.0
-    foreign_ms: float = 0.0
-    stolen_ms: float = 0.0
+    others: Others = field(default_factory=Others)
 
 
 def take(origin_port: int, target: Target, case: Case, seconds: float) -> Sample:
     """Runs one case. Raises ValueError if the upstream was asked less than answered."""
     answered = _tell(origin_port, case)
     seed = time.time_ns() % 2**31
-    with _beside(target, case.beside, seconds):
+    beside: list[Seen] = []
+    with _beside(target, case.beside, seconds, beside):
         seen, spent = _measure(case.load(target, seconds, seed), target)
     asked = _tell(origin_port, case) - answered
-    if asked < seen.answers:
-        raise ValueError(f"{seen.answers} answers, but the upstream was asked {asked}")
-    answers = seen.answers or 1
-    whole_ms = spent.seconds * 1e3 * (os.cpu_count() or 1)
+    got = seen.answers + sum(each.answers for each in beside)
+    if asked < got:
+        raise ValueError(f"{got} answers, but the upstream was asked {asked}")
+    answers = seen.answers or math.nan  # without one: unknown
     return Sample(
         answers=seen.answers,
         rate=seen.rate,
@@ -110,10 +116,18 @@ def take(origin_port: int, target: Target, case: Case, seconds: float) -> Sample
         first_token_p99_ms=quantile(seen.first_token_ms, 0.99),
         cpu_ms={name: used / answers for name, used in spent.target.items()},
         client_cores=spent.client_ms / spent.seconds / 1e3,
-        foreign=max(0.0, spent.foreign_ms / whole_ms),
-        stolen=spent.stolen_ms / whole_ms,
-        errors=seen.errors,
+        foreign=spent.others.foreign,
+        stolen=spent.others.stolen,
+        errors=seen.errors | _named_beside(beside),
     )
+
+
+def _named_beside(beside: list[Seen]) -> dict[str, int]:
+    return {
+        f"beside it: {what}": number
+        for seen in beside
+        for what, number in seen.errors.items()
+    }
 
 
 def _tell(origin_port: int, case: Case) -> int:
@@ -132,8 +146,11 @@ def _measure(load: Load, target: Target) -> tuple[Seen, Spent]:
 
 
 @contextmanager
-def _beside(target: Target, case: Case | None, seconds: float) -> Iterator[None]:
-    """Another load, begun earlier and ended later; LoadFailed if it got no answer."""
+def _beside(
+    target: Target, case: Case | None, seconds: float, seen: list[Seen]
+) -> Iterator[None]:
+    """Another load, begun earlier and ended later, and what came of it; LoadFailed if
+    it got no answer."""
     if case is None:
         yield
         return
@@ -143,39 +160,23 @@ def _beside(target: Target, case: Case | None, seconds: float) -> Iterator[None]
         time.sleep(_LEAD_S)
         yield
         asking.wait()
-        if not asking.seen().answers:
+        seen.append(asking.seen())
+        if not seen[-1].answers:
             raise LoadFailed("the load beside it got no answer")
 
 
 @contextmanager
 def _accounted(target: Target, client: int) -> Iterator[Spent]:
-    spent = Spent()
-    before = _Moment.now(target, client)
-    yield spent
-    after = _Moment.now(target, client)
-    spent.seconds = after.at - before.at
-    spent.target = Counter(after.target)
-    spent.target.subtract(before.target)
-    spent.client_ms = after.client_ms - before.client_ms
-    spent.stolen_ms = after.machine.stolen_ms - before.machine.stolen_ms
-    busy = after.machine.busy_ms - before.machine.busy_ms
-    spent.foreign_ms = busy - (after.ours_ms - before.ours_ms)
+    with watched() as others:
+        spent = Spent(others=others)
+        began, before = time.perf_counter(), _used(target)
+        client_ms = sum(cpu_ms([client]).values())
+        yield spent
+        spent.seconds = time.perf_counter() - began
+        spent.client_ms = sum(cpu_ms([client]).values()) - client_ms
+        spent.target = _used(target)
+        spent.target.subtract(before)
 
 
-@dataclass(frozen=True)
-class _Moment:
-    at: float
-    machine: Machine
-    target: Counter[str]
-    client_ms: float
-    ours_ms: float
-
-    @classmethod
-    def now(cls, target: Target, client: int) -> "_Moment":
-        return cls(
-            at=time.perf_counter(),
-            machine=machine(),
-            target=cpu_ms([target.pid] if target.pid else []),
-            client_ms=sum(cpu_ms([client]).values()),
-            ours_ms=sum(cpu_ms([os.getpid()]).values()),
-        )
+def _used(target: Target) -> Counter[str]:
+    return cpu_ms([target.pid] if target.pid else [])

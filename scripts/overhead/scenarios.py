@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.overhead.merging import merged
 from scripts.overhead.peers import PEERS
-from scripts.overhead.plan import CONNECTIONS, DIRECT, PACED, base_cases
+from scripts.overhead.plan import CONNECTIONS, DIRECT, LEAST_S, PACED, base_cases
 from scripts.overhead.populations import store_models
 from scripts.overhead.sampling import Case
 from scripts.overhead.targets import Start, Target, bare, changed, direct, gateway
@@ -53,7 +53,7 @@ def base(variants: Mapping[str, Any]) -> Scenario:
 
 def cold() -> Scenario:
     """No question is asked twice, so every one is embedded."""
-    new = Case("", texts=0, least_s=4.0)
+    new = Case("", texts=0, least_s=LEAST_S)
     cases = [
         replace(new, name=f"cold c={number}", connections=number)
         for number in CONNECTIONS

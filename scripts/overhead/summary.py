@@ -104,6 +104,10 @@ class Summary:
                     found[kind] = found.get(kind, 0) + number
         return found
 
+    def missed(self, target: str) -> int:
+        """Rounds in which it did not start, and which are in none of its figures."""
+        return len(self._figures[target].missed)
+
     def slow_cases(self, target: str) -> list[str]:
         """Those in whose samples each connection had but few answers (medians).
 
@@ -126,10 +130,11 @@ class Summary:
         """CPU-ms per answer by group of processes, medians."""
         samples = self._samples(target, case)
         names = {name for sample in samples for name in sample.cpu_ms}
-        found = {
-            name: median(sample.cpu_ms.get(name, 0.0) for sample in samples)
+        of_each = {
+            name: finite([sample.cpu_ms.get(name, 0.0) for sample in samples])
             for name in names
         }
+        found = {name: median(known) for name, known in of_each.items() if known}
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def _samples(self, target: str, case: str) -> list[Sample]:
@@ -138,5 +143,5 @@ class Summary:
 
     def _marks(self, samples: Sequence[Sample]) -> str:
         failed = any(sample.errors for sample in samples)
-        foreign = any(sample.foreign > self._most_foreign for sample in samples)
-        return "!" * failed + "~" * foreign
+        disturbed = any(sample.taken > self._most_foreign for sample in samples)
+        return "!" * failed + "~" * disturbed

@@ -54,6 +54,7 @@ def test_a_stream_that_does_not_end_well_is_a_problem(parts, problem):
     [
         (200, b'{"choices":[{}]}', None),
         (200, b'{"choices":[]}', "status 200, no choices"),
+        (500, b'{"choices":[{}]}', "status 500, though with choices"),
         (503, b'{"error":{"code":"overloaded"}}', "status 503: overloaded"),
         (500, b"Internal Server Error", "status 500, not JSON"),
         # What stands between the two says it in words of its own.

@@ -28,6 +28,14 @@ def test_users_come_gradually_and_leave_at_the_end():
     assert [profile.users_at(at) for at in (0, 4, 9, 99, 100)] == [1, 5, 10, 10, None]
 
 
+def test_a_rate_is_of_the_whole_seconds_in_which_all_users_were_there():
+    profile = Profile("steady", 10, 100.0)  # comes for ten seconds, and two more
+
+    assert profile.counted(1000.5, 2000.0) == range(1013, 1100)
+    assert profile.counted(1000.5, 1050.9) == range(1013, 1050)  # ended early
+    assert not profile.counted(1000.5, 1012.0)
+
+
 def test_made_up_questions_have_a_long_tail():
     sizes = sorted(len(text.split()) for text in questions(None, seed=0))
 

@@ -5,6 +5,7 @@ from scripts.overhead.docs import write_docs
 from scripts.overhead.plan import Plan
 from scripts.overhead.report import Report
 from scripts.overhead.rounds import Figures
+from scripts.overhead.scenarios import PLACED
 from scripts.overhead.summary import spread
 from tests.scripts.overhead.made_reports import report, sample
 
@@ -46,6 +47,17 @@ def test_what_cannot_be_compared_is_not_passed():
 
     assert len(beside) == 4
     assert not any(check.passed or check.figure for check in beside)
+
+
+def test_a_graph_that_did_not_start_has_passed_nothing():
+    made = report(direct=measured(p50=1.0), gateway=measured(rate=1000.0))
+    made.scenarios["base"][PLACED] = Figures(absent="no answer in 120 s")
+    made.scenarios["cold"] = {PLACED: Figures(absent="no answer in 120 s")}
+
+    of_it = [check for check in checks(made) if check.what.startswith(PLACED)]
+
+    assert len(of_it) == 6 + 4
+    assert not any(check.passed or check.figure for check in of_it)
 
 
 @pytest.mark.parametrize(

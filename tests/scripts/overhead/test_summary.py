@@ -1,3 +1,7 @@
+import math
+from dataclasses import replace
+
+from scripts.overhead.printing import said_of
 from scripts.overhead.report import Report
 from scripts.overhead.summary import Spread, over
 from scripts.overhead.table import shown
@@ -30,6 +34,9 @@ def test_a_round_that_was_missed_is_compared_with_none():
 
     assert added == Spread(7.0, 7.0, 7.0)
     assert gateway.absent is None
+    assert next(said_of(made.summary("base"), "gateway")) == (
+        "gateway did not start in 1 of the rounds: it lacks them"
+    )
 
 
 def test_errors_and_foreign_load_are_marked():
@@ -41,6 +48,25 @@ def test_errors_and_foreign_load_are_marked():
     assert shown(figure) == "100!~"
     assert made.summary("base").errors("gateway") == {"status 500": 2}
     assert made.disturbed == (1, 2)
+
+
+def test_what_other_machines_were_given_disturbs_too():
+    stolen = replace(sample(foreign=0.06), stolen=0.06)
+    made = report(gateway={CASE: [sample(foreign=0.06), stolen]})
+
+    assert made.disturbed == (1, 2)
+    figure = made.summary("base").of("gateway", CASE, lambda each: each.rate)
+    assert shown(figure) == "100~"
+
+
+def test_what_nobody_was_answered_for_cost_nothing_that_is_known():
+    nothing = sample(answers=0, cpu=math.nan, errors={"status 500": 9})
+    made = report(gateway={CASE: [nothing, sample(cpu=3.0)]}, other={CASE: [nothing]})
+    summary = made.summary("base")
+
+    assert shown(summary.of("gateway", CASE, lambda each: each.cpu_total_ms)) == "3.00!"
+    assert shown(summary.of("other", CASE, lambda each: each.cpu_total_ms)) == "–"
+    assert summary.parts("gateway", CASE)["Gateway"] == 2.0
 
 
 def test_slow_answers_make_a_rate_a_lower_bound():

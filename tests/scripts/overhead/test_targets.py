@@ -1,6 +1,9 @@
 """The upstream and the bare proxy as they are measured; our gateway: integration."""
 
+import math
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.running import NotStarted
 from scripts.overhead.sampling import Case, take
 from scripts.overhead.targets import bare, direct, origin
+from scripts.overhead.wire import MANY_WORDS
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,7 @@ def test_the_proxy_checks_the_key(port):
 
     assert set(sample.errors) == {"status 401"}
     assert sample.answers == 0
+    assert math.isnan(sample.cpu_total_ms)  # and not what all of it took
 
 
 def answered(port):
@@ -64,6 +69,41 @@ def test_a_sample_is_nothing_if_the_others_got_no_answer(port):
         wrong = replace(target, headers={"authorization": "Bearer wrong"})
         with pytest.raises(LoadFailed, match="beside it got no answer"):
             take(port, wrong, Case("plain", beside=Case("others")), 0.2)
+
+
+class Overloaded(BaseHTTPRequestHandler):
+    """Passes on what is short, and the first of what is long."""
+
+    protocol_version = "HTTP/1.1"
+    upstream = ""
+    long = 0
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        Overloaded.long += len(body) > 1000
+        good = len(body) <= 1000 or Overloaded.long == 1
+        said = httpx.post(self.upstream, content=body).content if good else b""
+        self.send_response(200 if good else 503)
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_errors_of_the_others_are_told(port):
+    Overloaded.upstream = f"http://127.0.0.1:{port}/api/v1/chat/completions"
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Overloaded) as server,
+        direct(server.server_port) as target,
+    ):
+        Thread(target=server.serve_forever, daemon=True).start()
+        beside = Case("others", words=MANY_WORDS)
+        sample = take(port, target, Case("plain", beside=beside), 0.2)
+        server.shutdown()
+
+    assert set(sample.errors) == {"beside it: status 503"}
 
 
 def test_a_peer_that_is_not_installed_is_absent(tmp_path, monkeypatch):
