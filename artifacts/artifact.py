@@ -88,7 +88,7 @@ class RoutingArtifact:
         neighbours = self.neighbours(vectors)
         policy = self.manifest.policy
         scores = policy.score(self.profiles, neighbours, alpha, columns)
-        strange = neighbours.similarity[:, 0] < self._least_similarity
+        strange = neighbours.similarity[:, 0] < self.least_similarity
         if strange.any():
             scores = put_rows(scores, strange, self._global_scores(alpha, columns))
         return scores, columns
@@ -109,7 +109,7 @@ class RoutingArtifact:
         policy = self.manifest.policy
         clusters = neighbours.clusters[0]
         similarities = tuple(neighbours.similarity[0].tolist())
-        strange = similarities[0] < self._least_similarity
+        strange = similarities[0] < self.least_similarity
         if strange:
             scores = self._global_scores(alpha, columns)
             imputed = self.global_profile.imputed.take(columns)
@@ -147,7 +147,7 @@ class RoutingArtifact:
         return self.global_profile.score(policy, self.profiles, alpha, columns)
 
     @cached_property
-    def _least_similarity(self) -> float:
+    def least_similarity(self) -> float:
         """The cosine to the nearest centroid below which the clusters do not decide."""
         familiarity = self.profiles.familiarity
         quantile = self.manifest.out_of_distribution_quantile

@@ -1,7 +1,7 @@
 """What models cost and how much they say, against their profiles."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from artifacts.artifact import RoutingArtifact
 from artifacts.drift.finding import Finding, Limits, untold, verdict_of
 from artifacts.drift.traffic import Traffic
+from artifacts.profiles import ClusterProfiles
 
 # Natural logarithms of ratios. A change that all models share moves no decision.
 ALL_MODELS = Limits(watch=math.log(2), refit=None)
@@ -19,6 +20,7 @@ _LEAST = 50  # answers of a model: below it a mean of such a long tail says noth
 _NO_RATIO = "nothing was counted, or nothing is expected: there is no ratio"
 
 _Values = NDArray[np.float64]
+_Marks = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,67 +32,72 @@ class _Ratio:
     n: int
 
     @classmethod
-    def of(cls, observed: _Values, expected: _Values) -> "_Ratio":
+    def of(cls, observed: _Values, expected: _Values, weight: _Values) -> "_Ratio":
+        """`weight`: see `_weight`; all of one length."""
         total, hoped = observed.sum(), expected.sum()
         if total <= 0 or hoped <= 0:  # of a model that is free, say
             return cls(math.nan, math.nan, n=len(observed))
         pull = observed / total - expected / hoped
-        return cls(math.log(total / hoped), float((pull**2).sum()), n=len(observed))
+        variance = float((weight * pull**2).sum())
+        return cls(math.log(total / hoped), variance, n=len(observed))
 
 
 def spending_findings(
     artifact: RoutingArtifact, traffic: Traffic, level: float
 ) -> Iterator[Finding]:
     """Cost of an answer and its tokens: of all models together, and of each against
-    the others. `level` is shared by all of them."""
+    the others. `level` is shared by all of them.
+
+    Answers of a model in a cluster in which it was never measured are no part of it:
+    there is nothing to hold them against.
+    """
     profiles = artifact.profiles
     columns = np.unique(traffic.model[traffic.model >= 0])
     each = level / (2 * (1 + len(columns)))
     tables = (
-        ("cost", traffic.cost_usd, profiles.filled_cost_usd()),
+        ("cost", traffic.cost_usd, profiles.cost_usd),
         ("completion_tokens", traffic.completion_tokens, profiles.completion_tokens),
     )
+    measured = profiles.count[traffic.cluster, traffic.model]
     for signal, observed, table in tables:
         expected = table[traffic.cluster, traffic.model]
-        known = (traffic.model >= 0) & ~np.isnan(observed) & ~np.isnan(expected)
-        yield _together(signal, observed[known], expected[known], each)
+        told = ~np.isnan(observed) & ~np.isnan(expected)
+        known = (traffic.model >= 0) & (measured > 0) & told
+        answers = observed[known], expected[known], _weight(profiles, traffic, known)
+        yield _together(signal, _Ratio.of(*answers), each)
         for column in columns.tolist():
-            own = known & (traffic.model == column)
-            others = known & (traffic.model != column)
-            yield _apart(
-                signal,
-                artifact,
-                column,
-                _Ratio.of(observed[own], expected[own]),
-                _Ratio.of(observed[others], expected[others]),
-                each,
-            )
+            own = traffic.model[known] == column
+            ratios = [
+                _Ratio.of(*(values[part] for values in answers)) for part in (own, ~own)
+            ]
+            yield _apart(signal, artifact.models[column], ratios, each)
 
 
-def _together(
-    signal: str, observed: _Values, expected: _Values, level: float
-) -> Finding:
-    ratio = _Ratio.of(observed, expected)
+def _weight(profiles: ClusterProfiles, traffic: Traffic, known: _Marks) -> _Values:
+    """1 + n/t of the n answers of a model in a cluster, where t training queries made
+    what the profile expects there, as scattered as these; for each `known` answer.
+
+    A mean of all queries would be surer than that of a rare cluster.
+    """
+    shape = profiles.count.shape
+    cells = np.ravel_multi_index((traffic.cluster[known], traffic.model[known]), shape)
+    n = np.bincount(cells, minlength=profiles.count.size)[cells]
+    return np.asarray(1 + n / profiles.count.ravel()[cells])
+
+
+def _together(signal: str, ratio: _Ratio, level: float) -> Finding:
     if ratio.n < _LEAST:
         return untold(signal, ratio.n, f"fewer than {_LEAST} answers tell it")
     return _finding(signal, None, ratio, level, ALL_MODELS, "of the profile's")
 
 
-def _apart(  # noqa: PLR0913  (one model beside the others)
-    signal: str,
-    artifact: RoutingArtifact,
-    column: int,
-    own: _Ratio,
-    others: _Ratio,
-    level: float,
-) -> Finding:
-    model = artifact.models[column]
+def _apart(signal: str, model: str, ratios: Sequence[_Ratio], level: float) -> Finding:
+    """One model's ratio, the first, beside that of the others."""
+    own, others = ratios
     if min(own.n, others.n) < _LEAST:
         why = f"fewer than {_LEAST} answers of it, or of others, tell it"
         return untold(signal, own.n, why, model=model)
-    # Its mean in the profile is of so many records, as scattered as these.
-    trained = artifact.manifest.models[column].n_records
-    variance = own.variance * (1 + own.n / trained) + others.variance
+    variance = own.variance + others.variance
     relative = _Ratio(own.log - others.log, variance, own.n)
     what = "of the profile's, beside the other models"
     return _finding(signal, model, relative, level, ONE_MODEL, what)

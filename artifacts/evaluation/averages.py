@@ -59,7 +59,12 @@ def average_over_cost(
     low = max(float(curve.cost_usd.min()) for curve in curves)
     high = min(float(curve.cost_usd.max()) for curve in curves)
     cost_usd = np.geomspace(low, high, n) if low > 0 else np.linspace(low, high, n)
-    lines = [np.interp(cost_usd, curve.cost_usd, curve.accuracy) for curve in curves]
+    lines = []
+    for curve in curves:
+        # Points are in the order of their knob; on held-out rows, costs may fall.
+        order = curve.cost_usd.argsort(kind="stable")
+        points = curve.cost_usd[order], curve.accuracy[order]
+        lines.append(np.interp(cost_usd, *points))
     return cost_usd, np.asarray(np.mean(lines, axis=0))
 
 

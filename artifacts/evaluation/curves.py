@@ -28,6 +28,7 @@ class HeldOut:
     member: NDArray[np.intp]  # (n,)
     rows: NDArray[np.intp]  # which rows of the dataset these are
     n_skipped: int  # rows left out: some model has no score or no cost there
+    unjudged: tuple[str, ...] = ()  # collections of which all rows were left out
 
     @property
     def accuracy(self) -> Values:
@@ -62,6 +63,7 @@ def held_out(test: RoutingDataset) -> HeldOut:
         member=member.astype(np.intp),
         rows=rows,
         n_skipped=len(test) - len(rows),
+        unjudged=tuple(sorted(set(test.datasets) - set(collections.tolist()))),
     )
 
 

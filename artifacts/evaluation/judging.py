@@ -11,27 +11,23 @@ from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans, Vectors, unit_rows
 from artifacts.dataset import RoutingDataset
 from artifacts.errors import BadInput
-from artifacts.evaluation.baselines import (
-    ORACLE,
-    ModelMeans,
-    baseline_curves,
-    means_of_profiles,
-    means_of_training,
-    single_curves,
-)
+from artifacts.evaluation.baselines import means_of_profiles, means_of_training
 from artifacts.evaluation.curves import Curve, HeldOut, held_out, routed
-from artifacts.evaluation.measures import Yardstick, measure
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.routers import (
     AuthorsCode,
+    ClusterRouter,
     Method,
     NearestNeighbours,
     PolicyMethod,
     Router,
     Training,
 )
+from artifacts.evaluation.served import AS_SERVED, as_served
 from artifacts.evaluation.split_pool import each_seed
-from artifacts.policy import PaperPolicy, rank
+from artifacts.evaluation.split_result import Setting, split_result
+from artifacts.familiarity import measure_familiarity
+from artifacts.policy import PaperPolicy
 from artifacts.profiles_fit import profile_clusters
 
 Progress = Callable[[int, int], None]  # splits done, splits in all
@@ -59,7 +55,8 @@ class EvaluationConfig:
 
     `n_processes` of one thread each share the seeds, and hold a copy of the vectors
     each; their number changes no figure. None: all is done in the calling process,
-    with its threads (figures may differ in the last bits).
+    with its threads (figures may differ in the last bits). The policy among `methods`
+    that `served` names is judged as a service applies it, too: see `as_served`.
     """
 
     seeds: tuple[int, ...] = tuple(range(10))
@@ -67,6 +64,8 @@ class EvaluationConfig:
     alphas: tuple[float, ...] = ALPHAS
     kmeans: KMeans = field(default_factory=KMeans)  # its seed is replaced
     methods: Mapping[str, Method] = field(default_factory=default_methods)
+    served: str = "calibrated"
+    out_of_distribution_quantile: float = 0.01  # as of a fit
     n_processes: int | None = None
 
 
@@ -90,17 +89,23 @@ def judge(
 ) -> SplitResult:
     """An existing artifact on rows it was not fitted on, and the baselines beside it.
 
-    `vectors` are the unit rows of `test`. The best and the cheapest single model are
-    chosen by the artifact's own training data. BadInput: see `comparable`.
+    Its policy is judged alone and as served, as in `evaluate`. `vectors` are the unit
+    rows of `test`. The best and the cheapest single model are chosen by the artifact's
+    own training data. BadInput: see `comparable`.
     """
-    rows = comparable(artifact, test)
-    policy = artifact.manifest.policy
-    judged = vectors[rows.rows]
-    choices = [rank(artifact.score(judged, alpha)[0])[:, 0] for alpha in alphas]
-    curve = routed(rows, np.array(alphas), np.stack(choices))
+    rows, manifest = comparable(artifact, test), artifact.manifest
+    router = ClusterRouter(manifest.policy, artifact.centroids, artifact.profiles)
+    judged, knob = vectors[rows.rows], np.array(alphas)
+    quantile = manifest.out_of_distribution_quantile
+    choices = router.choose(judged, knob)
+    served = as_served(router, judged, knob, choices, quantile)
+    curves = {
+        manifest.policy.kind: routed(rows, knob, choices),
+        AS_SERVED: routed(rows, knob, served),
+    }
     means = means_of_profiles(artifact.profiles)
-    setting = _Setting(artifact.manifest.seed, means, artifact.centroids)
-    return _result(setting, rows, {policy.kind: curve})
+    setting = Setting(manifest.seed, means, artifact.centroids)
+    return split_result(setting, rows, curves)
 
 
 def evaluate(
@@ -137,18 +142,33 @@ def _each(
 def _run_split(
     dataset: RoutingDataset, vectors: Vectors, config: EvaluationConfig, seed: int
 ) -> SplitResult:
+    try:
+        return _judged_split(dataset, vectors, config, seed)
+    except BadInput as error:
+        raise BadInput(f"seed {seed}: {error}") from None
+
+
+def _judged_split(
+    dataset: RoutingDataset, vectors: Vectors, config: EvaluationConfig, seed: int
+) -> SplitResult:
     train_rows, test_rows = dataset.split(config.train_fraction, seed)
     kmeans = replace(config.kmeans, seed=seed)
     training = _training(dataset.take(train_rows), vectors[train_rows], kmeans)
     rows = held_out(dataset.take(test_rows))
     test_vectors = vectors[test_rows][rows.rows]
-    knob = np.array(config.alphas)
-    curves = {
-        name: routed(rows, knob, _fitted(method, training).choose(test_vectors, knob))
-        for name, method in config.methods.items()
-    }
+    knob, quantile = np.array(config.alphas), config.out_of_distribution_quantile
+    curves: dict[str, Curve] = {}
+    served: dict[str, Curve] = {}
+    for name, method in config.methods.items():
+        router = _fitted(method, training)
+        choices = router.choose(test_vectors, knob)
+        curves[name] = routed(rows, knob, choices)
+        if name == config.served and isinstance(router, ClusterRouter):
+            choices = as_served(router, test_vectors, knob, choices, quantile)
+            served[AS_SERVED] = routed(rows, knob, choices)
     means = means_of_training(training.dataset, training.profiles)
-    return _result(_Setting(seed, means, training.centroids), rows, curves)
+    setting = Setting(seed, means, training.centroids)
+    return split_result(setting, rows, curves | served)
 
 
 def _fitted(method: Method, training: Training) -> Router:
@@ -162,40 +182,9 @@ def _training(train: RoutingDataset, vectors: Vectors, kmeans: KMeans) -> Traini
     try:
         clustering = kmeans.fit(vectors)
         profiles = profile_clusters(train, clustering.labels, kmeans.n_clusters)
+        familiarity = measure_familiarity(vectors, clustering)
     except ValueError as error:
         raise BadInput(str(error)) from None
     means = clustering.means
+    profiles = replace(profiles, familiarity=familiarity)
     return Training(train, vectors, means, unit_rows(means), profiles)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Setting:
-    """What the methods of one split have in common."""
-
-    seed: int
-    means: ModelMeans
-    centroids: Vectors
-
-
-def _result(
-    setting: _Setting, rows: HeldOut, routed_curves: Mapping[str, Curve]
-) -> SplitResult:
-    curves = {**routed_curves, **baseline_curves(rows, setting.means)}
-    singles = single_curves(rows)
-    rivals = [curve for name, curve in curves.items() if name != ORACLE]
-    best = setting.means.best
-    yardstick = Yardstick.of(rows, best, rivals)
-    return SplitResult(
-        seed=setting.seed,
-        n_test=len(rows.rows) + rows.n_skipped,
-        n_skipped=rows.n_skipped,
-        best_single=rows.models[best],
-        collections=rows.collections,
-        curves=curves,
-        metrics={name: measure(curve, yardstick) for name, curve in curves.items()},
-        singles=singles,
-        single_metrics={
-            name: measure(curve, yardstick) for name, curve in singles.items()
-        },
-        centroids=setting.centroids,
-    )

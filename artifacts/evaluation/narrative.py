@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from artifacts.evaluation.averages import AverageCurve, average, elbows
+from artifacts.evaluation.collection_table import collection_table
 from artifacts.evaluation.measures import ROUNDING
+from artifacts.evaluation.notes import INTERVALS, NOTES, PUBLISHED
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.summary import (
     REFERENCE,
@@ -16,7 +18,6 @@ from artifacts.evaluation.summary import (
 )
 from artifacts.evaluation.tables import (
     against_best_table,
-    collection_table,
     difference_table,
     interval_table,
     method_table,
@@ -48,7 +49,7 @@ def markdown(
     parts = [
         "# Evaluation",
         _in_short(result, table, focus),
-        _preamble(result.splits),
+        _preamble(result),
         f"## What routing would have cost and scored (`{focus}`)",
         setting_table(result, focus),
         _elbow_note(result, focus),
@@ -64,12 +65,12 @@ def markdown(
             difference_table(differences),
         ]
         if len(result.splits) > 1:
-            parts += [_INTERVALS, interval_table(differences)]
+            parts += [INTERVALS, interval_table(differences)]
     parts += ["## Single models, held out", single_table(result)]
     parts += ["## By collection", collection_table(result, focus)]
-    parts += ["## What the figures mean", _NOTES]
+    parts += ["## What the figures mean", NOTES]
     if "published.png" in figures:
-        parts.append(_PUBLISHED)
+        parts.append(PUBLISHED)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -129,23 +130,33 @@ def _reached(figure: Summary, what: str) -> str:
     if figure.mean is None:
         return f"{what} would not have been reached at any α"
     text = f"{what} would have cost {100 * figure.mean:.0f} % of its price"
-    known = sum(value is not None for value in figure.values)
-    if known == len(figure.values):
+    if figure.n == len(figure.values):
         return text
-    return f"{text} (reached on {known} of {len(figure.values)} splits)"
+    return f"{text} (reached on {figure.n} of {len(figure.values)} splits)"
 
 
-def _preamble(splits: Sequence[SplitResult]) -> str:
+def _preamble(result: EvaluationResult) -> str:
+    splits = result.splits
     seeds = ", ".join(str(split.seed) for split in splits)
-    skipped = sum(split.n_skipped for split in splits)
-    judged = sum(split.n_test for split in splits) - skipped
     names = sorted({split.best_single for split in splits})
-    return (
-        f"{len(splits)} split(s), seeds {seeds}; {judged} held-out rows judged, "
-        f"{skipped} left out because some model was not measured on them. Best single "
-        f"model, chosen on training rows: {', '.join(names)}. Cells: mean ± sd over "
-        "the splits; (n) where a figure exists on n of them only; – where on none."
-    )
+    parts = [
+        f"{len(splits)} split(s), seeds {seeds}; {result.n_judged} held-out rows "
+        f"judged, {result.n_skipped} left out because some model was not measured on "
+        "them.",
+        *([note] if (note := unjudged_note(result)) else []),
+        f"Best single model, chosen on training rows: {', '.join(names)}. Cells: mean "
+        "± sd over the splits; (n) where a figure exists on n of them only, and the "
+        "mean is of those; – where on none.",
+    ]
+    return " ".join(parts)
+
+
+def unjudged_note(result: EvaluationResult) -> str:
+    """Names the collections of which every held-out row lacks some model; "": none."""
+    if not result.unjudged:
+        return ""
+    what = "there is no held-out row there on which every model was measured"
+    return f"No figure rests on {', '.join(result.unjudged)}: {what}."
 
 
 def _elbow_note(result: EvaluationResult, focus: str) -> str:
@@ -163,39 +174,3 @@ def _elbow_note(result: EvaluationResult, focus: str) -> str:
 
 def _embedded(figures: Collection[str]) -> list[str]:
     return [f"![{what}]({name})" for name, what in FIGURES.items() if name in figures]
-
-
-_INTERVALS = """\
-95 % intervals of these means, and the number of splits on which the method is worse
-(or does not reach what the reference reaches). Splits of the same records share rows;
-the intervals allow for that (corrected resampled t of Nadeau and Bengio, 2003: variance
-s²(1/n + test/train)). They speak of these records, not of others."""
-
-_NOTES = """\
-- *Accuracy* is the mean score over held-out queries (*macro*: over the collections,
-  each with the same say); *cost* is USD per query, shown for 1,000.
-- *Cost to match best*: cheapest setting that is at least as accurate as the best single
-  model, as a share of that model's cost; *cost for 90 %*: the same for 90 % of its
-  accuracy. Nothing is interpolated. *CostSave* = 1 − cost to match best.
-- *PerfGain* = accuracy at the best α / accuracy of the best single model − 1.
-- The best α, and the cheapest setting that matches, are looked for on the held-out
-  queries themselves, on each split anew; the best single model is chosen on training
-  rows. So max accuracy, PerfGain, cost to match and CostSave flatter whatever has many
-  settings, the more so the fewer queries are held out. The table by α does not: there a
-  setting is the same on all splits.
-- *AIQ*: average accuracy under the non-decreasing concave hull, from the cheapest to
-  the most expensive single model, over linear or logarithmic cost.
-- *Pareto distance*: how far the method's own front lies from the common front of all
-  methods (without the oracle) and single models. Mean over the points p of its front of
-  min over f of √(max(0, a_f − a_p)² + max(0, c_p − c_f)²), f on the common front,
-  accuracy a and cost c divided by their ranges over the single models; 0 = on it.
-- *best-single* and *cheapest* are chosen on the training rows of each split; *random*
-  draws any model; *mix-of-two* draws between neighbours on the hull of the single
-  models; *oracle* sees the scores and takes the cheapest correct model: a bound, not a
-  method."""
-
-_PUBLISHED = """\
-*Published* points are the paper's own (other queries, other models): its average over
-six benchmarks, and its evaluation cost in USD divided by the 2,603 queries of those
-benchmarks. Its table does not say whether the cost is that of all queries or of the
-30 % held out; were it the latter, each point would lie at 1 / 0.3 of the cost drawn."""

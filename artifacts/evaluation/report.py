@@ -1,8 +1,11 @@
 """The report folder of an evaluation: metrics.json, CSV files and report.md.
 
-metrics.json   {"seeds", "alphas", "methods", "singles", "paired"}: mean, sd and values
-               of each metric of each method and of each single model, and the
-               differences to "paper", seed by seed, with "ci95" and "n_worse"
+metrics.json   {"seeds", "alphas", "held_out", "methods", "singles", "paired"}: mean,
+               sd and values of each metric of each method and of each single model,
+               and the differences to "paper", seed by seed, with "ci95" and
+               "n_worse". "n": of how many seeds a mean is, where a figure is not
+               defined on all. "held_out", for each seed: the rows that were judged
+               and those left out, and collections of which all were left out
 curves.csv     each point of each curve
 shares.csv     which model answers which part of the queries at each point
 singles.csv    the single models on the held-out rows
@@ -18,6 +21,7 @@ from typing import Any
 
 from artifacts.evaluation.narrative import FIGURES, markdown
 from artifacts.evaluation.results import EvaluationResult, SplitResult
+from artifacts.evaluation.served import AS_SERVED
 from artifacts.evaluation.summary import (
     Differences,
     Table,
@@ -37,6 +41,7 @@ def metrics_json(result: EvaluationResult) -> dict[str, Any]:
     return {
         "seeds": [split.seed for split in result.splits],
         "alphas": list(result.alphas),
+        "held_out": [_held_out(split) for split in result.splits],
         "methods": _plain(table),
         "singles": _plain(single_summaries(result)),
         "paired": _plain(paired(table, result.train_fraction)),
@@ -44,14 +49,27 @@ def metrics_json(result: EvaluationResult) -> dict[str, Any]:
 
 
 def focus_of(result: EvaluationResult) -> str:
-    """The method that a report is about: ours if it was judged, else the first."""
+    """The method that a report is about: what would be served if that was judged, or
+    our policy, else the first."""
     curves = result.splits[0].curves
-    return "calibrated" if "calibrated" in curves else next(iter(curves))
+    ours = (name for name in (AS_SERVED, "calibrated") if name in curves)
+    return next(ours, next(iter(curves)))
+
+
+def _held_out(split: SplitResult) -> dict[str, Any]:
+    return {
+        "judged": split.n_test - split.n_skipped,
+        "left_out": split.n_skipped,
+        "collections_left_out": list(split.unjudged),
+    }
 
 
 def _plain(table: Table | Differences) -> dict[str, dict[str, dict[str, Any]]]:
     return {
-        method: {metric: asdict(figure) for metric, figure in figures.items()}
+        method: {
+            metric: asdict(figure) | {"n": figure.n}
+            for metric, figure in figures.items()
+        }
         for method, figures in table.items()
     }
 

@@ -1,5 +1,6 @@
 """What an evaluation found."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ class SplitResult:
     n_test: int
     n_skipped: int  # held-out rows on which some model was not measured
     best_single: str  # the most accurate model on the training rows
-    collections: tuple[str, ...]  # that have held-out rows
+    collections: tuple[str, ...]  # that have rows which were judged
+    unjudged: tuple[str, ...]  # that have held-out rows, all of them skipped
     curves: Mapping[str, Curve]
     metrics: Mapping[str, Metrics]
     singles: Mapping[str, Curve]  # one point each
@@ -38,3 +40,21 @@ class EvaluationResult:
     alphas: tuple[float, ...]
     splits: tuple[SplitResult, ...]
     train_fraction: float | None = None
+
+    @property
+    def unjudged(self) -> dict[str, int]:
+        """Collections that had held-out rows on some splits and no figure rests on, by
+        the number of those splits; sorted."""
+        judged = {name for split in self.splits for name in split.collections}
+        left_out = Counter(name for split in self.splits for name in split.unjudged)
+        return {name: n for name, n in sorted(left_out.items()) if name not in judged}
+
+    @property
+    def n_judged(self) -> int:
+        """Held-out rows that figures rest on, over all splits."""
+        return sum(split.n_test for split in self.splits) - self.n_skipped
+
+    @property
+    def n_skipped(self) -> int:
+        """Held-out rows on which some model was not measured, over all splits."""
+        return sum(split.n_skipped for split in self.splits)

@@ -51,7 +51,7 @@ class ClusterRouter:
     """A policy over profiles, for many queries at once.
 
     As an artifact decides, but that no query is out of distribution: it is policies
-    that are compared.
+    that are compared. `as_served` is the rest.
     """
 
     policy: Policy

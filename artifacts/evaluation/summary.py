@@ -26,6 +26,11 @@ class Summary:
     sd: float | None
     values: tuple[float | None, ...]  # one per seed
 
+    @property
+    def n(self) -> int:
+        """Of how many seeds the mean is; of fewer than all, it is not one of all."""
+        return n_known(self.values)
+
     @classmethod
     def of(cls, values: Sequence[float | None]) -> "Summary":
         """Summary of one value per seed; None where it is not defined."""
@@ -51,6 +56,16 @@ class Difference:
     values: tuple[float | None, ...]
     ci95: tuple[float, float] | None
     n_worse: int
+
+    @property
+    def n(self) -> int:
+        """Of how many splits the mean is."""
+        return n_known(self.values)
+
+
+def n_known(values: Sequence[float | None]) -> int:
+    """Seeds on which a figure is defined."""
+    return sum(value is not None for value in values)
 
 
 Table = dict[str, dict[str, Summary]]  # method → metric → figure

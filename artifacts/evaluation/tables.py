@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from artifacts.evaluation.averages import average, average_by_collection
+from artifacts.evaluation.averages import average
 from artifacts.evaluation.measures import METRICS
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import (
@@ -30,7 +30,7 @@ _AGAINST_BEST = METRICS[6:]
 # The others say the same in another unit.
 _COMPARED = (*_MAIN, "pareto_distance")
 # Settings of α that tables show, where they were judged.
-_SHOWN_ALPHAS = tuple(i / 10 for i in range(11))
+SHOWN_ALPHAS = tuple(i / 10 for i in range(11))
 
 
 def method_table(table: Table) -> str:
@@ -79,8 +79,7 @@ def _cell(figure: Summary | Difference, metric: str, sign: str = "") -> str:
     text = f"{factor * figure.mean:{sign}{digits}}"
     if figure.sd is not None:
         text += f" ± {factor * figure.sd:{digits}}"
-    known = sum(value is not None for value in figure.values)
-    return text if known == len(figure.values) else f"{text} ({known})"
+    return text if figure.n == len(figure.values) else f"{text} ({figure.n})"
 
 
 def _interval(figure: Difference, metric: str) -> str:
@@ -89,7 +88,8 @@ def _interval(figure: Difference, metric: str) -> str:
     if figure.ci95 is None:
         return f"–; {worse}"
     low, high = (f"{factor * end:+{digits}}" for end in figure.ci95)
-    return f"{low} … {high}; {worse}"
+    of = "" if figure.n == len(figure.values) else f" ({figure.n})"
+    return f"{low} … {high}{of}; {worse}"
 
 
 def single_table(result: EvaluationResult) -> str:
@@ -129,7 +129,7 @@ def setting_table(result: EvaluationResult, method: str) -> str:
     best_usd = float(average(result.splits, "best-single").cost_usd[0])
     rows = []
     for point, alpha in enumerate(curve.alpha.tolist()):
-        if alpha not in _SHOWN_ALPHAS:
+        if alpha not in SHOWN_ALPHAS:
             continue
         share = sorted(zip(curve.share[point].tolist(), result.models, strict=True))
         cost_usd = float(curve.cost_usd[point])
@@ -147,37 +147,6 @@ def setting_table(result: EvaluationResult, method: str) -> str:
         )
     header = ("α", "accuracy, %", "macro, %", "$ per 1,000 queries", "cost of best, %")
     return markdown_table((*header, "answered mostly by"), rows)
-
-
-def collection_table(result: EvaluationResult, method: str) -> str:
-    """As the paper's Table 3: accuracy on each collection, average and cost."""
-    splits = result.splits
-    entries = [
-        (model, [split.singles[model] for split in splits], 0)
-        for model in splits[0].singles
-    ]
-    alphas = splits[0].curves[method].knob.tolist()
-    routed = [split.curves[method] for split in splits]
-    entries += [
-        (f"{method}, α = {alpha:g}", routed, point)
-        for point, alpha in enumerate(alphas)
-        if alpha in _SHOWN_ALPHAS[::2]
-    ]
-    names = sorted({name for split in splits for name in split.collections})
-    rows = []
-    for label, curves, point in entries:
-        accuracy = average_by_collection(splits, curves, point)
-        macro = sum(float(curve.accuracy_macro[point]) for curve in curves)
-        cost_usd = sum(float(curve.cost_usd[point]) for curve in curves)
-        rows.append(
-            (
-                label,
-                *(f"{100 * accuracy[name]:.2f}" for name in names),
-                f"{100 * macro / len(splits):.2f}",
-                f"{1000 * cost_usd / len(splits):.4f}",
-            )
-        )
-    return markdown_table(("setting", *names, "macro, %", "$ per 1,000 queries"), rows)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -4,6 +4,10 @@ A file holds one model on one dataset's split, in `records`: `index`, `origin_qu
 `score`, `prompt_tokens`, `completion_tokens`, `cost`. What the file itself names
 (`dataset_name`, `split`, `model_name`) goes before its place in the tree. Files of
 different models are joined by the text of the query: an index counts within a run.
+
+Its generator writes 0 for what it does not know. A call that failed for good used no
+tokens, and its error message was scored as if it were an answer: a gap. A cost of 0 for
+tokens that were used says that no price was configured: it is unknown.
 """
 
 import re
@@ -120,6 +124,10 @@ def _attempt(record: dict[str, Any], run: _Run, dataset: str, where: str) -> Att
     if name not in record:
         name = "origin_query"
     query = text(record.get(name), name)
+    usage = _usage(record)
+    scored, gap = score(record.get("score"), "score"), "no score"
+    if usage.prompt_tokens == 0 and usage.completion_tokens == 0:
+        scored, gap = None, "no tokens were used: the call failed"
     return Attempt(
         dataset=dataset,
         key=query,
@@ -127,13 +135,13 @@ def _attempt(record: dict[str, Any], run: _Run, dataset: str, where: str) -> Att
         query=query,
         model=run.model,
         where=where,
-        usage=Usage(
-            prompt_tokens=amount(record.get("prompt_tokens"), "prompt_tokens"),
-            completion_tokens=amount(
-                record.get("completion_tokens"), "completion_tokens"
-            ),
-            cost_usd=amount(record.get("cost"), "cost"),
-        ),
-        score=score(record.get("score"), "score"),
-        gap="no score",
+        usage=usage,
+        score=scored,
+        gap=gap,
     )
+
+
+def _usage(record: dict[str, Any]) -> Usage:
+    names = "prompt_tokens", "completion_tokens"
+    prompt, completion = (amount(record.get(name), name) for name in names)
+    return Usage(prompt, completion, amount(record.get("cost"), "cost") or None)

@@ -162,4 +162,8 @@ def _judged(fitted: Fitted) -> Fitted:
         typer.echo(f"no held-out metrics: {what}", err=True)
         return fitted
     result = judge(fitted.artifact, fitted.test, fitted.test_vectors)
+    if result.unjudged:
+        what = "no held-out query there on which every model was measured"
+        names = ", ".join(result.unjudged)
+        typer.echo(f"held-out metrics rest on none of {names}: {what}", err=True)
     return fitted.with_metrics({k: dict(v) for k, v in result.metrics.items()})

@@ -165,7 +165,17 @@ def _print(
     print_table(
         f"{len(collected.traffic):,} requests decided by artifact "
         f"{artifact.artifact_id[:12]}",
-        ("signal", "n", "departure", "noise", "watch", "refit", "verdict", "why"),
+        (
+            "signal",
+            "model",
+            "n",
+            "departure",
+            "noise",
+            "watch",
+            "refit",
+            "verdict",
+            "why",
+        ),
         [_row(finding) for finding in report.findings],
     )
     for other, n in collected.other_artifacts.most_common():
@@ -177,7 +187,8 @@ def _row(finding: Finding) -> tuple[str, ...]:
     limits = finding.limits
     told = finding.departure is not None
     return (
-        finding.signal if finding.model is None else f"  {finding.model}",
+        finding.signal,
+        finding.model or "",
         f"{finding.n:,}",
         _number(finding.departure),
         _number(finding.noise),

@@ -11,10 +11,10 @@ from artifacts.atomic import check_replaceable, replacing_directory
 from artifacts.clustering import KMeans
 from artifacts.errors import BadInput
 from artifacts.evaluation.judging import EvaluationConfig
+from artifacts.evaluation.narrative import unjudged_note
 from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
-from artifacts.evaluation.summary import REFERENCE, summaries
-from artifacts.location import artifact_directory
+from artifacts.evaluation.summary import REFERENCE, Summary, summaries
 from artifacts.paper.published import Published, load_published
 from artifacts.records import RecordReader
 from serve_app.commands.catalog_prices import catalog_prices
@@ -32,31 +32,44 @@ from serve_app.commands.terminal import SHOWN, print_table, shown_figure
 
 _SEEDS, _CLUSTERS = 10, 60
 
+_Out = Annotated[Path, typer.Option("--out", "-o", help="Report directory.")]
+_Seeds = Annotated[
+    int | None, typer.Option(min=1, help="Random 70/30 splits; default: 10.")
+]
+_Artifact = Annotated[
+    str | None,
+    typer.Option(
+        help="Judge this artifact on all records, fit nothing. They must be new to it: "
+        "the very records that it was fitted on, or that a model was added from, are "
+        "refused, whatever other models they tell of. An artifact keeps no queries, so "
+        "records that overlap with them in part, or tell other costs, cannot be "
+        "recognised: leave those out yourself, or the figures flatter."
+    ),
+]
+_Clusters = Annotated[
+    int | None, typer.Option(min=1, help="k of k-means; default: 60.")
+]
+_Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes; default: a core each. No figure changes."),
+]
+_Published = Annotated[
+    Literal["paper"] | None,
+    typer.Option(help="Draw the points that the paper published beside ours."),
+]
+
 
 def evaluate(  # noqa: PLR0913  (the options of a command)
     records: RecordFiles,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Report directory.")],
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Random 70/30 splits; default: 10.")
-    ] = None,
-    artifact: Annotated[
-        str | None,
-        typer.Option(help="Judge this artifact on all records, fit nothing."),
-    ] = None,
+    out: _Out,
+    seeds: _Seeds = None,
+    artifact: _Artifact = None,
     encoder: EncoderOption = None,
     models: OnlyModels = None,
     catalog: CostCatalog = None,
-    clusters: Annotated[
-        int | None, typer.Option(min=1, help="k of k-means; default: 60.")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes; default: a core each. No figure changes."),
-    ] = None,
-    published: Annotated[
-        Literal["paper"] | None,
-        typer.Option(help="Draw the points that the paper published beside ours."),
-    ] = None,
+    clusters: _Clusters = None,
+    workers: _Workers = None,
+    published: _Published = None,
     allow_gaps: AllowGaps = False,
     embeddings: VectorFolder = None,
 ) -> None:
@@ -64,44 +77,45 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
 
     Without --artifact, every method is fitted on 70 % of each collection and judged on
     the rest, once for each seed.
-
-    With --artifact, the records must be new to the artifact. The very records that it
-    was fitted on, or that a model was added from, are refused, whatever other models
-    they tell of. An artifact keeps no queries, so records that overlap with them in
-    part, or tell other costs, cannot be recognised: leave those out yourself, or the
-    figures flatter.
     """
-    if artifact is not None:
-        of_fits = {"seeds": seeds, "clusters": clusters, "workers": workers}
-        _refuse_unused(of_fits | {"encoder": encoder})
+    of_fits = {"seeds": seeds, "clusters": clusters, "workers": workers}
+    _refuse_unused(artifact, {**of_fits, "encoder": encoder})
     check_replaceable(out, METRICS, OTHERS)
-    prices = catalog_prices(catalog)
-    dataset = RecordReader(prices=prices, allow_gaps=allow_gaps).read(records)
+    reader = RecordReader(prices=catalog_prices(catalog), allow_gaps=allow_gaps)
+    dataset = reader.read(records)
     if artifact is None:
-        config = _config(seeds or _SEEDS, clusters or _CLUSTERS, workers or cores())
-        dataset = with_models(dataset, models)
+        config, dataset = (
+            _config(seeds, clusters, workers),
+            with_models(dataset, models),
+        )
         judged = judge_splits(dataset, config, encoder, embeddings)
     else:
-        judged = judge_artifact(
-            dataset, models, artifact_directory(artifact), embeddings
-        )
+        judged = judge_artifact(dataset, models, artifact, embeddings)
+    _report(judged, out, published)
+
+
+def _report(judged: Judged, out: Path, published: Literal["paper"] | None) -> None:
     _write(judged, out, load_published(published) if published else None)
     _print(judged.result)
+    _print_left_out(judged.result)
     typer.echo(f"wrote {out}")
 
 
-def _refuse_unused(options: Mapping[str, object]) -> None:
-    """BadInput names the first that is stated."""
+def _refuse_unused(artifact: str | None, options: Mapping[str, object]) -> None:
+    """BadInput names the first that is stated beside an artifact."""
     for name, value in options.items():
-        if value is not None:
+        if artifact is not None and value is not None:
             raise BadInput(f"--{name}: nothing is fitted with --artifact")
 
 
-def _config(seeds: int, clusters: int, workers: int) -> EvaluationConfig:
+def _config(
+    seeds: int | None, clusters: int | None, workers: int | None
+) -> EvaluationConfig:
+    n_seeds = seeds or _SEEDS
     return EvaluationConfig(
-        seeds=tuple(range(seeds)),
-        kmeans=KMeans(n_clusters=clusters),
-        n_processes=min(workers, seeds),
+        seeds=tuple(range(n_seeds)),
+        kmeans=KMeans(n_clusters=clusters or _CLUSTERS),
+        n_processes=min(workers or cores(), n_seeds),
     )
 
 
@@ -134,18 +148,31 @@ def _draw(judged: Judged, directory: Path, published: Published | None) -> None:
 
 
 def _print(result: EvaluationResult) -> None:
-    rows = [
-        (
-            method,
-            *(
-                shown_figure(name, figures[name].mean, figures[name].sd)
-                for name in SHOWN
-            ),
-        )
-        for method, figures in summaries(result).items()
-    ]
+    table = summaries(result)
+    figures = [row[name] for row in table.values() for name in SHOWN]
+    marked = any(0 < figure.n < len(figure.values) for figure in figures)
+    title = f"Held-out queries, {len(result.splits)} seeds: mean ± sd"
     print_table(
-        f"Held-out queries, {len(result.splits)} seeds: mean ± sd",
+        f"{title}; (n): of n seeds only, the others do not reach it"
+        if marked
+        else title,
         ("method", *SHOWN.values()),
-        rows,
+        [
+            (method, *(_cell(name, row[name]) for name in SHOWN))
+            for method, row in table.items()
+        ],
     )
+
+
+def _cell(name: str, figure: Summary) -> str:
+    text = shown_figure(name, figure.mean, figure.sd)
+    return f"{text} ({figure.n})" if 0 < figure.n < len(figure.values) else text
+
+
+def _print_left_out(result: EvaluationResult) -> None:
+    if result.n_skipped:
+        rows = f"{result.n_skipped:,} of {result.n_judged + result.n_skipped:,}"
+        what = "some model was not measured on them"
+        typer.echo(f"left out {rows} held-out rows: {what}", err=True)
+    if note := unjudged_note(result):
+        typer.echo(note, err=True)

@@ -18,6 +18,7 @@ from artifacts.evaluation.judging import (
     judge,
 )
 from artifacts.evaluation.results import EvaluationResult
+from artifacts.location import artifact_directory
 from artifacts.own_records import made_of
 from artifacts.store import ENCODER, load, load_manifest
 from serve_app.commands.encoder_choice import chosen_encoder
@@ -70,7 +71,10 @@ def _check_splits(dataset: RoutingDataset, config: EvaluationConfig) -> None:
     """BadInput: of some split, no row could be judged."""
     for seed in config.seeds:
         _, test_rows = dataset.split(config.train_fraction, seed)
-        held_out(dataset.take(test_rows))
+        try:
+            held_out(dataset.take(test_rows))
+        except BadInput as error:
+            raise BadInput(f"seed {seed}: {error}") from None
 
 
 def _check_new(dataset: RoutingDataset, directory: Path) -> None:
@@ -83,10 +87,11 @@ def _check_new(dataset: RoutingDataset, directory: Path) -> None:
 def judge_artifact(
     dataset: RoutingDataset,
     models: str | None,
-    directory: Path,
+    address: str,
     embeddings: Path | None,
 ) -> Judged:
     """An artifact beside the baselines; BadInput where the records are its own."""
+    directory = artifact_directory(address)
     _check_new(dataset, directory)  # first: what --models leaves out may tell
     dataset = with_models(dataset, models)
     artifact = load(directory)

@@ -29,6 +29,7 @@ def artifact() -> RoutingArtifact:
     quantiles = np.stack([_LEVELS, 0.4 + 0.4 * _LEVELS])
     size = (SHARES * N_TRAIN).astype(np.int64)
     known = Familiarity(quantiles, size)
+    tables["count"] = np.repeat(size[:, None], profiles.shape[1], axis=1)
     made = replace(profiles, smoother=None, familiarity=known, **tables)
     manifest = whole.manifest.model_copy(
         update={"n_clusters": 4, "out_of_distribution_quantile": 0.01}

@@ -151,12 +151,9 @@ def test_the_costs_of_a_free_model_have_no_ratio():
 
 def test_what_the_artifact_knows_from_few_records_is_held_against_it_less_surely():
     observed = Observed(requests(MADE, 3000), {}, Tries(3000, 0))
-    entries = tuple(
-        entry.model_copy(update={"n_records": 100}) for entry in MADE.manifest.models
-    )
-    manifest = MADE.manifest.model_copy(update={"models": entries})
+    few = np.minimum(MADE.profiles.count, 5)
     noise = []
-    for made in (MADE, replace(MADE, manifest=manifest)):
+    for made in (MADE, replace(MADE, profiles=replace(MADE.profiles, count=few))):
         findings = drift(made, observed).findings
         of_one = ("cost", MADE.models[1])
         (found,) = (f for f in findings if (f.signal, f.model) == of_one)

@@ -38,7 +38,9 @@ def two_topics() -> tuple[RoutingDataset, NDArray[np.float32]]:
 
 
 def small_config(
-    seeds: tuple[int, ...] = (0, 1), methods: dict[str, Method] | None = None
+    seeds: tuple[int, ...] = (0, 1),
+    methods: dict[str, Method] | None = None,
+    served: str = "none of them",
 ) -> EvaluationConfig:
     """Two clusters, each vector judged by its own."""
     own_cluster = {"paper": PolicyMethod(PaperPolicy(n_nearest_clusters=1))}
@@ -47,4 +49,5 @@ def small_config(
         alphas=(0.0, 0.5, 1.0),
         kmeans=KMeans(n_clusters=2, n_init=2, n_iter=20),
         methods=own_cluster if methods is None else methods,
+        served=served,
     )

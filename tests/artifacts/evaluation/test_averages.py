@@ -1,9 +1,16 @@
 """Turning points of a cost curve."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from artifacts.evaluation.averages import average, average_by_collection, elbows
+from artifacts.evaluation.averages import (
+    average,
+    average_by_collection,
+    average_over_cost,
+    elbows,
+)
 from artifacts.evaluation.intervals import half_width
 from artifacts.evaluation.judging import evaluate
 from tests.artifacts.evaluation.split_data import small_config, two_topics
@@ -58,3 +65,19 @@ def test_accuracy_on_a_collection_is_the_mean_over_the_splits() -> None:
     singles = [split.singles["coder"] for split in splits]
 
     assert average_by_collection(splits, singles) == {"code": 1.0, "maths": 0.0}
+
+
+def test_a_line_over_cost_does_not_depend_on_the_order_of_its_points() -> None:
+    split = evaluate(*two_topics(), small_config(seeds=(0,))).splits[0]
+    curve = split.curves["mix-of-two"]
+    turned = replace(
+        curve, cost_usd=curve.cost_usd[::-1], accuracy=curve.accuracy[::-1]
+    )
+    other = replace(split, curves={**split.curves, "mix-of-two": turned})
+
+    as_they_are, turned_round = (
+        average_over_cost([each], "mix-of-two") for each in (split, other)
+    )
+
+    assert np.allclose(as_they_are, turned_round)
+    assert np.ptp(as_they_are[1]) > 0.1

@@ -108,6 +108,19 @@ def test_held_out_rows_with_a_gap_are_counted_and_not_judged() -> None:
     assert split.n_test == 12
     assert 0 < split.n_skipped < 12
     assert split.singles["small"].accuracy.tolist() == [0.0]
+    assert (split.collections, split.unjudged) == (("code", "maths"), ())
+
+
+def test_a_collection_of_which_every_row_has_a_gap_is_named() -> None:
+    dataset, vectors = two_topics()
+    score = dataset.score.copy()
+    score[20:, 2] = np.nan
+
+    result = evaluate(replace(dataset, score=score), vectors, small_config())
+
+    assert [split.unjudged for split in result.splits] == [("maths",)] * 2
+    assert result.unjudged == {"maths": 2}
+    assert (result.n_judged, result.n_skipped) == (12, 12)
 
 
 def test_what_a_method_cannot_be_fitted_on_is_bad_input() -> None:
@@ -124,7 +137,7 @@ def test_what_a_method_cannot_be_fitted_on_is_bad_input() -> None:
 def test_too_few_queries_for_the_clusters_is_bad_input() -> None:
     config = replace(small_config(), kmeans=KMeans(n_clusters=N))
 
-    with pytest.raises(BadInput, match="28 queries cannot make 40 clusters"):
+    with pytest.raises(BadInput, match="seed 0: 28 queries cannot make 40 clusters"):
         evaluate(*two_topics(), config)
 
 
@@ -153,7 +166,9 @@ def test_an_artifact_is_judged_as_the_same_fit_in_an_evaluation(
         artifact, dataset.take(test_rows), vectors[test_rows], alphas=(0.0, 0.5, 1.0)
     )
 
-    expected = evaluate(dataset, vectors, small_config(seeds=(0,))).splits[0]
+    config = small_config(seeds=(0,), served="paper")
+    expected = evaluate(dataset, vectors, config).splits[0]
+    assert "as-served" in split.metrics
     assert split.metrics == expected.metrics
     assert split.single_metrics == expected.single_metrics
     assert split.best_single == expected.best_single

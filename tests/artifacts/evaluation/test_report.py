@@ -12,6 +12,7 @@ import pytest
 
 from artifacts.evaluation.judging import evaluate
 from artifacts.evaluation.measures import METRICS
+from artifacts.evaluation.narrative import markdown
 from artifacts.evaluation.report import focus_of, metrics_json, write_report
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.routers import NearestNeighbours
@@ -34,12 +35,15 @@ def test_metrics_json_holds_each_metric_of_each_method_for_each_seed(
 ) -> None:
     metrics = metrics_json(result)
 
-    assert list(metrics) == ["seeds", "alphas", "methods", "singles", "paired"]
+    names = ["seeds", "alphas", "held_out", "methods", "singles", "paired"]
+    assert list(metrics) == names
+    whole = {"judged": 12, "left_out": 0, "collections_left_out": []}
+    assert metrics["held_out"] == [whole, whole]
     assert metrics["seeds"] == [0, 1]
     assert metrics["alphas"] == [0.0, 0.5, 1.0]
     assert tuple(metrics["methods"]["paper"]) == METRICS
     accuracy = metrics["methods"]["paper"]["max_accuracy"]
-    assert accuracy == {"mean": 1.0, "sd": 0.0, "values": (1.0, 1.0)}
+    assert accuracy == {"mean": 1.0, "sd": 0.0, "values": (1.0, 1.0), "n": 2}
     assert set(metrics["paired"]) == set(metrics["methods"]) - {"paper"}
     assert tuple(metrics["singles"]["coder"]) == METRICS
 
@@ -53,6 +57,7 @@ def test_metrics_json_says_how_sure_a_difference_is(result: EvaluationResult) ->
         "values": (-0.5, -0.5),
         "ci95": (-0.5, -0.5),
         "n_worse": 2,
+        "n": 2,
     }
 
 
@@ -64,7 +69,63 @@ def test_a_figure_never_reached_is_null(
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
 
     figure = metrics["methods"]["cheapest"]["cost_to_match_best"]
-    assert figure == {"mean": None, "sd": None, "values": [None, None]}
+    assert figure == {"mean": None, "sd": None, "values": [None, None], "n": 0}
+
+
+def reached_once(result: EvaluationResult) -> EvaluationResult:
+    """On the second split, `paper` never matches the best single model."""
+    first, second = result.splits
+    poor = second.metrics["paper"] | {"cost_to_match_best": None}
+    metrics = {**second.metrics, "paper": poor}
+    return replace(result, splits=(first, replace(second, metrics=metrics)))
+
+
+def test_a_mean_of_some_of_the_seeds_is_marked(result: EvaluationResult) -> None:
+    some = reached_once(result)
+
+    paper = metrics_json(some)["methods"]["paper"]
+    assert (paper["cost_to_match_best"]["n"], paper["max_accuracy"]["n"]) == (1, 2)
+    text = markdown(some, "paper")
+    assert "| paper | 100.00 ± 0.00 | 100.00 ± 0.00 | 100 (1) | " in text
+    assert "(reached on 1 of 2 splits)" in text
+
+
+def test_an_interval_of_some_of_the_splits_is_marked() -> None:
+    three = evaluate(*two_topics(), small_config(seeds=(0, 1, 2)))
+    some = reached_once(replace(three, splits=three.splits[:2]))
+    splits = (*some.splits, three.splits[2])
+
+    text = markdown(replace(three, splits=splits), "paper")
+
+    assert "| best-single |" in text
+    assert "… +0 (2); 0 worse" in text or "… -0 (2); 0 worse" in text
+
+
+def test_a_collection_that_some_splits_lack_says_so(result: EvaluationResult) -> None:
+    dataset, vectors = two_topics()
+    score = dataset.score.copy()
+    score[21:, 2] = np.nan  # of maths, one row is known: not always held out
+    gaps = replace(dataset, score=score)
+
+    some = evaluate(gaps, vectors, small_config(seeds=tuple(range(6))))
+
+    n = sum("maths" in split.collections for split in some.splits)
+    assert 0 < n < 6
+    assert f"| setting | code | maths ({n}) | macro, %" in markdown(some, "paper")
+
+
+def test_collections_that_no_figure_rests_on_are_named() -> None:
+    dataset, vectors = two_topics()
+    score = dataset.score.copy()
+    score[20:, 2] = np.nan
+
+    gaps = evaluate(replace(dataset, score=score), vectors, small_config())
+
+    text = markdown(gaps, "paper")
+    assert "12 held-out rows judged, 12 left out" in text
+    assert "No figure rests on maths: there is no held-out row there on which" in text
+    of_one = {"judged": 6, "left_out": 6, "collections_left_out": ["maths"]}
+    assert metrics_json(gaps)["held_out"] == [of_one] * 2
 
 
 def test_curves_hold_every_point(result: EvaluationResult, tmp_path: Path) -> None:
@@ -237,6 +298,8 @@ def test_the_report_is_about_ours_if_it_was_judged(result: EvaluationResult) -> 
     methods = {"knn": NearestNeighbours(), "calibrated": NearestNeighbours()}
     ours = evaluate(*two_topics(), small_config(seeds=(0,), methods=methods))
 
+    served = evaluate(*two_topics(), small_config(seeds=(0,), served="paper"))
+    assert focus_of(served) == "as-served"
     assert focus_of(result) == "paper"
     assert focus_of(ours) == "calibrated"
 

@@ -11,6 +11,7 @@ def test_summary_is_over_the_splits_where_the_figure_exists() -> None:
     assert summary.mean == 2.0
     assert summary.sd == pytest.approx(2**0.5)
     assert summary.values == (1.0, None, 3.0)
+    assert summary.n == 2
 
 
 def test_one_value_has_no_spread() -> None:

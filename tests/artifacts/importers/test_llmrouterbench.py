@@ -7,6 +7,7 @@ import pytest
 from artifacts.errors import BadInput
 from artifacts.importers.cells import ImportOptions
 from artifacts.importers.formats import Format, import_results
+from artifacts.token_price import TokenPrice
 
 RECORD = {
     "index": 1,
@@ -50,6 +51,35 @@ def test_models_are_joined_by_the_query(tmp_path):
         "cost": 0.0001,
     }
     assert result.coverage.scored == {("a", "aime"): 2, ("b", "aime"): 1}
+
+
+FAILED = {"prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "score": 0.0}
+
+
+def test_a_call_that_failed_for_good_is_no_wrong_answer(tmp_path):
+    """Its error message was scored: with 0, or by chance with 1."""
+    for model, scored in (("a", 0.0), ("b", 1.0)):
+        put(tmp_path, f"aime/test/{model}/x-1", RECORD | FAILED | {"score": scored})
+    put(tmp_path, "aime/test/c/x-1", RECORD)
+
+    result = imported(tmp_path)
+
+    assert [record["records"] for record in result.records] == [{"c": 1}]
+    why = "no tokens were used: the call failed"
+    assert result.coverage.reasons() == {why: 2}
+
+
+def test_a_cost_of_nothing_for_tokens_that_were_used_is_unknown(tmp_path):
+    put(tmp_path, "aime/test/a/x-1", RECORD | {"cost": 0.0})
+
+    with pytest.raises(BadInput, match=r"x-1\.json: record 1: cost of 'a': missing"):
+        imported(tmp_path)
+    prices = {"a": TokenPrice(0.25, 0.5)}
+    known = imported(tmp_path, prices=prices).records[0]["usages"]["a"]
+    free = imported(tmp_path, prices={"a": TokenPrice(0, 0)}).records[0]["usages"]["a"]
+
+    assert (known["cost"], known["cost_estimated"]) == (6.25, True)
+    assert free["cost"] == 0
 
 
 def test_the_newest_file_counts_and_the_older_are_named(tmp_path):

@@ -143,11 +143,22 @@ def test_fresh_labels_are_compared_too(cli, tmp_path):
     (tmp_path / "fresh.jsonl").write_text("\n".join(lines))
     fill(cli, routed(3000, cost_usd=None, completion_tokens=None))
 
-    ran = cli.run("drift", "--json", "--records", tmp_path / "fresh.jsonl")
+    command = ("drift", "--records", tmp_path / "fresh.jsonl")
+    ran, shown = cli.run(*command, "--json"), cli.run(*command)
 
-    last = json.loads(ran.out)["findings"][-1]
-    assert (last["signal"], last["verdict"]) == ("accuracy", "refit")
-    assert ran.code == 3
+    whole, one = json.loads(ran.out)["findings"][-2:]
+    assert (whole["signal"], whole["verdict"]) == ("accuracy", "refit")
+    assert (one["signal"], one["verdict"]) == ("cluster_accuracy", "watch")
+    assert (ran.code, shown.code) == (3, 3)
+    rows = [line.replace("│", " ").split() for line in shown.out.splitlines()]
+    model = "gpt-4o-mini-2024-07-18"
+    assert [row[0] for row in rows if model in row[1:2]] == [
+        "cost",
+        "completion_tokens",
+        "failures",
+        "accuracy",
+        "cluster_accuracy",
+    ]
 
 
 def test_the_records_of_the_fit_are_no_fresh_labels(cli, tmp_path):

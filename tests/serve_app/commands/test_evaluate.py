@@ -82,6 +82,51 @@ def test_records_on_which_nothing_can_be_judged_are_refused_before_the_embedding
     assert not vectors.exists()
 
 
+def of_collection(name: str, line: str) -> str:
+    return json.dumps(json.loads(line) | {"dataset": name})
+
+
+def test_what_gaps_leave_without_a_figure_is_named(tmp_path: Path) -> None:
+    records = tmp_path / "r.jsonl"
+    lines = [record(i) for i in range(40)]
+    lines += [of_collection("law", without("b", record(i))) for i in range(40, 60)]
+    records.write_text("\n".join(lines))
+    told = (*OPTIONS, "--allow-gaps")
+
+    judged = avengers("evaluate", records, "-o", tmp_path / "r", *told)
+    fitted = avengers("fit", records, "-o", tmp_path / "a", *OPTIONS[2:], told[-1])
+
+    assert (judged.returncode, fitted.returncode) == (0, 0), judged.stderr
+    assert "left out 12 of 36 held-out rows: some model was not" in judged.stderr
+    assert "No figure rests on law: there is no held-out row there" in judged.stderr
+    assert "held-out metrics rest on none of law: no held-out query" in fitted.stderr
+    metrics = json.loads((tmp_path / "r/metrics.json").read_text())
+    left_out = [split["collections_left_out"] for split in metrics["held_out"]]
+    assert left_out == [["law"], ["law"]]
+
+
+def test_a_mean_of_some_of_the_seeds_is_marked_in_the_table(tmp_path: Path) -> None:
+    # Of 30 answers each, the two models are as good as chance makes them on a split.
+    lines = []
+    for i in range(100):
+        line = json.loads(record(i))
+        line["records"] = {"a": i * i % 7 % 2, "b": i % 2}
+        lines.append(json.dumps(line))
+    records = tmp_path / "r.jsonl"
+    records.write_text("\n".join(lines))
+
+    run = avengers("evaluate", records, "-o", tmp_path / "r", *OPTIONS, "--seeds", 6)
+
+    assert run.returncode == 0, run.stderr
+    methods = json.loads((tmp_path / "r/metrics.json").read_text())["methods"]
+    figure = methods["cheapest"]["cost_to_match_best"]
+    known = sum(value is not None for value in figure["values"])
+    assert 0 < known == figure["n"] < 6
+    (row,) = (line for line in run.stdout.splitlines() if "cheapest" in line)
+    assert f"({known})" in row
+    assert "(n): of n seeds only" in run.stdout
+
+
 def test_an_artifact_is_judged_on_other_records_but_not_on_its_own(
     records: Path, tmp_path: Path
 ) -> None:
@@ -99,7 +144,8 @@ def test_an_artifact_is_judged_on_other_records_but_not_on_its_own(
     assert judged.returncode == 0, judged.stderr
     metrics = json.loads((tmp_path / "r/metrics.json").read_text())
     assert len(metrics["seeds"]) == 1
-    assert {"calibrated", "best-single", "oracle"} <= metrics["methods"].keys()
+    names = {"calibrated", "as-served", "best-single", "oracle"}
+    assert names <= metrics["methods"].keys()
 
 
 def test_its_own_records_are_refused_whatever_other_models_they_tell_of(

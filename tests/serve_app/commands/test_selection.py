@@ -1,6 +1,7 @@
 """Some of the models: their columns, and the queries that tell of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,26 @@ def mixed(alone: Path) -> Path:
 
 
 def test_queries_that_tell_of_none_of_the_models_are_left_out(
-    alone: Path, mixed: Path
+    alone: Path, mixed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = RecordReader(allow_gaps=True).read([mixed])
 
     chosen = with_models(whole, "b, a")
 
     assert chosen.digest == RecordReader().read([alone]).digest
+    assert capsys.readouterr().err == ""
     assert with_models(whole, None) is whole
+
+
+def test_a_collection_of_which_nothing_is_left_is_named(
+    mixed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = RecordReader(allow_gaps=True).read([mixed])
+    names = ("made", *whole.datasets[1:-80], *["history"] * 80)
+    with_models(replace(whole, datasets=names), "a,b")
+
+    said = "--models: left out history: none of these models was measured there\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_model_without_records_is_named(alone: Path) -> None:
