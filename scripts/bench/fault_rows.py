@@ -72,11 +72,13 @@ class Row:
 # Of a fault before the first byte: HTTP status and code, where no other model helps.
 _REFUSALS = {
     "400": (400, "upstream_refused"),
+    "400-model": (502, "upstream_model_not_found"),
     "401": (502, "upstream_authentication"),
     "402": (502, "upstream_insufficient_credits"),
     "403": (502, "upstream_permission"),
     "404": (502, "upstream_model_not_found"),
     "408": (504, "upstream_timeout"),
+    "413": (400, "context_length_exceeded"),
     "429": (429, "upstream_rate_limit"),
     "429-date": (429, "upstream_rate_limit"),
     "504": (504, "upstream_timeout"),

@@ -27,6 +27,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 _COMMENT_S = 5.0  # between two comments while the first token is awaited
 _ENDLESS_PER_S = 20.0
+_WITH_200 = {"comments", "malformed-json", "error-chunk", "announced-error"}
 
 
 class Player:
@@ -155,8 +156,11 @@ class Player:
             entry.status = 200
             await whole_page(self._exchange, fault.name, streamed=entry.streamed)
             raise Unfinished
-        if fault.name in {"comments", "malformed-json", "error-chunk"}:
+        if fault.name in _WITH_200:
             await self._start(SSE if entry.streamed else JSON)
+        if fault.name == "announced-error":
+            for piece in self._dialect.head(self._script):
+                await self._exchange.send(piece.data)
         error = self._dialect.error(self._script) if entry.streamed else ERROR_ANSWER
         await commit(self._exchange, fault, error=error)
 

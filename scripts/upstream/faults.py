@@ -37,11 +37,13 @@ _AFTER = (Phase.AFTER,)
 
 STATUSES = {
     "400": "the request is refused",
+    "400-model": "OpenRouter's 400 for a model that it does not know",
     "401": "the key is refused",
     "402": "the account has no credits",
     "403": "moderation refuses the prompt",
     "404": "no such model",
     "408": "the provider timed out",
+    "413": "Groq's 413 for more tokens than a minute allows",
     "429": "rate limit, Retry-After in seconds",
     "429-date": "rate limit, Retry-After as a date",
     "500": "internal error, JSON",
@@ -63,6 +65,9 @@ KINDS: dict[str, Kind] = {
     "malformed-json": Kind(_BOTH, "JSON that is none"),
     "malformed-framing": Kind(_BOTH, "bytes that are no HTTP chunk or frame"),
     "error-chunk": Kind(_BOTH, "OpenRouter's error object with status 200"),
+    "announced-error": Kind(
+        _BEFORE, "the same after what announces an answer", stream_only=True
+    ),
     "drip": Kind(_BEFORE, "all bytes, split at odd places"),
     "wrong-type": Kind(_BEFORE, "200 and an HTML page"),
     "empty": Kind(_BEFORE, "200 and no body"),

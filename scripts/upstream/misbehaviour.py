@@ -17,6 +17,19 @@ HTML = {"content-type": "text/html; charset=utf-8"}
 RETRY_AFTER_S = 7
 ERROR_ANSWER = orjson.dumps(error_body(502, "Provider returned error"))
 
+# Told of in the words of those who say it by a status that says less.
+_BODIES = {
+    "400-model": error_body(400, "no/such-model is not a valid model ID"),
+    "413": {
+        "error": {
+            "message": "Request too large for model `m` in organization `o` on tokens "
+            "per minute (TPM): Limit 6000, Requested 14368, please reduce your message "
+            "size and try again.",
+            "type": "tokens",
+            "code": "rate_limit_exceeded",
+        }
+    },
+}
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _DELIVERED_S = 0.05  # for bytes to arrive before a reset throws them away
 _COMMENTS_S = 0.1
@@ -30,7 +43,8 @@ class Unfinished(Exception):
 async def refuse(exchange: Exchange, name: str) -> int:
     """A whole answer with an error status; returns the status."""
     status = int(name.partition("-")[0])
-    headers, body = dict(JSON), orjson.dumps(error_body(status, STATUSES[name]))
+    said = _BODIES.get(name) or error_body(status, STATUSES[name])
+    headers, body = dict(JSON), orjson.dumps(said)
     if name == "429":
         headers["retry-after"] = str(RETRY_AFTER_S)
     elif name == "429-date":
@@ -78,7 +92,7 @@ async def commit(
             await asyncio.sleep(_COMMENTS_S)
     elif fault.name == "malformed-json":
         await _nonsense(exchange, body)
-    elif fault.name == "error-chunk":
+    elif fault.name in {"error-chunk", "announced-error"}:
         await _error_object(exchange, error, body)
     else:
         await asyncio.sleep(_DELIVERED_S)

@@ -25,11 +25,13 @@ from tests.scripts.conftest import SETTINGS, client_of
 CHAT = "/api/v1/chat/completions"
 STATUSES = {
     "400": 400,
+    "400-model": 400,
     "401": 401,
     "402": 402,
     "403": 403,
     "404": 404,
     "408": 408,
+    "413": 413,
     "429": 429,
     "429-date": 429,
     "500": 500,
@@ -159,6 +161,15 @@ async def test_an_error_chunk_ends_a_stream_and_costs_nothing(client, upstream):
     assert '"finish_reason":"error"' in response.text
     assert "[DONE]" not in response.text
     assert (entry.completion_tokens, entry.charged_usd) == (3, 0.0)
+
+
+async def test_an_error_may_follow_what_announces_an_answer(client, upstream):
+    response = await client.post(CHAT, json=body("announced-error", stream=True))
+
+    announced, error = response.text.strip().split("\n\n")
+    assert '"role":"assistant"' in announced
+    assert '"error"' in error
+    assert (await settled(upstream)).charged_usd == 0.0
 
 
 async def test_an_error_in_a_whole_answer_has_status_200(client):
