@@ -100,8 +100,8 @@ def end_when_told() -> None:
 def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Served:
     until = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < until:
-        text = log.read_text()
-        for line in text.splitlines():
+        text = log.read_text(encoding="utf-8", errors="replace")
+        for line in text.split("\n")[:-1]:  # the last one may come in parts
             if line.startswith("ready: "):
                 url = line.removeprefix("ready: ")
                 return Served(url, psutil.Process(process.pid), text)
@@ -110,4 +110,5 @@ def _when_ready(process: subprocess.Popen[bytes], log: Path) -> Served:
         except subprocess.TimeoutExpired:
             continue
     how = "ended" if process.poll() is not None else f"is not ready in {_START_S:g} s"
-    raise SystemExit(f"scripts/serve {how}:\n{log.read_text()[-2000:]}")
+    said = log.read_text(encoding="utf-8", errors="replace")
+    raise SystemExit(f"scripts/serve {how}:\n{said[-2000:]}")

@@ -93,13 +93,16 @@ async def _offer(url: str, options: argparse.Namespace) -> Tally:
     return tally
 
 
-def wrong(windows: dict[int, int], rpm: int) -> list[str]:
-    """The windows that should not be so; empty if all is well."""
-    return [
+def wrong(tally: Tally, windows: dict[int, int], rpm: int) -> list[str]:
+    """The windows that should not be so, and the requests that were neither let in nor
+    refused; empty if all is well."""
+    off = [
         f"{accepted - rpm:+d} of {rpm} from {start} s on"
         for start, accepted in windows.items()
         if abs(accepted - rpm) > _TOLERANCE * rpm
     ]
+    neither = tally.statuses.keys() - {"200", "429"}
+    return off + [f"{tally.statuses[each]} × {each}" for each in sorted(neither)]
 
 
 def show(tally: Tally, windows: dict[int, int]) -> None:
@@ -140,13 +143,14 @@ def main() -> None:
     )
     windows = tally.windows(options.seconds)
     show(tally, windows)
-    for what in wrong(windows, options.rpm):
+    said = wrong(tally, windows, options.rpm)
+    for what in said:
         print(f"WRONG: {what}")
     print(f"load average at the start {tally.load_average:.1f}")
     if options.json:
         figures = {**vars(tally), "windows": windows}
         options.json.write_text(json.dumps(figures), encoding="utf-8")
-    raise SystemExit(1 if wrong(windows, options.rpm) else 0)
+    raise SystemExit(1 if said else 0)
 
 
 if __name__ == "__main__":

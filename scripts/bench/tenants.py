@@ -37,7 +37,8 @@ from scripts.bench.made_tenants import (
     made_tenants,
     secret,
 )
-from scripts.bench.tenants_graph import MOST_S, Reached, time_changes
+from scripts.bench.tenants_graph import time_changes
+from scripts.bench.tenants_reached import MOST_S, Reached
 from scripts.option_types import result_file, whole
 from serve_app.access.tenants import Directory
 from serve_app.live_settings import LiveSettings

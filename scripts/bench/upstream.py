@@ -22,6 +22,7 @@ _HEAD = (
     b"POST /api/v1/chat/completions HTTP/1.1\r\nhost: upstream\r\n"
     b"authorization: Bearer key\r\ncontent-length: %d\r\n\r\n"
 )
+_GOOD = b"http/1.1 200 "
 
 
 @contextmanager
@@ -40,24 +41,33 @@ def upstream(tokens: int = _TOKENS) -> Iterator[tuple[int, psutil.Process]]:
             run.terminate()
 
 
-async def _ask(port: int, *, stream: bool, each: int, concurrency: int) -> None:
-    """Bare sockets: a client library would cost more than the server."""
+async def ask(port: int, *, stream: bool, each: int, concurrency: int) -> None:
+    """Bare sockets: a client library would cost more than the server. ValueError at the
+    first answer that is none."""
     body = orjson.dumps({"model": "m", "messages": [], "stream": stream})
     request = _HEAD % len(body) + body
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(each):
-            writer.write(request)
-            if stream:
-                await reader.readuntil(b"\r\n0\r\n\r\n")
-                continue
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(length))
-        writer.close()
+        try:
+            for _ in range(each):
+                writer.write(request)
+                await _read(reader, stream=stream)
+        finally:
+            writer.close()
 
     await asyncio.gather(*(one() for _ in range(concurrency)))
+
+
+async def _read(reader: asyncio.StreamReader, *, stream: bool) -> None:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if not head.startswith(_GOOD):
+        raise ValueError(head.partition(b"\r\n")[0].decode())
+    if stream:
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        return
+    length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    await reader.readexactly(int(length))
 
 
 def shares(requests: int, concurrency: int) -> tuple[int, int]:
@@ -72,7 +82,7 @@ def measure(*, stream: bool, requests: int, concurrency: int) -> dict[str, float
     with upstream() as (port, process):
         used = sum(process.cpu_times()[:2])
         began = time.perf_counter()
-        uvloop.run(_ask(port, stream=stream, each=each, concurrency=concurrency))
+        uvloop.run(ask(port, stream=stream, each=each, concurrency=concurrency))
         seconds = time.perf_counter() - began
         used = sum(process.cpu_times()[:2]) - used
     return {"requests_per_s": requests / seconds, "cpu_ms": used / requests * 1e3}

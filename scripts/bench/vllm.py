@@ -74,7 +74,7 @@ def by_handle() -> Ask:
 
 
 async def first_token_s(ask: Ask, asked: dict[str, Any]) -> float:
-    """Seconds to the first token of one stream, which is read to its end."""
+    """Seconds to the first token of one stream; SystemExit if it is not whole."""
     began, first, received = time.perf_counter(), 0.0, b""
     async for piece in ask(asked):
         received += piece
@@ -82,14 +82,24 @@ async def first_token_s(ask: Ask, asked: dict[str, Any]) -> float:
             first = time.perf_counter() - began
     if not first:
         raise SystemExit(f"no token in the stream: {received[:300]!r}")
+    if not any(map(_is_the_last, received.split(b"\n\n"))):
+        raise SystemExit(f"the stream ended early: {received[-300:]!r}")
     return first
 
 
 def _has_token(event: bytes) -> bool:
+    return bool(_choice(event).get("delta", {}).get("content"))
+
+
+def _is_the_last(event: bytes) -> bool:
+    return _choice(event).get("finish_reason") == "length"
+
+
+def _choice(event: bytes) -> dict[str, Any]:
     if not event.startswith(b"data: {"):
-        return False
-    choices = json.loads(event[6:]).get("choices")
-    return bool(choices and choices[0]["delta"].get("content"))
+        return {}
+    choices: list[dict[str, Any]] = json.loads(event[6:]).get("choices") or [{}]
+    return choices[0]
 
 
 async def measure(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scripts.overhead.disturbance import MOST_TAKEN, said_of_samples
 from scripts.placing import PLACES
 from scripts.scaling.constants import (
     FLOP_PER_TOKEN,
@@ -76,13 +77,25 @@ def basis(load: Workload) -> str:
     streams = f"{assumed.stream_share:.0%} streamed, tokens for"
     return (
         f"Measured on {constants.machine}, {constants.measured_at}, load average "
-        f"before {constants.load_before:g} ([constants](capacity/constants.json)). A "
+        f"before {constants.load_before:g}{_conditions(constants)} "
+        "([constants](capacity/constants.json)). A "
         f"replica is to have {load.knee:.0%} of its core. Mean request: {streams} "
         f"{load.demand.stream_s:.1f} s (the bundled artifact's choices at "
         f"{assumed.upstream_tokens_per_s:g} tokens/s), {load.lengths.mean:.0f} tokens "
         f"to embed, {assumed.cache_hit_share:.0%} of them cached. Prices: "
         f"{assumed.usd_per_core_hour:g} USD a core-hour, {assumed.usd_per_gpu_hour:g} "
         "USD a GPU-hour: set your own. What models charge is not in it."
+    )
+
+
+def _conditions(constants: Constants) -> str:
+    was = constants.conditions
+    if was is None:
+        return ""
+    said = said_of_samples(was.disturbed, was.samples, MOST_TAKEN)
+    return (
+        f"; medians of {was.rounds} rounds. {said}; a text of 60 tokens took "
+        f"{was.calibration_least_ms:g} to {was.calibration_most_ms:g} CPU-ms to embed"
     )
 
 
@@ -105,7 +118,8 @@ def constants_table(constants: Constants) -> str:
     lines = ["| constant | | what | by |", "|---|---|---|---|"]
     for name, found in constants.constants.items():
         lines.append(
-            f"| `{name}` | {found.value:g} {found.unit} | {found.what} "
+            f"| `{name}` | {found.value:g} {found.unit}{'~' * found.disturbed} "
+            f"| {found.what} "
             f"| `{found.command}` |"
         )
     return "\n".join(lines)

@@ -20,6 +20,7 @@ FILE = ROOT / "docs/capacity/constants.json"
 DEPLOYMENTS = ("Gateway", "Router", "Embedder", "OpenRouterBackend", "Ledger")
 STREAMING = ("Gateway", "OpenRouterBackend", "Node")  # an answer's bytes pass there
 IN_GATEWAY = ("Router", "OpenRouterBackend")  # with `placement: gateway`
+_UNEVEN = 1.2  # the slowest over the fastest of the same piece of work
 GATHER_MS = (25, 50, 100)  # of an upstream; the first is its default
 
 # What a GPU embeds is reckoned as `scripts/bench/embedder` does, which prints the share
@@ -69,6 +70,27 @@ class Constant(_Frozen):
     unit: str
     command: str = Field(description="what measured it")
     what: str
+    disturbed: bool = Field(default=False, description="others used the machine, too")
+
+
+class Conditions(_Frozen):
+    """How the machine was meanwhile. A fixed piece of work, a text of 60 tokens that is
+    embedded, tells whether its cores were as fast as at another time: who shares a core
+    with us is in no share of the machine."""
+
+    rounds: int = Field(ge=1, description="a constant is their median")
+    foreign_before: float = Field(description="share that others used at the start")
+    stolen_before: float = Field(description="share that other machines had then")
+    samples: int
+    disturbed: int = Field(description="samples beside which others used the machine")
+    calibration_ms: float = Field(gt=0, description="CPU of the fixed piece: median")
+    calibration_least_ms: float
+    calibration_most_ms: float
+
+    @property
+    def uneven(self) -> bool:
+        """Whether the cores were not equally fast all the time."""
+        return self.calibration_most_ms > _UNEVEN * self.calibration_least_ms
 
 
 class Constants(_Frozen):
@@ -77,6 +99,9 @@ class Constants(_Frozen):
     machine: str
     measured_at: str
     load_before: float = Field(description="load average before the first measurement")
+    conditions: Conditions | None = Field(
+        default=None, description="None: measured before they were noted"
+    )
     constants: dict[str, Constant]
 
     def __getitem__(self, name: str) -> float:
@@ -84,6 +109,11 @@ class Constants(_Frozen):
         if name not in self.constants:
             raise SystemExit(f"{name} was not measured: run scripts/bench/constants")
         return self.constants[name].value
+
+    def embed_ms(self, tokens: float) -> float:
+        """CPU to embed a text on one thread."""
+        each = self["Embedder.cpu_ms_token"]
+        return self["Embedder.cpu_ms_text"] + each * tokens
 
     @classmethod
     def read(cls, path: Path = FILE) -> "Constants":
@@ -96,7 +126,7 @@ class Constants(_Frozen):
 
     def written(self) -> str:
         """The file's text."""
-        data: dict[str, Any] = self.model_dump()
+        data: dict[str, Any] = self.model_dump(exclude_defaults=True)
         return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 

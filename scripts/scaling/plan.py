@@ -61,8 +61,7 @@ class Workload:
         """To embed one text; of a GPU if that does it."""
         if self.gpu:
             return 1e3 * tokens / self.assumptions.gpu_tokens_per_s
-        fixed = self.constants["Embedder.cpu_ms_text"]
-        return fixed + tokens * self.constants["Embedder.cpu_ms_token"]
+        return self.constants.embed_ms(tokens)
 
     def capacity(self, name: str) -> float:
         """Requests a second at which one replica's core is full."""

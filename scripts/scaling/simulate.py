@@ -91,12 +91,14 @@ def _days(options: argparse.Namespace, load: Workload) -> list[tuple[Course, Out
     return in_processes(simulated, scenarios)
 
 
-def _write_docs(days: list[tuple[Course, Outcome]], load: Workload, seed: int) -> None:
+def _write_docs(days: list[tuple[Course, Outcome]], load: Workload, seed: int) -> bool:
+    """Whether flows and requests agree, as the page says of them."""
+    check, agree = check_table(load, seed)
     write_part(PAGE, DAYS_PART, days_table([outcome for _, outcome in days]))
     _draw(days, DOCS / "capacity")
-    check, _ = check_table(load, seed)
     write_part(PAGE, CHECK_PART, check)
     write_part(PAGE, POLICIES_PART, policies_table(load, seed))
+    return agree
 
 
 def _draw(days: list[tuple[Course, Outcome]], directory: Path) -> None:
@@ -136,8 +138,9 @@ def main() -> int:
         options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     if options.plots:
         _draw(days, options.plots)
-    if options.docs:
-        _write_docs(days, load, options.seed)
+    if options.docs and not _write_docs(days, load, options.seed):
+        print("flows and requests differ: see --check", file=sys.stderr)
+        return 1
     return 0
 
 

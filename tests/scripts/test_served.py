@@ -54,6 +54,16 @@ def test_a_key_that_is_set_here_pays_for_no_measurement(
         assert f"key for OpenRouter: '{known}'" in graph.said
 
 
+def test_an_address_that_comes_in_parts_is_waited_for(stand_in):
+    parts = ("\\303", "\\251\\nready: http://127.0.0.1:1", "2345\\n")
+    said = "sleep 0.3; ".join(f"printf '{part}'; " for part in parts)
+    script = stand_in / "scripts/serve"
+    script.write_text(f"#!/bin/sh\n{said} exec sleep 60\n")
+
+    with served() as graph:
+        assert graph.url == "http://127.0.0.1:12345"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_measurement_that_is_told_to_end_leaves_no_gateway(stand_in, number):
     with subprocess.Popen(
