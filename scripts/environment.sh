@@ -19,6 +19,8 @@ set -euo pipefail
 unset PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONINSPECT PYTHONOPTIMIZE
 # With it, cd may say where it went, which would be half of a path.
 unset CDPATH
+# Of a place that is not there Python takes another one; uv and mktemp end.
+{ [ -d "${TMPDIR:-/}" ] && [ -w "${TMPDIR:-/tmp}" ]; } || unset TMPDIR
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${AVENGERS_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac

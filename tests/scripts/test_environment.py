@@ -321,3 +321,20 @@ def test_what_the_shell_says_to_another_python_or_to_cd_is_not_heard(
     )
 
     assert done.stdout == f"True\n{SCRIPT.parents[1]}\n", done.stderr
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_place_for_temporary_files_that_is_not_there_is_not_taken(
+    tmp_path: Path, there: bool
+) -> None:
+    place = tmp_path if there else tmp_path / "none"
+
+    done = subprocess.run(
+        ["bash", "-c", '. "$1"; echo "${TMPDIR-unset}"', "bash", str(SCRIPT)],
+        env=os.environ | {"TMPDIR": str(place)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{tmp_path if there else 'unset'}\n"
