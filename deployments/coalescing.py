@@ -74,12 +74,19 @@ class Coalescer(Generic[Q, A]):
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[A] = loop.create_future()
+        self._forget_unwanted(loop.time())
         self._waiting.append(_Waiter(item, future, until))
         if self._same_turn:
             loop.call_soon(self._start)
         else:
             self._start()
         return await future
+
+    def _forget_unwanted(self, now: float) -> None:
+        """Who came first leaves first: behind calls that hang, items must not gather
+        that nobody waits for."""
+        while self._waiting and not self._waiting[0].wanted(now):
+            self._waiting.popleft()
 
     def _start(self) -> None:
         while self._free and self._waiting:

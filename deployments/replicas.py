@@ -92,7 +92,7 @@ class RouterReplica:
         loaded = load(directory_of(artifact, encoder=False))
         spec = loaded.manifest.encoder
         remote = RemoteEmbedder(embedder, spec, within_s=route_timeout_s / 2)
-        wait_s = route_timeout_s / 4  # the rest is for what is done in both
+        wait_s = route_timeout_s / 8  # what is left is for all that is no waiting
         cached = CachedEmbedder(remote, config, metrics, wait_s=wait_s)
         self._router = Router(cached, loaded)
         self._asked = traced_router(self._router, telemetry)

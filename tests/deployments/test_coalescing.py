@@ -1,6 +1,8 @@
 """Sharing a call among those that arrive while another is under way."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -191,3 +193,39 @@ async def test_a_call_that_has_begun_is_not_too_late():
     call.gate.set()
 
     assert await begun == 2
+
+
+async def test_what_nobody_waits_for_is_not_kept_behind_a_call_that_hangs():
+    class Text:
+        """Long."""
+
+    async def hang(texts: Sequence[Text]) -> Sequence[int]:
+        await asyncio.Event().wait()
+        return []
+
+    coalescer = Coalescer(hang)
+    texts = [Text() for _ in range(4)]
+    asked = [asyncio.ensure_future(coalescer(text)) for text in texts]
+    await asyncio.sleep(0)
+    for leaving in asked[1:3]:
+        leaving.cancel()
+    await asyncio.wait(asked[1:3])
+    kept = [weakref.ref(text) for text in texts]
+    asked.append(asyncio.ensure_future(coalescer(Text())))
+    await asyncio.sleep(0)
+    del texts, asked[1:3], leaving
+    gc.collect()
+
+    assert [text() is not None for text in kept] == [True, False, False, True]
+
+
+async def test_who_waited_too_long_is_told_when_another_comes():
+    coalescer = Coalescer(Call())
+    now = asyncio.get_running_loop().time()
+    await submit(coalescer, 1)
+    late = asyncio.ensure_future(coalescer(2, until=now))
+    await submit(coalescer, 3)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(TimeoutError):
+            await late
