@@ -62,15 +62,7 @@ class Completions:
             return await first_stream(run)
 
     async def _begin(self, call: Call) -> Run:
-        meter = Meter(
-            self._sink,
-            call.plan,
-            call.chat,
-            call.request_id,
-            corrections=self.corrections,
-            replica=self._admission.replica,
-            on_correction=self._admission.corrected,
-        )
+        meter = self._meter(call)
         deadline = time.monotonic() + self._request_timeout_s
         try:
             choice = await self._chooser.choose(
@@ -94,6 +86,17 @@ class Completions:
             self._backend_of,
             self._chooser,
             self._admission,
+        )
+
+    def _meter(self, call: Call) -> Meter:
+        return Meter(
+            self._sink,
+            call.plan,
+            call.chat,
+            call.request_id,
+            corrections=self.corrections,
+            replica=self._admission.replica,
+            on_correction=self._admission.corrected,
         )
 
 
