@@ -84,11 +84,9 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
     reader = RecordReader(prices=catalog_prices(catalog), allow_gaps=allow_gaps)
     dataset = reader.read(records)
     if artifact is None:
-        config, dataset = (
-            _config(seeds, clusters, workers),
-            with_models(dataset, models),
-        )
-        judged = judge_splits(dataset, config, encoder, embeddings)
+        chosen = with_models(dataset, models)
+        config = _config(seeds, clusters, workers)
+        judged = judge_splits(chosen, config, encoder, embeddings)
     else:
         judged = judge_artifact(dataset, models, artifact, embeddings)
     _report(judged, out, published)
