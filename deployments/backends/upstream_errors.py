@@ -124,10 +124,11 @@ def _meant(
         return _unexplained(said)
     if meaning in _OPERATORS:
         return _operators(meaning)
-    fits = "do not fit the context window of the model"
+    # OpenAI's words, which clients look for that look for no code.
+    what = "This model's maximum context length is exceeded by prompt and answer."
     if meaning is Meaning.LARGER_THAN_RATE:
-        fits = "are more tokens than the upstream takes in a minute"
-    return PromptTooLong(f"Prompt and answer {fits}.", param="messages")
+        what = "Prompt and answer are more tokens than the upstream takes in a minute."
+    return PromptTooLong(what, param="messages")
 
 
 def _refused(

@@ -73,6 +73,8 @@ async def test_a_prompt_too_long_for_one_model_is_told_apart(said, streams, late
         await asked(response, streams=streams)
     assert raised.value.code == "context_length_exceeded"
     assert "tokens" not in raised.value.message
+    # By these words of OpenAI's, LiteLLM and others know it.
+    assert "This model's maximum context length is" in raised.value.message
 
 
 BAD_TOOL = {
