@@ -16,6 +16,7 @@ from artifacts.evaluation.narrative import markdown
 from artifacts.evaluation.report import focus_of, metrics_json, write_report
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.routers import NearestNeighbours
+from artifacts.evaluation.served import AS_SERVED
 from tests.artifacts.evaluation.split_data import MODELS, small_config, two_topics
 from tests.artifacts.hand_made import bundled
 
@@ -220,7 +221,7 @@ def test_the_bundled_report_says_of_one_alpha_what_its_curves_say() -> None:
     report = bundled() / "report"
     accuracies: dict[str, list[float]] = {}
     for row in rows_of(report / "curves.csv"):
-        if row["method"] == "calibrated":
+        if row["method"] == AS_SERVED:
             accuracies.setdefault(row["alpha"], []).append(float(row["accuracy"]))
     alpha, most = max(
         ((alpha, fmean(values)) for alpha, values in accuracies.items()),
