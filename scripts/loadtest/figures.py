@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry
 
+from scripts.loadtest.entries import (
+    ANSWER,
+    FIRST_TOKEN,
+    PAUSE,
+    REFUSED,
+    UNANSWERED,
+    WITHIN,
+)
 from scripts.loadtest.judging import Outcome
-
-# Names in Locust's tables. The last two are times within answers, not requests.
-ANSWER, STREAM, REFUSED = "answer in one piece", "stream", "refused (429)"
-UNANSWERED = "ended while waiting"
-FIRST_TOKEN, PAUSE = "first token", "longest pause"
-WITHIN = "within"
 
 
 def outcome_of(

@@ -18,7 +18,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from scripts.loadtest.answer import Streamed, read_stream, unary_problem
-from scripts.loadtest.figures import (
+from scripts.loadtest.entries import (
     ANSWER,
     FIRST_TOKEN,
     PAUSE,
@@ -26,8 +26,8 @@ from scripts.loadtest.figures import (
     STREAM,
     UNANSWERED,
     WITHIN,
-    outcome_of,
 )
+from scripts.loadtest.figures import outcome_of
 from scripts.loadtest.judging import broken
 from scripts.loadtest.keys import Caller, callers, one_of
 from scripts.loadtest.profiles import Profile

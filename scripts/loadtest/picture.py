@@ -8,12 +8,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from scripts.loadtest.entries import ANSWER, FIRST_TOKEN, PAUSE, STREAM, UNANSWERED
 from scripts.option_types import result_file
 
 _HISTORY = "run_stats_history.csv"
 _ALL = "Aggregated"
-# As scripts/loadtest/figures.py names them, which cannot be imported without Locust.
-_ANSWERS = {"stream", "answer in one piece", "ended while waiting"}
+_ANSWERS = {STREAM, ANSWER, UNANSWERED}
 Rows = dict[str, list[dict[str, str]]]
 
 
@@ -45,7 +45,7 @@ def draw(rows: Rows, path: Path) -> None:
     start = min(column(next(iter(rows.values())), "Timestamp"))
     figure, (load, first, pause) = plt.subplots(3, 1, figsize=(9, 7), sharex=True)
     _draw_load(load, rows, start)
-    for axes, name in ((first, "first token"), (pause, "longest pause")):
+    for axes, name in ((first, FIRST_TOKEN), (pause, PAUSE)):
         for percentile, style in (("50%", "-"), ("95%", "--"), ("99%", ":")):
             found = rows.get(name, [])
             at = [value - start for value in column(found, "Timestamp")]

@@ -8,8 +8,8 @@ import openai
 
 from scripts.upstream.script import write_script
 from tests.scripts.conftest import SETTINGS
+from tests.scripts.upstream_asking import CHAT
 
-CHAT = "/api/v1/chat/completions"
 QUESTION = [{"role": "user", "content": "What is 6 × 7?"}]
 SCHEMA = {
     "type": "object",

@@ -1,10 +1,8 @@
 """The fault upstream fails in the way it is asked to, and charges accordingly."""
 
 import asyncio
-from collections import Counter
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import h2.exceptions
 import httpx
@@ -19,10 +17,9 @@ from scripts.upstream.faults import (
     marked_fault,
     parse_fault,
 )
-from scripts.upstream.settings import ModelSettings
 from tests.scripts.conftest import SETTINGS, client_of
+from tests.scripts.upstream_asking import CHAT, body, settled
 
-CHAT = "/api/v1/chat/completions"
 STATUSES = {
     "400": 400,
     "400-model": 400,
@@ -43,26 +40,6 @@ BREAKS = ("cut-fin", "cut-rst", "stream-reset", "goaway-abrupt", "malformed-fram
 # httpx lets h2's own error through where a frame of a body makes no sense.
 BROKEN = (httpx.ReadError, httpx.ProtocolError, h2.exceptions.ProtocolError)
 HANGS = ("hang", "comments", "endless")
-
-
-def body(fault: str, *, stream: bool = False, model: str = "m") -> dict[str, Any]:
-    return {
-        "model": model,
-        "messages": [{"role": "user", "content": "hi"}],
-        "metadata": {"fault": fault},
-        "stream": stream,
-        "usage": {"include": True},
-    }
-
-
-async def settled(upstream: Any) -> Any:
-    """The only entry of the ledger, once it is closed."""
-    for _ in range(1000):
-        entry = upstream.ledger.entries[-1]
-        if entry.outcome is not None:
-            return entry
-        await asyncio.sleep(0.01)
-    raise AssertionError("the upstream still answers")
 
 
 def test_a_fault_is_read_with_its_options():
@@ -232,55 +209,6 @@ async def test_goaway_lets_the_answer_end_and_the_connection_with_it(client, ups
     assert (first.status_code, second.status_code) == (200, 200)
 
 
-async def test_only_the_named_model_fails(client):
-    wanted = body("500,model=bad", model="good")
-    good = await client.post(CHAT, json=wanted)
-    bad = await client.post(CHAT, json={**wanted, "model": "bad"})
-
-    assert (good.status_code, bad.status_code) == (200, 500)
-
-
-async def test_a_fault_that_passes(client):
-    statuses = [
-        (await client.post(CHAT, json=body("503,times=2"))).status_code
-        for _ in range(3)
-    ]
-
-    assert statuses == [503, 503, 200]
-
-
-async def test_a_schedule_is_followed_in_turn(client, upstream):
-    model = ModelSettings(schedule=("500", "ok", "429"))
-    upstream.use(SETTINGS.model_copy(update={"models": {"m": model}}))
-    plain = {"model": "m", "messages": []}
-    statuses = [(await client.post(CHAT, json=plain)).status_code for _ in range(4)]
-
-    assert statuses == [500, 200, 429, 500]
-
-
-async def test_chance_is_seeded(client, upstream):
-    model = ModelSettings(fault_rates={"500": 0.3, "429": 0.2})
-    chance = SETTINGS.model_copy(update={"models": {"m": model}, "seed": 5})
-    plain = {"model": "m", "messages": []}
-    runs = []
-    for _ in range(2):
-        upstream.use(chance)
-        answers = [await client.post(CHAT, json=plain) for _ in range(60)]
-        runs.append([answer.status_code for answer in answers])
-
-    assert runs[0] == runs[1]
-    assert Counter(runs[0]).keys() == {200, 500, 429}
-
-
-async def test_a_fault_by_header_and_one_that_nobody_knows(client):
-    plain = {"model": "m", "messages": []}
-    failing = await client.post(CHAT, json=plain, headers={"x-fault": "503"})
-    unknown = await client.post(CHAT, json=plain, headers={"x-fault": "flood"})
-
-    assert failing.status_code == 503
-    assert (unknown.status_code, "flood" in unknown.text) == (400, True)
-
-
 async def test_an_unwanted_whole_answer_is_charged_in_full(client, upstream):
     slow = SETTINGS.default.model_copy(update={"tokens_per_s": 8.0})
     upstream.use(SETTINGS.model_copy(update={"default": slow}))
@@ -309,16 +237,6 @@ async def test_the_ledger_is_bounded(client, upstream):
         await client.post(CHAT, json=body("500"))
 
     assert (upstream.ledger.requests, len(upstream.ledger.entries)) == (5, 3)
-
-
-async def test_settings_can_be_changed_while_it_runs(client):
-    new = {"default": {"schedule": ["402"]}}
-    await client.put("/settings", json=new)
-    refused = await client.put("/settings", json={"default": {"schedule": ["x"]}})
-
-    plain = {"model": "m", "messages": []}
-    assert (await client.post(CHAT, json=plain)).status_code == 402
-    assert refused.status_code == 400
 
 
 @pytest.mark.parametrize("stream", [False, True])
