@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from deployments.errors import InvalidRequest, ServingError, generation_of
-from deployments.protocol.backend import BackendRequest, Settlement
+from deployments.protocol.backend import (
+    PROMPT_FIELDS,
+    BackendRequest,
+    Settlement,
+)
 from serve_app.access.admission import Admission
 from serve_app.answering.affording import Affording
 from serve_app.answering.asking import Asking, asking, is_hurried
@@ -66,6 +70,8 @@ class Run:
         """The model that was asked failed before its first byte."""
         if ask := ask_of_failure(port, request, error):
             self.meter.owes(ask)
+        if error.param == PROMPT_FIELDS["chat/completions"]:  # backends know no other
+            error.param = PROMPT_FIELDS[request.surface]
         model = request.model
         if _is_refusal(error):
             if model not in self._refusals and without_thoughts(self.call.chat):

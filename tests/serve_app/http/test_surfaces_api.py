@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from deployments.errors import UpstreamError
+from deployments.errors import PromptTooLong, UpstreamError
 from serve_app.http.api import build_api
 from serve_app.http.embeddings import Embeddings
 from tests.fakes import (
@@ -54,6 +54,16 @@ async def test_an_answer_is_routed_by_its_text_and_recorded(surface):
     assert json.loads(sent.body)["model"] == "them/small"
     (record,) = records
     assert (record.surface, record.cost_usd) == (surface, 0.25)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+async def test_a_prompt_too_long_is_told_by_the_field_that_it_is_in(surface):
+    backend = ScriptedBackend({"small": PromptTooLong("long", param="messages")})
+    async with client(backend=backend) as c:
+        body = {**BODIES[surface], "model": "small"}
+        error = (await c.post(f"/v1/{surface}", json=body)).json()["error"]
+
+    assert [error["code"], {error["param"]}] == [PromptTooLong.code, {*BODIES[surface]}]
 
 
 @pytest.mark.parametrize("surface", SURFACES)
