@@ -2,23 +2,30 @@
 
 from typing import Any
 
-import orjson
-
+from deployments.backends.tokens import count_tokens
 from deployments.catalog import Price
 from deployments.errors import ServingError
 from deployments.protocol.backend import Item, Settlement, Usage
 from serve_app.access.request_size import PromptSize
+from serve_app.answering.written import data_of, written
 
 _HEAD = ("id", "created", "object")
+_LARGEST = 64 * 1024  # bytes of a frame that is kept
 
 
 class Received:
-    """Counts the events of a stream's frames, and keeps the head of one with an id."""
+    """Counts the events of a stream's frames, and keeps the head of one with an id.
+
+    Whenever there are twice as many events, a frame is kept: how much an event says is
+    read from these few, and only if it is asked for.
+    """
 
     def __init__(self) -> None:
         self.n_events = 0
         self.head: dict[str, Any] = {}
         self._headless = True
+        self._kept: list[bytes] = []
+        self._keeps_at = 1
 
     def add(self, item: Item) -> None:
         """What has come next; a settlement alone holds no event."""
@@ -29,6 +36,9 @@ class Received:
             self._look(frame)
         # Each ends with an empty line; `data: ` may stand in what is said, too.
         self.n_events += frame.count(b"\n\n")
+        if self.n_events >= self._keeps_at and len(frame) <= _LARGEST:
+            self._kept.append(frame)
+            self._keeps_at = 2 * self.n_events
 
     @property
     def generation_id(self) -> str | None:
@@ -46,13 +56,22 @@ class Received:
         return self.estimate(price, prompt)
 
     def estimate(self, price: Price, prompt: PromptSize) -> Settlement:
-        """Tokens and cost so far, an event taken for a token, marked as estimated."""
+        """Tokens and cost so far, marked as estimated."""
         if not self.n_events:
             return Settlement(None, None, "unknown")
-        usage = Usage(prompt.tokens, self.n_events, prompt.tokens + self.n_events)
+        completion = self._tokens()
+        usage = Usage(prompt.tokens, completion, prompt.tokens + completion)
         cost_usd = price.cost_usd(usage.prompt_tokens, usage.completion_tokens)
         known = cost_usd is not None
         return Settlement(usage, cost_usd, "estimated" if known else "unknown")
+
+    def _tokens(self) -> int:
+        """An event is a token, or as many as it says: some upstreams send sentences."""
+        events = [event for frame in self._kept for event in frame.split(b"\n\n")]
+        events = [event for event in events if event]
+        texts = [text for event in events for text in written(data_of(event))]
+        said = count_tokens("".join(texts))
+        return max(self.n_events, round(self.n_events * said / max(1, len(events))))
 
     def _look(self, frame: bytes) -> None:
         """Azure's first event, with what its filters say, has no id."""
@@ -67,14 +86,7 @@ class Received:
 
 def _head(event: bytes) -> dict[str, Any]:
     """Those of `id`, `created` and `object` that say something; others repeat them."""
-    lines = event.split(b"\n")
-    data = next((line[5:] for line in lines if line.startswith(b"data:")), b"{}")
-    try:
-        chunk = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    if not isinstance(chunk, dict):
-        return {}
+    chunk = data_of(event)
     if isinstance(chunk.get("response"), dict):  # of the Responses API
         chunk = chunk["response"]
     return {name: chunk[name] for name in _HEAD if chunk.get(name)}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from deployments.backends.tokens import count_tokens
 from deployments.catalog import Price
 from deployments.errors import UpstreamError
 from deployments.protocol.backend import Ending, Settlement, Usage
@@ -69,7 +70,7 @@ def test_what_the_upstream_said_wins_over_what_was_counted():
     assert made.settled(error, price, prompt) is error.settlement
 
 
-def test_what_was_received_is_estimated_an_event_for_a_token():
+def test_what_was_received_is_estimated_with_at_least_a_token_an_event():
     price = Price(input_usd_per_token=1, output_usd_per_token=10)
     prompt = PromptSize((), n_tokens=7)
     ending = Ending(wire(**HEAD), Settlement(None, None, "unknown"))
@@ -78,6 +79,47 @@ def test_what_was_received_is_estimated_an_event_for_a_token():
     settled = made.settled(None, price, prompt)
     assert settled.usage == Usage(7, 3, 10)
     assert (settled.cost_usd, settled.cost_source) == (37, "estimated")
+
+
+SENTENCE = " The quick brown fox jumps over the lazy dog, and the dog does not mind."
+
+
+def said(text: str) -> dict[str, object]:
+    return {"choices": [{"index": 0, "delta": {"content": text}}]}
+
+
+def tokens_of(made: Received) -> int:
+    settled = made.estimate(Price(input_usd_per_token=1), PromptSize(()))
+    assert settled.usage is not None
+    return settled.usage.completion_tokens
+
+
+def test_an_event_that_says_a_sentence_is_its_tokens():
+    frames = [wire(**HEAD, **said(SENTENCE)) for _ in range(300)]
+
+    assert tokens_of(received(*frames)) == 300 * count_tokens(SENTENCE)
+
+
+def test_of_events_that_gather_in_frames_each_counts():
+    tokens = [wire(**HEAD, **said(" dog")) for _ in range(300)]
+    frames = [b"".join(tokens[i : i + 7]) for i in range(0, 300, 7)]
+
+    assert tokens_of(received(*frames)) == 300
+
+
+def test_of_a_long_answer_few_frames_are_kept():
+    made = received(*[wire(**HEAD, **said(" dog")) for _ in range(5000)])
+    frames = [value for value in vars(made).values() if isinstance(value, list)]
+
+    assert sum(map(len, frames)) < 20
+    assert tokens_of(made) == 5000
+
+
+def test_a_picture_in_an_event_is_no_text():
+    picture = {"images": [{"image_url": {"url": "data:;base64," + "A" * 100_000}}]}
+    frames = [wire(**HEAD, choices=[{"delta": picture}])] * 3
+
+    assert tokens_of(received(*frames)) == 3
 
 
 def test_an_answer_that_writes_of_events_has_no_more_of_them():
