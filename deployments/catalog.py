@@ -71,7 +71,9 @@ class Timeouts(_Frozen):
         default=5.0, gt=0, description="until the upstream is reached"
     )
     first_token_s: float = Field(
-        default=60.0, gt=0, description="until a stream's first event"
+        default=60.0,
+        gt=0,
+        description="until a stream's first event that says something",
     )
     between_tokens_s: float = Field(
         default=60.0, gt=0, description="between two events of a stream"
