@@ -56,10 +56,10 @@ class Served:
 
 @contextmanager
 def served(
-    *arguments: str, environment: dict[str, str] | None = None
+    *arguments: str, environment: dict[str, str] | None = None, root: Path = ROOT
 ) -> Iterator[Served]:
-    """`scripts/serve` on a free port; on leaving it has been stopped, also if that is
-    because this program was told to end.
+    """`scripts/serve` of the checkout at `root` on a free port; on leaving it has been
+    stopped, also if that is because this program was told to end.
 
     Whatever key for OpenRouter is set here: a measurement is not to be paid for, unless
     `environment` has one.
@@ -67,7 +67,7 @@ def served(
     end_when_told()
     port = free_port()
     keys = {"AVENGERS_DEV_KEY": KEY, "AVENGERS_ADMIN_KEY": ADMIN_KEY}
-    command = [ROOT / "scripts/serve", "--port", str(port), *arguments]
+    command = [root / "scripts/serve", "--port", str(port), *arguments]
     with TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         own = {"AVENGERS_VAR": f"{directory}/var", "OPENROUTER_API_KEY": ""}

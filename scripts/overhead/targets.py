@@ -79,18 +79,22 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 
 def gateway(
-    change: Mapping[str, Any] | None = None, *, tenants: int = 0, limited: bool = False
+    change: Mapping[str, Any] | None = None,
+    *,
+    tenants: int = 0,
+    limited: bool = False,
+    root: Path = ROOT,
 ) -> Start:
     """Ours, as serve_app/local.yaml has it but for the upstream's address; `change` is
     merged into that file. `tenants`: with so many in its database, which take turns;
-    `limited`: each has all limits and a budget.
+    `limited`: each has all limits and a budget. `root`: of which checkout.
     """
 
     @contextmanager
     def start(origin_port: int) -> Iterator[Target]:
         upstream = {"base_url": f"http://127.0.0.1:{origin_port}/api/v1/"}
         backends = {"without_key": "refuse", "openrouter": upstream}
-        config = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+        config = yaml.safe_load((root / "serve_app/local.yaml").read_text("utf-8"))
         config = merged(config, changed(args={"backends": backends}))
         with TemporaryDirectory() as name, ExitStack() as stack:
             directory = Path(name)
@@ -99,16 +103,18 @@ def gateway(
                 asyncio.run(store_tenants(path, tenants, limited=limited))
             text = yaml.safe_dump(merged(config, dict(change or {})))
             (directory / CONFIG).write_text(text, encoding="utf-8")
-            yield _ours(_served(stack, directory), tenants)
+            yield _ours(_served(stack, directory, root), tenants)
 
     return start
 
 
-def _served(stack: ExitStack, directory: Path) -> Served:
+def _served(stack: ExitStack, directory: Path, root: Path) -> Served:
     own = {"OPENROUTER_API_KEY": "up", "AVENGERS_VAR": str(directory)}
-    config = str(directory / CONFIG)
+    if root != ROOT:
+        own["AVENGERS_VENV"] = str(root / ".venv")
+    command = ("--config", str(directory / CONFIG))
     try:
-        return stack.enter_context(served("--config", config, environment=own))
+        return stack.enter_context(served(*command, environment=own, root=root))
     except SystemExit as error:
         if isinstance(error.code, int):  # not for us: it was told to end
             raise
