@@ -61,7 +61,8 @@ class State:
     def require(self, tenant_id: str) -> None:
         """Missing if there is none of this id."""
         if tenant_id not in self.tenants:
-            raise Missing(f"there is no tenant {tenant_id!r} in the store")
+            what = f"there is no tenant {tenant_id!r} in the store"
+            raise Missing(f"{what}; the configuration's are changed in it")
 
     def key(self, key_id: str) -> tuple[StoredTenant, KeyConfig]:
         """A key and its tenant; Missing if there is none."""
@@ -118,7 +119,8 @@ def with_tier(state: State, name: str, tier: CostTier) -> State:
 def without_tier(state: State, name: str, configured: Collection[str]) -> State:
     """Without it; Refused while it is in use, but where `configured` has it, too."""
     if name not in state.cost_tiers:
-        raise Missing(f"there is no cost tier {name!r} in the store")
+        what = f"there is no cost tier {name!r} in the store"
+        raise Missing(f"{what}; the configuration's are changed in it")
     tenants = state.tenants.values()
     users = [each.config.id for each in tenants if name in each.config.named_tiers]
     if users and name not in configured:

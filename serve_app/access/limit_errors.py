@@ -31,7 +31,9 @@ def insufficient_quota(holding: Holding, wait_s: float | None) -> RateLimited:
     left = max(0.0, holding.left + holding.part.free)
     whole = holding.capacity or 0.0
     message = f"Of the budget of {whole:.2f} USD {left:.6f} are left"
-    message += f"{_until(holding)}: less than any model may cost."
+    message += f"{_until(holding)}: less than this request may cost at most."
+    if left:
+        message += " A smaller max_tokens makes that less."
     return RateLimited(
         message,
         code="insufficient_quota",

@@ -9,6 +9,13 @@ from deployments.errors import InvalidRequest
 
 _WRITTEN_DEPTH = 254  # orjson's, which reads up to 1,024 levels
 
+# What pydantic says in Python's words, by its type of error.
+_IN_JSON = {
+    "dict_type": "it must be an object",
+    "model_type": "it must be an object",
+    "extra_forbidden": "there is no such field",
+}
+
 
 def parse_json(body: bytes) -> dict[str, Any]:
     """A JSON object; InvalidRequest says where the JSON is broken.
@@ -18,6 +25,9 @@ def parse_json(body: bytes) -> dict[str, Any]:
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if (at := _not_utf8(body)) is not None:
+            what = f"The body is not UTF-8: see its byte {at + 1}."
+            raise InvalidRequest(what, code="invalid_json") from None
         # The decoder's message holds a position, never the text around it.
         raise InvalidRequest(
             f"The body is not valid JSON: {error.msg} at line {error.lineno}, "
@@ -31,6 +41,16 @@ def parse_json(body: bytes) -> dict[str, Any]:
         what = "The body is nested too deeply to be passed on."
         raise InvalidRequest(what, code="invalid_json")
     return raw
+
+
+def _not_utf8(body: bytes) -> int | None:
+    """Where it is not, which orjson does not say; a compressed body is not from its
+    first bytes on."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
 
 
 def _too_deep(raw: dict[str, Any]) -> bool:
@@ -52,8 +72,9 @@ def invalid_field(error: ValidationError) -> InvalidRequest:
     if first["type"] == "missing":
         message, code = f"{param} is missing.", "missing_required_parameter"
     else:
-        message, code = f"{param}: {first['msg']}.", "invalid_value"
-    return InvalidRequest(message, param=param, code=code)
+        said = _IN_JSON.get(first["type"], first["msg"])
+        message, code = f"{param}: {said}.".removeprefix(": "), "invalid_value"
+    return InvalidRequest(message, param=param or None, code=code)
 
 
 def _path(steps: list[int | str]) -> str:

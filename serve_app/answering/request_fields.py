@@ -38,5 +38,5 @@ def few_fields(model: type[BaseModel], given: Any) -> Any:
     if isinstance(given, dict) and len(given) > len(model.model_fields):
         unknown = next(name for name in given if name not in model.model_fields)
         named = {"name": unknown[:_NAME_SHOWN]}
-        raise PydanticCustomError("extra_forbidden", "there is no field {name}", named)
+        raise PydanticCustomError("unknown", "there is no field {name}", named)
     return given

@@ -57,7 +57,7 @@ class KeyAdmin:
         """A new key; the answer is the only place where it ever stands."""
         terms = checked_body(KeyTerms, await admin_body(request))
         if terms.expires_at is not None and terms.expires_at <= datetime.now(UTC):
-            message = "expires_at: that is over."
+            message = "expires_at: it has to be in the future."
             raise InvalidRequest(message, param="expires_at", code="invalid_value")
         check_models("models", terms.models or (), self._directory())
         return _issued(await self._ledger.issue_key(tenant_id, terms))
@@ -77,7 +77,11 @@ async def stored_tenant(ledger: LedgerLike, tenant_id: str) -> TenantConfig:
     for tenant in await ledger.tenants():
         if tenant.id == tenant_id:
             return tenant
-    raise NotFound(f"There is no tenant {tenant_id!r} in the store.", code="not_found")
+    message = (
+        f"There is no tenant {tenant_id!r} in the store; the configuration's are read "
+        "and changed in it."
+    )
+    raise NotFound(message, code="not_found")
 
 
 def _issued(issued: IssuedKey) -> Response:

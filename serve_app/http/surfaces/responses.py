@@ -14,8 +14,14 @@ from serve_app.answering.json_body import invalid_field, parse_json
 from serve_app.answering.request_fields import AUTO, MAX_MESSAGES, ModelName, Objects
 from serve_app.answering.thoughts import without_references
 
-# Fields that ask for something to be kept, or refer to what was.
+# Fields that ask for an answer to be kept, or refer to one that was.
 _STORING = ("store", "background", "previous_response_id", "conversation")
+
+# What it holds is not known here: which tools and files it needs, how long it is.
+_STORED_PROMPT = (
+    "what the upstream has stored cannot be measured here; send it as `instructions` "
+    "and `input`"
+)
 
 # Vercel's AI SDK refers to items unless it is told not to.
 _NOT_STORED = (
@@ -92,6 +98,8 @@ def _refuse_storing(raw: dict[str, Any]) -> None:
         if raw.get(name) not in (None, False):
             what = "no answer is stored here; send the whole conversation as `input`"
             raise _unsupported(name, what)
+    if raw.get("prompt") is not None:
+        raise _unsupported("prompt", _STORED_PROMPT)
 
 
 def _messages(request: ResponsesRequest) -> list[Message]:

@@ -32,8 +32,10 @@ async def test_a_budget_that_covers_no_model_tells_what_is_left_and_until_when()
     error = response.json()["error"]
     assert response.status_code == 429
     assert error["code"] == error["type"] == "insufficient_quota"
-    said = "Of the budget of 0.05 USD 0.050000 are left until 2026-09-22 00:00 UTC"
-    assert error["message"].startswith(said)
+    assert error["message"] == (
+        "Of the budget of 0.05 USD 0.050000 are left until 2026-09-22 00:00 UTC: less "
+        "than this request may cost at most. A smaller max_tokens makes that less."
+    )
     assert int(response.headers["retry-after"]) == 86400 - START % 86400
 
 

@@ -179,8 +179,8 @@ def test_list_and_show(cli):
     assert "5 USD / 1mo" in cli.run("tenants", "list").out
     assert DIGEST[:12] in cli.run("tenants", "show", "acme").out
     missing = cli.run("tenants", "show", "nobody")
-    said = "avengers: there is no tenant 'nobody' in the store\n"
-    assert (missing.code, missing.err) == (2, said)
+    assert missing.code == 2
+    assert missing.err.startswith("avengers: there is no tenant 'nobody' in the store")
 
 
 def test_a_table_passes_no_command_on_to_the_terminal(cli):

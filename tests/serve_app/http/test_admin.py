@@ -32,6 +32,13 @@ async def test_where_no_admin_key_is_set_there_are_no_such_paths():
     assert response.json()["error"]["code"] == "path_not_found"
 
 
+async def test_a_path_tells_all_methods_that_it_has(client):
+    response = await client.post(f"{TENANTS}/acme", json={"alpha": 1})
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, PUT"
+
+
 async def test_a_tenant_is_made_changed_and_deleted(client, accounts):
     made = await client.put(f"{TENANTS}/new", json={"cost_tier": "gold"})
     body = {"id": "new", "alpha": 0.2, "rpm_limit": 5}

@@ -50,3 +50,24 @@ async def test_a_rotated_key_opens_for_its_grace_and_a_revoked_one_nothing(
     assert (len(revoked.json()["data"]), again.json()["data"]) == (1, [])
     with pytest.raises(Unauthenticated, match="revoked"):
         (await directory(accounts)).authenticate(f"Bearer {first['key']}")
+
+
+async def test_a_key_for_a_tenant_of_the_configuration_is_refused_and_told_where(
+    client,
+):
+    path = "/admin/v1/tenants/t/keys"  # the configuration's
+    issued, read = await client.post(path), await client.get(path)
+
+    for response in (issued, read):
+        assert response.status_code == 404
+        message = response.json()["error"]["message"]
+        assert "no tenant 't' in the store; the configuration's are" in message
+
+
+async def test_a_key_that_would_have_ended_already_is_not_issued(client):
+    body = {"expires_at": "2020-01-01T00:00:00Z"}
+    response = await client.post(f"{ACME}/keys", json=body)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "expires_at")
+    assert error["message"] == "expires_at: it has to be in the future."

@@ -53,6 +53,17 @@ async def test_paths_that_do_not_exist(method, path, status, code):
     assert response.headers.get("allow") == ("POST" if status == 405 else None)
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/", "/tiers/x/v1/models/a"])
+async def test_a_method_that_a_path_does_not_have_is_told_those_that_it_has(path):
+    async with client() as c:
+        response = await c.delete(path)
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET, HEAD"
+    message = response.json()["error"]["message"]
+    assert message == "This path answers GET, HEAD only."
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -150,21 +161,24 @@ async def test_a_stream_tells_no_usage_that_nobody_asks_for(words):
 
 
 @pytest.mark.parametrize(
-    ("path", "hinted"),
+    ("path", "right"),
     [
-        ("/chat/completions", True),
-        ("/v1/v1/chat/completions", True),
-        ("/tiers/economy/responses", True),
-        ("/v1/files", False),
-        ("/", False),
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("//v1/completions/", "/v1/completions"),
+        ("/tiers/economy/responses", "/tiers/economy/v1/responses"),
+        ("/v1/files", None),
+        ("/", None),
     ],
 )
-async def test_a_base_url_without_its_end_is_told_of(path, hinted):
+async def test_a_wrong_base_url_is_told_which_path_it_should_have_led_to(path, right):
     async with client() as c:
-        error = (await c.post(path, json={"messages": MESSAGES})).json()["error"]
+        response = await c.post(f"http://here{path}", json={"messages": MESSAGES})
 
+    error = response.json()["error"]
     assert error["code"] == "path_not_found"
-    assert ("base URL ends with /v1" in error["message"]) is hinted
+    hint = f", only {right!r}: a client's base URL ends with /v1" if right else ""
+    assert error["message"] == f"There is no path {path!r}{hint}."
 
 
 async def test_tiers_by_path_and_by_name():

@@ -243,7 +243,7 @@ async def test_a_name_that_came_with_another_encoder_is_found():
 
 
 async def test_of_many_fields_that_there_are_not_one_is_named():
-    with pytest.raises(InvalidRequest, match="there is no field x0"):
+    with pytest.raises(InvalidRequest, match=r"^there is no field x0"):
         await answered(input="a", **{f"x{i}": 1 for i in range(1000)})
 
 

@@ -121,6 +121,7 @@ def test_the_longest_answer():
         ("background", True),
         ("previous_response_id", "resp_1"),
         ("conversation", {"id": "conv_1"}),
+        ("prompt", {"id": "pmpt_1"}),
     ],
 )
 def test_what_needs_a_store_is_refused_by_name(field, value):
