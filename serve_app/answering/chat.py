@@ -18,6 +18,7 @@ from pydantic import (
 from deployments.errors import InvalidRequest
 from deployments.protocol.backend import Surface
 from serve_app.answering.json_body import invalid_field, parse_json
+from serve_app.answering.other_models import other_model_field
 from serve_app.answering.request_fields import (
     AUTO,
     MAX_MESSAGES,
@@ -31,8 +32,6 @@ from serve_app.answering.request_fields import (
     null_is,
 )
 
-# OpenRouter's: models to fall back to, and stored settings with a model in them.
-_OTHER_MODELS = ("models", "preset")
 _OURS = "`routing.models` says here which may answer."
 
 
@@ -118,10 +117,9 @@ class Chat:
     def __post_init__(self) -> None:
         """InvalidRequest if the upstream would choose a model, for all that we know one
         that the tenant may not use, or that no budget was reserved for."""
-        for name in _OTHER_MODELS:
-            if self.raw.get(name):
-                what = f"{name}: it chooses among models of the upstream's; {_OURS}"
-                raise InvalidRequest(what, param=name, code="unsupported_parameter")
+        if name := other_model_field(self.raw):
+            what = f"{name}: it chooses among models of the upstream's; {_OURS}"
+            raise InvalidRequest(what, param=name, code="unsupported_parameter")
 
     @property
     def include_usage(self) -> bool:
