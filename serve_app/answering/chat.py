@@ -133,16 +133,19 @@ class Chat:
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.
 
-        `defaults` are added where the client said nothing, or null. Streams always ask
-        for usage, because the answer is billed by it.
+        `defaults` are added where the client said nothing, or null. What is told of
+        usage and cost is no client's to leave out: the answer is billed by it.
         """
         body = {**defaults, **self.raw, "model": upstream_model}
         for name, value in defaults.items():
             if body[name] is None:
                 body[name] = value
         body.pop("routing", None)
-        if "usage" not in defaults or self.surface == "responses":
-            body.pop("usage", None)  # OpenRouter's word, which others refuse
+        said, asked = body.pop("usage", None), defaults.get("usage")
+        if asked and self.surface != "responses":
+            # OpenRouter's word, which others refuse.
+            both = isinstance(said, dict) and isinstance(asked, dict)
+            body["usage"] = {**said, **asked} if both else asked
         if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}

@@ -133,6 +133,14 @@ def test_openrouter_s_word_for_usage_goes_only_to_upstreams_that_know_it():
     assert body.include_usage
 
 
+@pytest.mark.parametrize("said", [{"include": False}, {}, 1, "no", []])
+def test_no_client_has_an_upstream_leave_out_what_it_charged(said):
+    """Else searches and dearer service would be charged as tokens alone."""
+    sent = chat(usage=said).upstream_body("m", {"usage": {"include": True}})
+
+    assert json.loads(sent)["usage"] == {"include": True}
+
+
 @pytest.mark.parametrize(
     "field",
     [
