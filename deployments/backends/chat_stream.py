@@ -23,14 +23,14 @@ def usage_of(data: dict[str, Any]) -> Usage | None:
     said = data.get("usage")
     if not isinstance(said, dict):
         return None
-    prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens")
+    prompt: Any = said.get("prompt_tokens")
     cached = _detail(said, "prompt_tokens_details", "cached_tokens")
     if (held := _held_beside(said)) is not None:
         cached, written = held
         prompt += cached + written
     return stated_usage(
         prompt,
-        completion,
+        said.get("completion_tokens"),
         cached,
         _detail(said, "completion_tokens_details", "reasoning_tokens"),
         said.get("total_tokens"),
