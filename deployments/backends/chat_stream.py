@@ -7,7 +7,12 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import failure_in, json_object, plain, says
-from deployments.backends.figures import stated_cost, stated_tokens, stated_usage
+from deployments.backends.figures import (
+    charged_in,
+    stated_cost,
+    stated_tokens,
+    stated_usage,
+)
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
@@ -60,12 +65,12 @@ def _detail(usage: dict[str, Any], group: str, name: str) -> Any:
 
 
 def cost_of(data: dict[str, Any]) -> float | None:
-    """In USD, as OpenRouter states it in `usage`; None if unsaid."""
+    """In USD, as an upstream states it in `usage`; None if unsaid."""
     said = data.get("usage")
     if not isinstance(said, dict):
         return None
     by_provider = _detail(said, "cost_details", "upstream_inference_cost")
-    return stated_cost(said.get("cost"), said.get("is_byok"), by_provider)
+    return stated_cost(charged_in(said), said.get("is_byok"), by_provider)
 
 
 class ChatStream:
