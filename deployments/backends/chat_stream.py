@@ -7,7 +7,12 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import failure_in, json_object, plain, says
-from deployments.backends.figures import stated_cost, stated_tokens, stated_usage
+from deployments.backends.figures import (
+    charged_in,
+    stated_cost,
+    stated_tokens,
+    stated_usage,
+)
 from deployments.backends.sse import DONE, EventSplitter, event, passed
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
@@ -15,6 +20,7 @@ from deployments.protocol.backend import Usage
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)+"')
 # Anthropic's words for what its cache read and wrote, which gateways pass on.
 _CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def usage_of(data: dict[str, Any]) -> Usage | None:
@@ -22,22 +28,35 @@ def usage_of(data: dict[str, Any]) -> Usage | None:
     said = data.get("usage")
     if not isinstance(said, dict):
         return None
+    prompt: Any = said.get("prompt_tokens")
+    cached = _detail(said, "prompt_tokens_details", "cached_tokens")
+    if (held := _held_beside(said)) is not None:
+        cached, written = held
+        prompt += cached + written
     return stated_usage(
-        said.get("prompt_tokens"),
+        prompt,
         said.get("completion_tokens"),
-        _detail(said, "prompt_tokens_details", "cached_tokens"),
+        cached,
         _detail(said, "completion_tokens_details", "reasoning_tokens"),
-        _total(said),
+        said.get("total_tokens"),
     )
 
 
-def _total(usage: dict[str, Any]) -> int | None:
-    """Without what a cache read and wrote: Bedrock's total holds it, its prompt does
-    not, and written it was not either."""
-    total = stated_tokens(usage.get("total_tokens"))
-    if total is None:
+def _held_beside(usage: dict[str, Any]) -> tuple[int, int] | None:
+    """What a cache read and wrote beside `prompt_tokens`; None where these hold it.
+
+    Bedrock's and Anthropic's are without it, whose prompts would cost next to nothing
+    then; LiteLLM's are with it. Where the total has room for it, it is not in them.
+    """
+    read, written = (stated_tokens(usage.get(name)) or 0 for name in _CACHE)
+    counts = [stated_tokens(usage.get(name)) for name in _COUNTS]
+    prompt, completion, total = counts
+    if prompt is None or completion is None or not (held := read + written):
         return None
-    return total - sum(stated_tokens(usage.get(name)) or 0 for name in _CACHE)
+    apart = (total or 0) - prompt - completion
+    thought = _detail(usage, "completion_tokens_details", "reasoning_tokens")
+    beside = held > prompt or (apart >= held and apart != thought)
+    return (read, written) if beside else None
 
 
 def _detail(usage: dict[str, Any], group: str, name: str) -> Any:
@@ -46,12 +65,12 @@ def _detail(usage: dict[str, Any], group: str, name: str) -> Any:
 
 
 def cost_of(data: dict[str, Any]) -> float | None:
-    """In USD, as OpenRouter states it in `usage`; None if unsaid."""
+    """In USD, as an upstream states it in `usage`; None if unsaid."""
     said = data.get("usage")
     if not isinstance(said, dict):
         return None
     by_provider = _detail(said, "cost_details", "upstream_inference_cost")
-    return stated_cost(said.get("cost"), said.get("is_byok"), by_provider)
+    return stated_cost(charged_in(said), said.get("is_byok"), by_provider)
 
 
 class ChatStream:

@@ -4,12 +4,15 @@ Budgets are charged by them, so one that cannot be true is no figure at all (Non
 price table or what was reserved counts instead. A negative one would credit a budget.
 """
 
+from typing import Any
+
 from deployments.protocol.backend import Usage
 
 # More than any answer has; a column of SQL and the sum of many such still hold it.
 _MOST_TOKENS = 2**31 - 1
 # Likewise; the store keeps nothing that is beyond, so it would count as nothing.
 _MOST_USD = 1e6
+_TICKS_PER_USD = 1e10
 
 
 def stated_tokens(value: object) -> int | None:
@@ -24,6 +27,20 @@ def stated_usd(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= _MOST_USD else None
+
+
+def charged_in(usage: dict[str, Any]) -> object:
+    """What a `usage` says was charged, in USD if it can be true.
+
+    OpenRouter's `cost` is a number, Perplexity's an object with a total; xAI counts in
+    ticks. All hold what was searched for, too, which no price by the token does.
+    """
+    cost, ticks = usage.get("cost"), usage.get("cost_in_usd_ticks")
+    if isinstance(cost, dict):
+        return cost.get("total_cost")
+    if cost is None and isinstance(ticks, int) and not isinstance(ticks, bool):
+        return ticks / _TICKS_PER_USD
+    return cost
 
 
 def stated_cost(charged: object, own_key: object, by_provider: object) -> float | None:

@@ -18,6 +18,7 @@ from pydantic import (
 from deployments.errors import InvalidRequest
 from deployments.protocol.backend import Surface
 from serve_app.answering.json_body import invalid_field, parse_json
+from serve_app.answering.other_models import other_model_field
 from serve_app.answering.request_fields import (
     AUTO,
     MAX_MESSAGES,
@@ -31,8 +32,6 @@ from serve_app.answering.request_fields import (
     null_is,
 )
 
-# OpenRouter's: models to fall back to, and stored settings with a model in them.
-_OTHER_MODELS = ("models", "preset")
 _OURS = "`routing.models` says here which may answer."
 
 
@@ -118,10 +117,9 @@ class Chat:
     def __post_init__(self) -> None:
         """InvalidRequest if the upstream would choose a model, for all that we know one
         that the tenant may not use, or that no budget was reserved for."""
-        for name in _OTHER_MODELS:
-            if self.raw.get(name):
-                what = f"{name}: it chooses among models of the upstream's; {_OURS}"
-                raise InvalidRequest(what, param=name, code="unsupported_parameter")
+        if name := other_model_field(self.raw):
+            what = f"{name}: it chooses among models of the upstream's; {_OURS}"
+            raise InvalidRequest(what, param=name, code="unsupported_parameter")
 
     @property
     def include_usage(self) -> bool:
@@ -135,16 +133,19 @@ class Chat:
     def upstream_body(self, upstream_model: str, defaults: dict[str, Any]) -> bytes:
         """The JSON for one upstream model: ours taken out, the rest as it came.
 
-        `defaults` are added where the client said nothing, or null. Streams always ask
-        for usage, because the answer is billed by it.
+        `defaults` are added where the client said nothing, or null. What is told of
+        usage and cost is no client's to leave out: the answer is billed by it.
         """
         body = {**defaults, **self.raw, "model": upstream_model}
         for name, value in defaults.items():
             if body[name] is None:
                 body[name] = value
         body.pop("routing", None)
-        if "usage" not in defaults or self.surface == "responses":
-            body.pop("usage", None)  # OpenRouter's word, which others refuse
+        said, asked = body.pop("usage", None), defaults.get("usage")
+        if asked and self.surface != "responses":
+            # OpenRouter's word, which others refuse.
+            both = isinstance(said, dict) and isinstance(asked, dict)
+            body["usage"] = {**said, **asked} if both else asked
         if self.request.stream and self.surface != "responses":
             options = body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}

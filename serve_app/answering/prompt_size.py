@@ -72,6 +72,10 @@ _DEFINITIONS = (
     "instructions",
     "text",
     "suffix",
+    # What vLLM and others render into the prompt.
+    "documents",
+    "chat_template",
+    "chat_template_kwargs",
 )
 
 

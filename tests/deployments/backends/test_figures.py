@@ -2,6 +2,7 @@
 
 import pytest
 
+from deployments.backends.chat_stream import cost_of
 from deployments.backends.figures import (
     stated_cost,
     stated_tokens,
@@ -86,3 +87,23 @@ def test_what_only_the_total_has_was_thought_and_is_paid_for(total, written):
 def test_what_is_said_not_to_be_thought_is_not_taken_for_it():
     usage = stated_usage(9, 1, None, 0, 103)
     assert usage == Usage(9, 1, 10, reasoning_tokens=0)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost_usd"),
+    [
+        ({"cost": 0.5}, 0.5),  # OpenRouter
+        ({"cost": {"request_cost": 0.006, "total_cost": 0.0071}}, 0.0071),  # Perplexity
+        ({"cost_in_usd_ticks": 37_756_000}, 0.0037756),  # xAI
+        ({"cost": {"total_cost": -1}}, None),
+        ({"cost": {}}, None),
+        ({"cost_in_usd_ticks": -5}, None),
+        ({"cost_in_usd_ticks": "5"}, None),
+        ({"cost_in_usd_ticks": True}, None),
+        ({"cost_in_usd_ticks": 10**17}, None),
+        ({"cost": 0.5, "cost_in_usd_ticks": 1}, 0.5),
+    ],
+)
+def test_whatever_an_upstream_calls_it_what_it_charged_counts(usage, cost_usd):
+    """Else its searches would be charged as tokens alone."""
+    assert cost_of({"usage": usage}) == cost_usd

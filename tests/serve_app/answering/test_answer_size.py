@@ -106,6 +106,15 @@ def test_only_chats_have_predictions():
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, False),
         ({"tools": [{"type": "custom"}, {"name": "f"}]}, False),
         ({"plugins": [], "web_search_options": None, "tools": []}, False),
+        ({"search_parameters": {"mode": "on"}}, True),
+        ({"enable_search": True}, True),
+        ({"enable_search": False}, False),
+        ({"tools": [{"google_search": {}}]}, True),
+        ({"tools": [{}]}, True),
+        ({"service_tier": "priority"}, True),
+        ({"service_tier": ["?"]}, True),
+        ({"service_tier": "flex"}, False),
+        ({"service_tier": None}, False),
     ],
 )
 def test_what_an_upstream_is_to_do_beside_answering(body, extras):
@@ -117,3 +126,12 @@ def test_tools_that_the_upstream_of_a_response_runs():
 
     assert size(asked).extras
     assert size(chat(), plugins=[{"id": "web"}]).extras
+
+
+def test_tools_that_a_conversation_brings_are_no_less_the_upstream_s():
+    def offered(tool: str) -> Chat:
+        item = {"type": "additional_tools", "tools": [{"type": tool, "name": "t"}]}
+        return parse_responses(json.dumps({"input": [item]}).encode())
+
+    assert size(offered("web_search")).extras
+    assert not size(offered("function")).extras

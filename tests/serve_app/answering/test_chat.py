@@ -133,10 +133,60 @@ def test_openrouter_s_word_for_usage_goes_only_to_upstreams_that_know_it():
     assert body.include_usage
 
 
-@pytest.mark.parametrize("field", ["models", "preset"])
+@pytest.mark.parametrize("said", [{"include": False}, {}, 1, "no", []])
+def test_no_client_has_an_upstream_leave_out_what_it_charged(said):
+    """Else searches and dearer service would be charged as tokens alone."""
+    sent = chat(usage=said).upstream_body("m", {"usage": {"include": True}})
+
+    assert json.loads(sent)["usage"] == {"include": True}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "models",
+        "preset",
+        "fallbacks",
+        "context_window_fallbacks",
+        "content_policy_fallbacks",
+    ],
+)
 def test_no_other_model_is_chosen_behind_the_limits_of_the_tenant(field):
     with pytest.raises(InvalidRequest, match=r"routing\.models") as raised:
         chat(**{field: ["dear/model"]})
 
     assert (raised.value.param, raised.value.code) == (field, "unsupported_parameter")
     assert field in json.loads(chat(**{field: None}).upstream_body("m", {}))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"extra_body": {"models": ["dear"]}}, "extra_body.models"),
+        (
+            {"providerOptions": {"gateway": {"models": ["dear"]}}},
+            "providerOptions.gateway.models",
+        ),
+        ({"orq": {"fallbacks": [{"model": "dear"}]}}, "orq.fallbacks"),
+    ],
+)
+def test_nor_in_what_gateways_keep_for_their_own_fields(body, field):
+    with pytest.raises(InvalidRequest) as raised:
+        chat(**body)
+
+    assert raised.value.param == field
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"extra_body": {"google": {"thinking_config": {}}}},
+        {"extra_body": ["models"]},
+        {"providerOptions": {"gateway": None, "models": 1}},
+        {"providerOptions": {"gateway": {"order": ["azure"]}}},
+    ],
+)
+def test_what_chooses_no_model_in_there_is_passed_on(body):
+    sent = json.loads(chat(**body).upstream_body("m", {}))
+
+    assert body.items() <= sent.items()

@@ -207,3 +207,10 @@ def test_what_is_read_with_each_prompt_is_paid_for_as_often():
 
     assert one > 800
     assert ten == pytest.approx(10 * one, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["documents", "chat_template", "chat_template_kwargs"])
+def test_what_is_rendered_into_a_prompt_is_of_the_prompt(name):
+    rendered = of("x", **{name: [{"text": WORDS}]})
+
+    assert rendered.tokens > 800
