@@ -99,7 +99,7 @@ class Graph:
         )
         if done.returncode:
             raise DeployFailed(done.stderr.strip().splitlines()[-1])
-        self._wait(since=time.time())
+        self._wait()
 
     def replicas(self) -> Replicas:
         """Those that run now."""
@@ -108,7 +108,7 @@ class Graph:
             for name, details in self._application()["deployments"].items()
         }
 
-    def _wait(self, *, since: float) -> None:
+    def _wait(self) -> None:
         until = time.monotonic() + _STATUS_S
         while time.monotonic() < until:
             app = self._application()
