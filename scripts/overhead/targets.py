@@ -28,7 +28,6 @@ class Target:
     model: str = "openai/gpt-4o-mini"
     must_say: str | None = None
     pid: int | None = None
-    streams: bool = True
     tenants: int = 0
 
     def load(self, seconds: float, **terms: Any) -> Load:
