@@ -27,7 +27,7 @@ class Target:
     """Where the load goes, and with which keys."""
 
     url: str
-    keys: Path
+    keys: Path | None  # None: the key in AVENGERS_KEY
     environment: dict[str, str]
 
 
