@@ -1,7 +1,6 @@
 """The real graph with the fault upstream behind it: for checks of faults and bills."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,8 +153,3 @@ def _config(
         for number in range(tenants)
     ]
     return dict(config)
-
-
-def load_average() -> float:
-    """How busy the machine is, for the table's foot."""
-    return os.getloadavg()[0]
