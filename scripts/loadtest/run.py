@@ -16,6 +16,7 @@ from scripts.loadtest.profiles import DEFAULTS, PROFILES
 from scripts.loadtest.questions import questions
 from scripts.loadtest.settings import ENDED_EARLY, Settings, Thresholds
 from scripts.option_types import number, result_folder, url, whole
+from scripts.records import zeroeval_if_there
 from scripts.served import ROOT, end_when_told
 
 _LOCUSTFILE = ROOT / "scripts/loadtest/locustfile.py"
@@ -109,7 +110,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _settings(options: argparse.Namespace, target: Target) -> Settings:
     users, seconds = DEFAULTS[options.profile]
-    queries = options.queries or _bundled_queries()
+    queries = options.queries or zeroeval_if_there()
     limits = {field.name: getattr(options, field.name) for field in fields(Thresholds)}
     if not options.stream_share:
         limits |= {"max_p95_first_token_ms": None, "max_p95_pause_ms": None}
@@ -124,12 +125,6 @@ def _settings(options: argparse.Namespace, target: Target) -> Settings:
         seed=options.seed,
         thresholds=Thresholds(**limits),
     )
-
-
-def _bundled_queries() -> Path | None:
-    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
-    path = data / "zeroeval.jsonl.xz"
-    return path.resolve() if path.is_file() else None
 
 
 def _parser() -> argparse.ArgumentParser:
