@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import Any
 
 import psutil
+import yaml
 
 from scripts.processes import free_port, stop
 
@@ -32,6 +34,23 @@ class Served:
     @property
     def headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {KEY}"}
+
+    def said_of(self, what: str) -> str:
+        """What follows in the line `what: …` that it printed."""
+        lines, head = self.said.splitlines(), f"{what}: "
+        return next(line.removeprefix(head) for line in lines if line.startswith(head))
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """The processes of a deployment's replicas, oldest first."""
+        wanted = f"ServeReplica:avengers:{deployment}"
+        found = []
+        for process in self.process.children(recursive=True):
+            try:
+                if wanted in " ".join(process.cmdline()):
+                    found.append(process)
+            except psutil.Error:
+                continue  # it has ended meanwhile
+        return sorted(found, key=lambda process: process.create_time())
 
     def memory_bytes(self) -> tuple[int, int]:
         """Proportional set size of all its processes together, and their number."""
@@ -81,6 +100,23 @@ def served(
             yield _when_ready(process, log)
         finally:
             stop(process)
+
+
+def local_config() -> Any:
+    """What serve_app/local.yaml holds, to be changed."""
+    return yaml.safe_load((ROOT / "serve_app/local.yaml").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def served_as(
+    config: Any, directory: Path, *arguments: str, **variables: str
+) -> Iterator[Served]:
+    """`served` with a configuration, which is written to `directory`, and variables of
+    its environment."""
+    path = directory / "serve.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    with served("--config", str(path), *arguments, environment=variables) as graph:
+        yield graph
 
 
 def end_when_told() -> None:

@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from artifacts.artifact import arrays_digest, arrays_of
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
@@ -17,7 +15,7 @@ from deployments.store.database import Database
 from deployments.tenancy import CostTier, TenantConfig
 from scripts.bench.decision import random_artifact
 from scripts.overhead.wire import tenant_key
-from serve_app.commands.serve import LOCAL_CONFIG
+from scripts.served import local_config
 
 DATABASE = "avengers.db"  # where local.yaml has it, below AVENGERS_VAR
 _CLUSTERS = 60
@@ -77,8 +75,7 @@ def store_models(directory: Path, number: int) -> dict[str, Any]:
 
 
 def _local_tenants() -> list[dict[str, Any]]:
-    local = yaml.safe_load(LOCAL_CONFIG.read_text(encoding="utf-8"))
-    tenants: list[dict[str, Any]] = local["applications"][0]["args"]["tenants"]
+    tenants: list[dict[str, Any]] = local_config()["applications"][0]["args"]["tenants"]
     return tenants
 
 
