@@ -9,9 +9,9 @@ from scripts.overhead.accounts import pss_mib
 from scripts.overhead.disturbance import least_disturbed
 from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.plan import WARM_UP, Plan
-from scripts.overhead.running import NotStarted
 from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.targets import Start, Target, origin
+from scripts.running import NotStarted
 
 _ATTEMPTS = 2  # on a busy machine Ray may miss its own time limits
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from scripts.overhead.merging import merged
 from scripts.overhead.populations import DATABASE, store_tenants
-from scripts.overhead.running import NotStarted, python, running
 from scripts.overhead.wire import Load
 from scripts.processes import free_port
+from scripts.running import NotStarted, python, running
 from scripts.served import KEY, Served, local_config, served_as
 
 
