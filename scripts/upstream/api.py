@@ -30,12 +30,14 @@ class Upstream:
     """Answers exchanges. `requests` and `keys` hold what it was last asked, and by."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.ledger = Ledger((settings or Settings()).keep_entries)
-        self.use(settings or Settings())
+        settings = settings or Settings()
+        self.ledger = Ledger(settings.keep_entries)
+        self.use(settings)
 
     def use(self, settings: Settings) -> None:
         """Behave like this from now on; schedules and `times` begin anew."""
         self.settings = settings
+        self.ledger.limit = settings.keep_entries
         self.plan = FaultPlan(settings)
         self.requests: deque[dict[str, Any]] = deque(maxlen=settings.keep_bodies)
         self.keys: set[str] = set()
