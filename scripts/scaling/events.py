@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
+from scripts.scaling.autoscaler import Clock
+from scripts.scaling.fleet import Nodes
 from scripts.scaling.fluid import Course, Part
 from scripts.scaling.plan import ROUTE_TIMEOUT_S, SCALED, Workload
 from scripts.scaling.traffic import Traffic
@@ -56,7 +58,7 @@ class Events:
     """Runs the parts that `fluid.Fluid` runs, too."""
 
     def __init__(
-        self, workload: Workload, parts: dict[str, Part], nodes: "object", seed: int
+        self, workload: Workload, parts: dict[str, Part], nodes: Nodes, seed: int
     ) -> None:
         self._workload = workload
         self._parts = parts
@@ -71,7 +73,7 @@ class Events:
         self.waits_s: list[float] = []
         self.fallbacks = self.over_capacity = 0
 
-    def run(self, traffic: Traffic, clock: "object") -> Course:
+    def run(self, traffic: Traffic, clock: Clock) -> Course:
         """All of it; waits are in `waits_s`, one for each request."""
         course = Course.of(len(traffic.rate))
         course.offered[:] = traffic.rate
@@ -79,12 +81,12 @@ class Events:
             self._arrive(second, traffic)
             for part in range(round(1 / CONTROL_S)):
                 now = second + part * CONTROL_S
-                clock.now = now  # type: ignore[attr-defined]
+                clock.now = now
                 self._control(now)
                 self._until(now + CONTROL_S)
             for name in SCALED:
                 course.replicas[name][second] = self._parts[name].fleet.all
-            course.cores[second] = self._nodes.size  # type: ignore[attr-defined]
+            course.cores[second] = self._nodes.size
         return course
 
     def _arrive(self, second: int, traffic: Traffic) -> None:
@@ -106,7 +108,7 @@ class Events:
             do(when)
 
     def _control(self, now: float) -> None:
-        self._nodes.step(now)  # type: ignore[attr-defined]
+        self._nodes.step(now)
         stats = {
             QUEUED_TOKENS: self._queued_tokens,
             TOKENS_PER_S: self._encoded / CONTROL_S,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
-from scripts.scaling.autoscaler import Autoscaler
+from scripts.scaling.autoscaler import Autoscaler, Clock
 from scripts.scaling.fleet import Fleet, Nodes
 from scripts.scaling.plan import (
     ROUTE_TIMEOUT_S,
@@ -26,11 +26,10 @@ from scripts.scaling.plan import (
     route_call,
     route_capacity,
 )
-from scripts.scaling.queueing import wait_points
+from scripts.scaling.queueing import POINTS, wait_points
 from scripts.scaling.traffic import Traffic
 
 DECIDE_S = 2  # Serve looks at every replica for it: thousands of them, all day long
-_POINTS = 8
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ class Course:
         """Nothing has happened yet."""
         zeros = [np.zeros(seconds) for _ in range(3)]
         replicas = {name: np.zeros(seconds, np.int32) for name in SCALED}
-        return cls(replicas, *zeros, np.zeros((seconds, _POINTS)))
+        return cls(replicas, *zeros, np.zeros((seconds, POINTS)))
 
 
 @dataclass(slots=True)
@@ -85,15 +84,13 @@ class Fluid:
     limited: Callable[[int], float]
     upstream: float = 0.0  # requests that wait for their model
 
-    def run(
-        self, traffic: Traffic, rng: np.random.Generator, clock: "object"
-    ) -> Course:
+    def run(self, traffic: Traffic, rng: np.random.Generator, clock: Clock) -> Course:
         """All seconds of the traffic."""
         arrivals = traffic.arrivals(rng)
         course = Course.of(len(arrivals))
         for second, offered in enumerate(arrivals):
             now = float(second)
-            clock.now = now  # type: ignore[attr-defined]
+            clock.now = now
             self._step_replicas(now)
             self._step(second, float(offered), float(traffic.tokens[second]), course)
             self._note(second, course)
@@ -195,10 +192,10 @@ class Fluid:
 def route_points(call: RouteCall) -> NDArray[np.float64]:
     """Of the route: the rest of the call under way, if one is to be waited for, and
     one's own."""
-    busy = round(_POINTS * call.busy)
-    rest = np.zeros(_POINTS)
+    busy = round(POINTS * call.busy)
+    rest = np.zeros(POINTS)
     if busy:
-        rest[_POINTS - busy :] = (np.arange(busy) + 0.5) / busy * call.seconds
+        rest[POINTS - busy :] = (np.arange(busy) + 0.5) / busy * call.seconds
     return rest + call.seconds
 
 
