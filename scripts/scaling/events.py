@@ -17,33 +17,13 @@ import numpy as np
 
 from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
 from scripts.scaling.autoscaler import Clock
-from scripts.scaling.fleet import Nodes
-from scripts.scaling.fluid import Course, Part
+from scripts.scaling.course import Course, Part
+from scripts.scaling.fleet import Cores, Nodes
 from scripts.scaling.plan import ROUTE_TIMEOUT_S, SCALED, Workload
 from scripts.scaling.traffic import Traffic
 
 CONTROL_S = 0.5
 _MOST_IN_CALL = 64
-
-
-@dataclass(slots=True)
-class _Cores:
-    """When each replica's core will be free; the earliest takes the next job."""
-
-    free_at: list[float] = field(default_factory=list)
-
-    def resize(self, number: int, now: float) -> None:
-        self.free_at.extend([now] * (number - len(self.free_at)))
-        if number < len(self.free_at):
-            self.free_at.sort()
-            del self.free_at[max(1, number) :]
-
-    def work(self, now: float, cpu_s: float) -> float:
-        """When a job that comes now is done."""
-        at = min(range(len(self.free_at)), key=self.free_at.__getitem__)
-        done = max(now, self.free_at[at]) + cpu_s
-        self.free_at[at] = done
-        return done
 
 
 @dataclass(slots=True)
@@ -64,7 +44,7 @@ class Events:
         self._parts = parts
         self._nodes = nodes
         self._rng = np.random.default_rng(seed)
-        self._cores = {name: _Cores() for name in SCALED}
+        self._cores = {name: Cores() for name in SCALED}
         self._gateways: list[_Gateway] = []
         self._queue: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = itertools.count()

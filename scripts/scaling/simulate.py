@@ -26,9 +26,9 @@ from scripts.scaling.comparisons import (
     simulated,
 )
 from scripts.scaling.constants import ROOT, Assumptions, Constants
+from scripts.scaling.course import Course
 from scripts.scaling.day_plots import draw_day, draw_rates
 from scripts.scaling.demand import bundled_demand
-from scripts.scaling.fluid import Course
 from scripts.scaling.installation import Scenario
 from scripts.scaling.leases import Metered
 from scripts.scaling.outcome import Outcome
