@@ -13,7 +13,7 @@ from deployments.api_key import key_sha256
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.tenancy import CostTier, TenantConfig
-from scripts.bench.decision import random_artifact
+from scripts.bench.random_artifact import random_artifact
 from scripts.overhead.wire import tenant_key
 from scripts.served import local_config
 
