@@ -14,13 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from artifacts.artifact import (
-    Manifest,
-    RoutingArtifact,
-    arrays_digest,
-    arrays_of,
-    profiles_of,
-)
+from artifacts.arrays import arrays_digest, arrays_of, profiles_of
+from artifacts.artifact import Manifest, RoutingArtifact
 from artifacts.atomic import replacing_directory
 from artifacts.errors import ArtifactError, BadInput
 from artifacts.verification import verify

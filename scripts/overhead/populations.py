@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from artifacts.artifact import arrays_digest, arrays_of
+from artifacts.arrays import arrays_digest, arrays_of
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.onnx_encoder import read_spec
