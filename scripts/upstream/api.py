@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from artifacts.errors import first_of
 from scripts.upstream.answering import Player
 from scripts.upstream.dialect import Chat, Dialect, Text, error_body
 from scripts.upstream.exchange import Exchange
@@ -113,9 +114,7 @@ class Upstream:
         try:
             settings = Settings.model_validate_json(exchange.request.body)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            await _json(exchange, error_body(400, f"{where}: {first['msg']}"), 400)
+            await _json(exchange, error_body(400, first_of(error)), 400)
             return
         self.use(settings)
         await _json(exchange, {})
