@@ -75,10 +75,10 @@ class Served:
 
 @contextmanager
 def served(
-    *arguments: str, environment: dict[str, str] | None = None
+    *arguments: str, environment: dict[str, str] | None = None, root: Path | None = None
 ) -> Iterator[Served]:
-    """`scripts/serve` on a free port; on leaving it has been stopped, also if that is
-    because this program was told to end.
+    """`scripts/serve` of this checkout, or of another at `root`, on a free port; on
+    leaving it has been stopped, also if that is because this program was told to end.
 
     Whatever key for OpenRouter is set here: a measurement is not to be paid for, unless
     `environment` has one.
@@ -86,7 +86,7 @@ def served(
     end_when_told()
     port = free_port()
     keys = {"AVENGERS_DEV_KEY": KEY, "AVENGERS_ADMIN_KEY": ADMIN_KEY}
-    command = [ROOT / "scripts/serve", "--port", str(port), *arguments]
+    command = [(root or ROOT) / "scripts/serve", "--port", str(port), *arguments]
     with TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         own = {"AVENGERS_VAR": f"{directory}/var", "OPENROUTER_API_KEY": ""}
@@ -102,20 +102,26 @@ def served(
             stop(process)
 
 
-def local_config() -> Any:
-    """What serve_app/local.yaml holds, to be changed."""
-    return yaml.safe_load((ROOT / "serve_app/local.yaml").read_text(encoding="utf-8"))
+def local_config(root: Path | None = None) -> Any:
+    """What serve_app/local.yaml of a checkout holds, to be changed."""
+    path = (root or ROOT) / "serve_app/local.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
 def served_as(
-    config: Any, directory: Path, *arguments: str, **variables: str
+    config: Any,
+    directory: Path,
+    *arguments: str,
+    root: Path | None = None,
+    **variables: str,
 ) -> Iterator[Served]:
     """`served` with a configuration, which is written to `directory`, and variables of
     its environment."""
     path = directory / "serve.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    with served("--config", str(path), *arguments, environment=variables) as graph:
+    stated = ("--config", str(path), *arguments)
+    with served(*stated, environment=variables, root=root) as graph:
         yield graph
 
 

@@ -13,7 +13,7 @@ from scripts.overhead.populations import DATABASE, store_tenants
 from scripts.overhead.wire import Load
 from scripts.processes import free_port
 from scripts.running import NotStarted, python, running
-from scripts.served import KEY, Served, local_config, served_as
+from scripts.served import KEY, ROOT, Served, local_config, served_as
 
 
 @dataclass(frozen=True)
@@ -74,33 +74,39 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 
 def gateway(
-    change: Mapping[str, Any] | None = None, *, tenants: int = 0, limited: bool = False
+    change: Mapping[str, Any] | None = None,
+    *,
+    tenants: int = 0,
+    limited: bool = False,
+    root: Path = ROOT,
 ) -> Start:
     """Ours, as serve_app/local.yaml has it but for the upstream's address; `change` is
     merged into that file. `tenants`: with so many in its database, which take turns;
-    `limited`: each has all limits and a budget.
+    `limited`: each has all limits and a budget. `root`: of which checkout.
     """
 
     @contextmanager
     def start(origin_port: int) -> Iterator[Target]:
         upstream = {"base_url": f"http://127.0.0.1:{origin_port}/api/v1/"}
         backends = {"without_key": "refuse", "openrouter": upstream}
-        config = merged(local_config(), changed(args={"backends": backends}))
+        config = merged(local_config(root), changed(args={"backends": backends}))
         with TemporaryDirectory() as name, ExitStack() as stack:
             directory = Path(name)
             if tenants:
                 path = directory / DATABASE
                 asyncio.run(store_tenants(path, tenants, limited=limited))
             config = merged(config, dict(change or {}))
-            yield _ours(_served(stack, config, directory), tenants)
+            yield _ours(_served(stack, config, directory, root), tenants)
 
     return start
 
 
-def _served(stack: ExitStack, config: Any, directory: Path) -> Served:
+def _served(stack: ExitStack, config: Any, directory: Path, root: Path) -> Served:
     own = {"OPENROUTER_API_KEY": "up", "AVENGERS_VAR": str(directory)}
+    if root != ROOT:
+        own["AVENGERS_VENV"] = str(root / ".venv")
     try:
-        return stack.enter_context(served_as(config, directory, **own))
+        return stack.enter_context(served_as(config, directory, root=root, **own))
     except SystemExit as error:
         if isinstance(error.code, int):  # not for us: it was told to end
             raise

@@ -44,6 +44,18 @@ def test_many_models_are_measured_beside_few(tmp_path):
     assert "200 over 8 models" in done.stdout
 
 
+def test_two_checkouts_are_asked_in_turn(tmp_path):
+    path = tmp_path / "beside.json"
+    short = ("--rounds", "1", "--seconds", "0.3")
+    done = run("beside", str(ROOT), *short, "--json", str(path))
+
+    assert done.returncode == 0, done.stderr
+    for case in ("plain c=1", "plain c=16", "plain c=64", "stream c=16"):
+        assert case in done.stdout
+        samples = json.loads(path.read_text())[case]
+        assert all(samples[name][0]["answers"] for name in ("this", "other"))
+
+
 def test_a_soak_tells_errors_and_growth(tmp_path):
     path = tmp_path / "soak.json"
     done = run("soak", "--quick", "--json", str(path))
