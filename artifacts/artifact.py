@@ -1,6 +1,5 @@
 """The routing artifact: centroids, profiles and a manifest that explains them."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.arrays import arrays_digest, arrays_of, profiles_of
 from artifacts.candidates import Candidates
 from artifacts.clustering import Vectors, nearest
 from artifacts.dataset import Matrix
 from artifacts.errors import EncoderMismatch
-from artifacts.familiarity import ARRAYS as FAMILIARITY
-from artifacts.familiarity import Familiarity
 from artifacts.global_profile import GlobalProfile, put_rows
 from artifacts.manifest import Extension, Manifest, ModelEntry, Provenance
 from artifacts.policy import (
@@ -24,8 +22,7 @@ from artifacts.policy import (
     check_alpha,
     rank,
 )
-from artifacts.profiles import TABLES, ClusterProfiles
-from artifacts.smoother import Smoother
+from artifacts.profiles import ClusterProfiles
 
 __all__ = [
     "Extension",
@@ -37,8 +34,6 @@ __all__ = [
     "arrays_of",
     "profiles_of",
 ]
-
-_SMOOTHER = "smoother_"  # prefix of its arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,43 +154,3 @@ class RoutingArtifact:
 def _in_order(values: Matrix, order: NDArray[np.intp]) -> tuple[float, ...]:
     """The single row of `values` (1, c), best model first."""
     return tuple(values.take(order).tolist())
-
-
-def arrays_of(
-    centroids: Vectors, profiles: ClusterProfiles
-) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an artifact by name, as `arrays.npz` holds them."""
-    smoother = profiles.smoother.arrays() if profiles.smoother else {}
-    familiarity = profiles.familiarity
-    return {
-        "centroids": centroids,
-        **{name: getattr(profiles, name) for name in TABLES},
-        **{_SMOOTHER + name: array for name, array in smoother.items()},
-        **(familiarity.arrays() if familiarity else {}),
-    }
-
-
-def profiles_of(arrays: dict[str, NDArray[np.generic]]) -> ClusterProfiles:
-    """The inverse of `arrays_of`, without the centroids.
-
-    TypeError or ValueError: an array is missing, unknown or of a wrong shape.
-    """
-    learnt = {name for name in arrays if name.startswith(_SMOOTHER)}
-    parts = {name.removeprefix(_SMOOTHER): arrays[name] for name in learnt}
-    others = {"centroids", *FAMILIARITY}
-    tables = {name: arrays[name] for name in arrays.keys() - learnt - others}
-    return ClusterProfiles(
-        **tables,  # type: ignore[arg-type]
-        smoother=Smoother.from_arrays(parts) if parts else None,
-        familiarity=Familiarity.from_arrays(arrays),
-    )
-
-
-def arrays_digest(arrays: dict[str, NDArray[np.generic]]) -> str:
-    """sha256 over names, types, shapes and values: the artifact id."""
-    sha = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        sha.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-        sha.update(array.tobytes())
-    return sha.hexdigest()

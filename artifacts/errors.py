@@ -7,6 +7,16 @@ BadInput            one line for the user; the command line exits with 2
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+def first_of(error: "ValidationError", whole: str = "content") -> str:
+    """The first thing that is wrong, as `field: what`; `whole`: said for no field."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
 class BadInput(Exception):

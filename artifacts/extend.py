@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.artifact import RoutingArtifact, arrays_digest, arrays_of
+from artifacts.arrays import arrays_digest, arrays_of
+from artifacts.artifact import RoutingArtifact
 from artifacts.clustering import Vectors, nearest
 from artifacts.columns import join_columns, take_columns
 from artifacts.dataset import RoutingDataset

@@ -8,14 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from artifacts.artifact import (
-    Manifest,
-    ModelEntry,
-    Provenance,
-    RoutingArtifact,
-    arrays_digest,
-    arrays_of,
-)
+from artifacts.arrays import arrays_digest, arrays_of
+from artifacts.artifact import Manifest, ModelEntry, Provenance, RoutingArtifact
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.clustering import KMeans, Vectors, unit_rows
 from artifacts.dataset import RoutingDataset, Rows

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tokenizers import Tokenizer
 
 from artifacts.encoder_spec import SPEC_FILE, EncoderSpec, files_digest
-from artifacts.errors import ArtifactError
+from artifacts.errors import ArtifactError, first_of
 from artifacts.token_window import TokenIds, TokenWindow, plain
 
 MODEL_FILES = ["model.onnx", "tokenizer.json"]
@@ -104,9 +104,7 @@ def read_spec(directory: Path) -> EncoderSpec:
     except OSError as error:
         raise ArtifactError(path, error.strerror or "cannot be read") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "content"
-        raise ArtifactError(path, f"{where}: {first['msg']}") from error
+        raise ArtifactError(path, first_of(error)) from error
 
 
 @contextmanager

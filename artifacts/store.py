@@ -14,15 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from artifacts.artifact import (
-    Manifest,
-    RoutingArtifact,
-    arrays_digest,
-    arrays_of,
-    profiles_of,
-)
+from artifacts.arrays import arrays_digest, arrays_of, profiles_of
+from artifacts.artifact import Manifest, RoutingArtifact
 from artifacts.atomic import replacing_directory
-from artifacts.errors import ArtifactError, BadInput
+from artifacts.errors import ArtifactError, BadInput, first_of
 from artifacts.verification import verify
 
 MANIFEST = "manifest.json"
@@ -105,9 +100,7 @@ def manifest_of(data: bytes, where: Path | str) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ArtifactError(where, f"{field or 'manifest'}: {first['msg']}") from None
+        raise ArtifactError(where, first_of(error, "manifest")) from None
 
 
 def read_arrays(path: Path, artifact_id: str) -> dict[str, NDArray[np.generic]]:

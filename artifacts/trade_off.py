@@ -30,8 +30,8 @@ def even_spending(accuracy: Matrix, cost_usd: Matrix, unit: float) -> Values:
     nothing can be traded (one model, or the best is the cheapest), τ = α.
     """
     alphas = np.linspace(0.0, 1.0, N_KNOTS)
-    dearest = _mean_cost_of(accuracy, cost_usd, first=accuracy, then=-cost_usd)
-    cheapest = _mean_cost_of(accuracy, cost_usd, first=-cost_usd, then=accuracy)
+    dearest = _mean_cost_of(cost_usd, first=accuracy, then=-cost_usd)
+    cheapest = _mean_cost_of(cost_usd, first=-cost_usd, then=accuracy)
     start = max(cheapest, _LOWEST_SHARE * dearest)
     if not start < dearest:
         return alphas
@@ -50,9 +50,7 @@ def _spent(accuracy: Matrix, cost_usd: Matrix, worth_usd: float) -> float:
     return float(cost_usd[np.arange(len(choice)), choice].mean())
 
 
-def _mean_cost_of(
-    accuracy: Matrix, cost_usd: Matrix, *, first: Matrix, then: Matrix
-) -> float:
+def _mean_cost_of(cost_usd: Matrix, *, first: Matrix, then: Matrix) -> float:
     """Mean cost if `first` decides, and `then` among its equals."""
     best = first == first.max(axis=1, keepdims=True)
     choice = np.where(best, then, -np.inf).argmax(axis=1)

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from artifacts.clustering import Vectors
 from artifacts.encoder_spec import EncoderSpec
-from artifacts.errors import ArtifactError, EncoderMismatch
+from artifacts.errors import ArtifactError, EncoderMismatch, first_of
 
 MANIFEST = "vectors.json"
 _VECTORS = "vectors.f32"
@@ -138,9 +138,7 @@ def _check_encoder(directory: Path, spec: EncoderSpec) -> None:
     try:
         held = _Manifest.model_validate_json(path.read_bytes()).encoder
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ArtifactError(path, f"{field or 'manifest'}: {first['msg']}") from None
+        raise ArtifactError(path, first_of(error, "manifest")) from None
     if differences := held.differences(spec):
         what = f"vectors of another encoder: {'; '.join(differences)}"
         raise EncoderMismatch(f"{directory}: {what}")

@@ -2,7 +2,6 @@
 
 import json
 import lzma
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from artifacts.encoder import Encoder, EncoderSpec, SentenceTransformerEncoder
 from artifacts.errors import BadInput
+from scripts.records import data_directory
 
 MIN_MEAN_COSINE = 0.99
 MIN_COSINE = 0.97
@@ -62,12 +62,6 @@ def fp32_encoder() -> SentenceTransformerEncoder:
         digest=None,
     )
     return SentenceTransformerEncoder(spec, directory=directory)
-
-
-def data_directory() -> Path:
-    """AVENGERS_DATA, else `../shared/data` beside the repository."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("AVENGERS_DATA", default))
 
 
 def sample_queries(count: int) -> list[str]:

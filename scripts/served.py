@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import Any
 
 import psutil
+import yaml
 
 from scripts.processes import free_port, stop
 
@@ -32,6 +34,23 @@ class Served:
     @property
     def headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {KEY}"}
+
+    def said_of(self, what: str) -> str:
+        """What follows in the line `what: …` that it printed."""
+        lines, head = self.said.splitlines(), f"{what}: "
+        return next(line.removeprefix(head) for line in lines if line.startswith(head))
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """The processes of a deployment's replicas, oldest first."""
+        wanted = f"ServeReplica:avengers:{deployment}"
+        found = []
+        for process in self.process.children(recursive=True):
+            try:
+                if wanted in " ".join(process.cmdline()):
+                    found.append(process)
+            except psutil.Error:
+                continue  # it has ended meanwhile
+        return sorted(found, key=lambda process: process.create_time())
 
     def memory_bytes(self) -> tuple[int, int]:
         """Proportional set size of all its processes together, and their number."""
@@ -56,10 +75,10 @@ class Served:
 
 @contextmanager
 def served(
-    *arguments: str, environment: dict[str, str] | None = None, root: Path = ROOT
+    *arguments: str, environment: dict[str, str] | None = None, root: Path | None = None
 ) -> Iterator[Served]:
-    """`scripts/serve` of the checkout at `root` on a free port; on leaving it has been
-    stopped, also if that is because this program was told to end.
+    """`scripts/serve` of this checkout, or of another at `root`, on a free port; on
+    leaving it has been stopped, also if that is because this program was told to end.
 
     Whatever key for OpenRouter is set here: a measurement is not to be paid for, unless
     `environment` has one.
@@ -67,7 +86,7 @@ def served(
     end_when_told()
     port = free_port()
     keys = {"AVENGERS_DEV_KEY": KEY, "AVENGERS_ADMIN_KEY": ADMIN_KEY}
-    command = [root / "scripts/serve", "--port", str(port), *arguments]
+    command = [(root or ROOT) / "scripts/serve", "--port", str(port), *arguments]
     with TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         own = {"AVENGERS_VAR": f"{directory}/var", "OPENROUTER_API_KEY": ""}
@@ -81,6 +100,29 @@ def served(
             yield _when_ready(process, log)
         finally:
             stop(process)
+
+
+def local_config(root: Path | None = None) -> Any:
+    """What serve_app/local.yaml of a checkout holds, to be changed."""
+    path = (root or ROOT) / "serve_app/local.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def served_as(
+    config: Any,
+    directory: Path,
+    *arguments: str,
+    root: Path | None = None,
+    **variables: str,
+) -> Iterator[Served]:
+    """`served` with a configuration, which is written to `directory`, and variables of
+    its environment."""
+    path = directory / "serve.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    stated = ("--config", str(path), *arguments)
+    with served(*stated, environment=variables, root=root) as graph:
+        yield graph
 
 
 def end_when_told() -> None:

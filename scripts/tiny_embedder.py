@@ -7,7 +7,7 @@ token pooled, `<|endoftext|>` appended to each text, padding on the left.
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from artifacts.encoder_spec import EncoderSpec, files_digest
@@ -146,5 +146,4 @@ def _write_modules(directory: Path, width: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Write a random Qwen3 embedder.")
     parser.add_argument("directory", type=Path)
-    make: Callable[[Path], Path] = make_embedder
-    print(make(parser.parse_args().directory))
+    print(make_embedder(parser.parse_args().directory))

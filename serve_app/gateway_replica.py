@@ -10,6 +10,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from artifacts.errors import first_of
 from deployments.backends.tokens import load_vocabulary
 from deployments.handles import RemoteBackend, RemoteEmbedder, RemoteRouter
 from deployments.hosting import HostedBackend, HostedRouter
@@ -80,9 +81,7 @@ class GatewayReplica:
         try:
             self._gateway.apply(user_config)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ValueError(f"user_config: {where}: {first['msg']}") from None
+            raise ValueError(f"user_config: {first_of(error)}") from None
 
     def check_health(self) -> None:
         """Serve calls it before the first request, and after `reconfigure`."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from deployments.telemetry.families import Family
+from deployments.telemetry.family import Family
 from deployments.telemetry.tally import Tally
 
 

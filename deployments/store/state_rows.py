@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from artifacts.errors import first_of
 from deployments.rollout import StoredArtifact, StoredRollout
 from deployments.store.errors import StoreError
 from deployments.store.state import KeyOrigin, State, StoredTenant, shut
@@ -130,6 +131,4 @@ def _parsed(kind: type[_Config], name: str, document: Any) -> _Config:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        [first, *_] = error.errors()
-        where = ".".join(map(str, first["loc"]))
-        raise StoreError(f"stored as {name!r}: {where}: {first['msg']}") from None
+        raise StoreError(f"stored as {name!r}: {first_of(error)}") from None

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
 
-from deployments.telemetry.families import Family
+from deployments.telemetry.family import Family
 
 
 class Distribution:

@@ -1,32 +1,10 @@
-"""All metrics of ours: names, labels, buckets. `docs/observability.md` explains each.
+"""All metrics of ours: names, labels, buckets. docs/observability.md explains each."""
 
-Ray puts `ray_` before each name when it is scraped.
-"""
-
-from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["counter", "gauge", "histogram"]
+from deployments.telemetry.family import Family
 
 # In the place of a label's value that there is none for: Prometheus takes an empty one
 # for a label that is not there.
 NONE = "none"
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Family:
-    """One metric; `buckets` are the upper bounds of a histogram's."""
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def scraped(self) -> str:
-        """What Prometheus calls it; a histogram has `_bucket`, `_sum` and `_count`."""
-        return f"ray_{self.name}"
 
 
 # Ours is counted in milliseconds, an answer of a model in seconds to minutes: the last

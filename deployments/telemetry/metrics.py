@@ -11,8 +11,8 @@ from deployments.telemetry.families import (
     CACHE_HITS,
     EMBEDDED_TEXTS,
     UNREADABLE_TENANTS,
-    Family,
 )
+from deployments.telemetry.family import Family
 from deployments.telemetry.tally import Labels, Silent, Tally
 
 

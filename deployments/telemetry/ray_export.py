@@ -4,7 +4,7 @@ from typing import Any
 
 from ray.util import metrics
 
-from deployments.telemetry.families import Family
+from deployments.telemetry.family import Family
 from deployments.telemetry.tally import Labels
 
 

@@ -4,9 +4,12 @@ A span's `traceparent` is W3C's; it crosses in our own values to where its child
 made. Where nothing is traced, it is None and nothing is made.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal, Protocol
 
+from deployments.errors import ServingError
 from deployments.telemetry.config import TelemetryConfig
 
 Kind = Literal["server", "internal", "client"]
@@ -61,3 +64,27 @@ def make_tracer(
     from deployments.telemetry.otel import exporting_tracer
 
     return exporting_tracer(config, deployment, root=root)
+
+
+@contextmanager
+def ended(spans: Sequence[Span | None]) -> Iterator[None]:
+    """All spans end with the block, and say so if it fails."""
+    there = [span for span in spans if span is not None]
+    try:
+        yield
+    except BaseException as error:
+        for span in there:
+            span.failed(error_type(error))
+        raise
+    finally:
+        for span in there:
+            span.end()
+
+
+def error_type(error: BaseException) -> str:
+    """Of bounded variety, and never a message."""
+    if isinstance(error, ServingError):
+        return error.code or error.error_type
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return "cancelled"
+    return type(error).__name__

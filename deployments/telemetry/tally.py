@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from deployments.telemetry.distribution import Distribution
-from deployments.telemetry.families import Family
+from deployments.telemetry.family import Family
 
 Labels = tuple[str, ...]  # the values, in the order of the family's labels
 Read = Callable[[], Iterable[tuple[Family, Labels, float]]]

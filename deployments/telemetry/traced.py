@@ -5,9 +5,8 @@ Several queries share a call of Router and Embedder: each that is traced has a s
 its own in its own trace, all with the same times.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +33,7 @@ from deployments.protocol.routing import (
 )
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.gen_ai import answered, asked, embedded
-from deployments.telemetry.spans import Span, Tracer, make_tracer
+from deployments.telemetry.spans import Span, Tracer, ended, error_type, make_tracer
 
 
 class TracedBackend:
@@ -52,7 +51,7 @@ class TracedBackend:
         span = self._start(request)
         if span is None:
             return await self._backend.complete(request)
-        with _ended([span]):
+        with ended([span]):
             told = replace(request, traceparent=span.traceparent)
             answer = await self._backend.complete(told)
             span.set(answered(answer.settlement))
@@ -64,7 +63,7 @@ class TracedBackend:
         told = request
         if span is not None:
             told = replace(request, traceparent=span.traceparent)
-        with _ended([span]):
+        with ended([span]):
             async with aclosing(self._backend.stream(told)) as items:  # type: ignore[type-var]
                 async for item in items:
                     if span is not None and not isinstance(item, bytes):
@@ -100,7 +99,7 @@ class TracedRouter:
             query if span is None else replace(query, traceparent=span.traceparent)
             for query, span in zip(queries, spans, strict=True)
         ]
-        with _ended(spans):
+        with ended(spans):
             routes = await self._router.route(told)
             for span, outcome in zip(spans, routes.decisions, strict=True):
                 if span is not None:
@@ -144,7 +143,7 @@ class TracedEmbedder:
         name, attributes = embedded(self._encoder, len(texts))
         start = self._tracer.start
         spans = [start(name, parent=trace, attributes=attributes) for trace in traces]
-        with _ended(spans):
+        with ended(spans):
             return await self._embedder.embed(texts, (), within_s)
 
 
@@ -170,34 +169,10 @@ def traced_embedder(
     return embedder if tracer is None else TracedEmbedder(embedder, tracer, encoder)
 
 
-@contextmanager
-def _ended(spans: Sequence[Span | None]) -> Iterator[None]:
-    """All spans end with the block, and say so if it fails."""
-    there = [span for span in spans if span is not None]
-    try:
-        yield
-    except BaseException as error:
-        for span in there:
-            span.failed(_type(error))
-        raise
-    finally:
-        for span in there:
-            span.end()
-
-
-def _type(error: BaseException) -> str:
-    """Of bounded variety, and never a message."""
-    if isinstance(error, ServingError):
-        return error.code or error.error_type
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return "cancelled"
-    return type(error).__name__
-
-
 def _tell(span: Span, outcome: RoutingDecision | ServingError, n_queries: int) -> None:
     span.set({"avengers.batch_size": n_queries})
     if isinstance(outcome, ServingError):
-        span.failed(_type(outcome))
+        span.failed(error_type(outcome))
         return
     nearest = outcome.similarities[0] if outcome.similarities else None
     span.set(

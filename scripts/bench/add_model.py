@@ -8,7 +8,6 @@ split are measured over the same range of costs.
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from artifacts.policy import rank
 from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
 from scripts.option_types import result_file, whole
+from scripts.records import zeroeval
 
 ROOT = Path(__file__).parents[2]
 SHARES = (1.0, 0.3, 0.1, 0.03)
@@ -122,9 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, prog="scripts/bench/add-model"
     )
-    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
-    records = data / "zeroeval.jsonl.xz"
-    parser.add_argument("--records", type=Path, default=records, help="other records")
+    parser.add_argument(
+        "--records", type=Path, default=zeroeval(), help="other records"
+    )
     parser.add_argument("--seeds", type=whole(1, 1000), default=3, help="splits")
     parser.add_argument("--embeddings", type=Path, help="folder that keeps the vectors")
     parser.add_argument(

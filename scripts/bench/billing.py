@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import random
 import time
 from typing import Any
@@ -15,7 +16,6 @@ from scripts.bench.upstream_graph import (
     MODELS,
     PRICES,
     Graph,
-    load_average,
     tenant_key,
     upstream_graph,
     upstream_model,
@@ -135,7 +135,7 @@ def main() -> None:
         f"{recorded - known:+.6f}; {wrong} of {len(bills)} requests wrong\n"
         f"unknown: {n_unknown} requests, charged {unknown:.6f} USD "
         "(an answer whose id never came)\n"
-        f"load average {load_average():.1f}"
+        f"load average {os.getloadavg()[0]:.1f}"
     )
     if options.json:
         options.json.write_text(json.dumps(report(bills), indent=1) + "\n")

@@ -104,7 +104,7 @@ async def _kill(graph: LimitsGraph, options: argparse.Namespace, tally: Tally) -
     for at_usd, deployment in sorted(plan):
         while tally.seen_usd < at_usd:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        victims = await asyncio.to_thread(graph.replicas, deployment)
+        victims = await asyncio.to_thread(graph.served.replicas, deployment)
         graph.kill(victims[0])
         tally.killed.append(f"{deployment} at {tally.seen_usd:.4f} USD")
 

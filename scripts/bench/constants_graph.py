@@ -9,12 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-import yaml
 
 from deployments.api_key import key_sha256
 from scripts.placing import PLACES, place
 from scripts.scaling.constants import WAYS, Way
-from scripts.served import ROOT, Served, served
+from scripts.served import Served, local_config, served_as
 from scripts.upstream.api import Upstream
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
@@ -84,16 +83,14 @@ def constants_graph(way: Way = WAYS[0]) -> Iterator[ConstantsGraph]:
     paced = ModelSettings(
         completion_tokens=STREAM_TOKENS, tokens_per_s=STREAM_TOKENS / STREAM_S
     )
-    local = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+    local = local_config()
     models = local["applications"][0]["args"]["catalog"]["models"]
     named = {model["id"]: model["upstream_model"] for model in models}
     upstream = Upstream(Settings(models={named[PACED]: paced}, keep_bodies=0))
     with TemporaryDirectory() as name, listening(upstream) as url:
-        config = Path(name) / "serve.yaml"
-        described = _config(local, url, Path(name), way)
-        config.write_text(yaml.safe_dump(described), encoding="utf-8")
-        variables = {"OPENROUTER_API_KEY": "up-constants"}
-        with served("--config", str(config), environment=variables) as graph:
+        directory = Path(name)
+        config = _config(local, url, directory, way)
+        with served_as(config, directory, OPENROUTER_API_KEY="up-constants") as graph:
             yield ConstantsGraph(graph, url)
 
 

@@ -9,20 +9,15 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from artifacts.artifact import Manifest, ModelEntry, Provenance, RoutingArtifact
+from artifacts.artifact import RoutingArtifact
 from artifacts.calibrated import CalibratedPolicy
-from artifacts.clustering import Vectors, unit_rows
-from artifacts.encoder_spec import EncoderSpec
-from artifacts.familiarity import Familiarity
 from artifacts.policy import PaperPolicy
-from artifacts.profiles import ClusterProfiles
-from artifacts.smoother import Smoother
+from scripts.bench.random_artifact import random_artifact, random_units
 from scripts.option_types import result_file, whole
 
 POLICIES = (PaperPolicy(), CalibratedPolicy())
@@ -40,107 +35,11 @@ class Timing:
     p99_us: float
 
 
-def random_artifact(
-    policy: PaperPolicy | CalibratedPolicy,
-    *,
-    models: int,
-    clusters: int,
-    dimension: int,
-) -> RoutingArtifact:
-    """An artifact of the given sizes with made-up tables."""
-    rng = np.random.default_rng(0)
-    accuracy = rng.uniform(0.2, 0.9, (clusters, models))
-    cost_usd = rng.uniform(1e-5, 1e-2, (clusters, models))
-    profiles = ClusterProfiles(
-        accuracy=accuracy,
-        cost_usd=cost_usd,
-        count=rng.integers(0, 100, (clusters, models)),
-        prior_accuracy=accuracy,
-        prior_cost_usd=cost_usd,
-        prompt_tokens=cost_usd,
-        completion_tokens=cost_usd,
-        smoother=_random_smoother(accuracy, dimension)
-        if policy.kind == "calibrated"
-        else None,
-        familiarity=_familiarity(clusters),
-    )
-    names = [f"model-{i:04d}" for i in range(models)]
-    manifest = Manifest(
-        artifact_id="0" * 64,
-        created=datetime.now(UTC),
-        encoder=_spec(dimension),
-        models=tuple(ModelEntry(model=name, n_records=1) for name in names),
-        n_clusters=clusters,
-        n_init=1,
-        seed=0,
-        policy=policy,
-        out_of_distribution_quantile=0.01,
-        provenance=Provenance(
-            sources=("random",),
-            digest="0" * 64,
-            queries={"random": 1},
-            train_fraction=1,
-            n_train=1,
-            n_test=0,
-        ),
-        metrics={},
-        libraries={},
-    )
-    return RoutingArtifact(manifest, _units(rng, clusters, dimension), profiles)
-
-
-def _familiarity(clusters: int) -> Familiarity:
-    """Such that random vectors are familiar: the usual way is timed."""
-    levels = np.linspace(0, 1, 120)
-    size = np.ones(clusters, dtype=np.int64)
-    return Familiarity(np.stack([levels, levels / 2 - 0.1]), size)
-
-
-def _random_smoother(accuracy: np.ndarray, dimension: int) -> Smoother:
-    rng = np.random.default_rng(1)
-    landmarks, models = CalibratedPolicy().n_landmarks, accuracy.shape[1]
-    weights = rng.normal(0, 0.1, (3, landmarks, models))
-    return Smoother(
-        landmarks=_units(rng, landmarks, dimension),
-        kernel_mean=np.full(landmarks, 0.1),
-        basis=rng.normal(0, 0.1, (landmarks, landmarks)),
-        accuracy_mean=np.full(models, 0.5),
-        accuracy_weight=weights[0],
-        variance_mean=np.full(models, 1e-3),
-        variance_weight=weights[1] ** 2,
-        cost_root_mean=np.ones(models),
-        cost_root_weight=weights[2],
-        cost_scale_usd=np.geomspace(1e-5, 1e-2, models),
-        cell_accuracy=accuracy,
-        trade_off=np.linspace(0, 1, 41),
-        sharpness=16.0,
-        cost_unit_usd=1e-3,
-    )
-
-
-def _spec(dimension: int) -> EncoderSpec:
-    return EncoderSpec(
-        kind="onnx",
-        id="random",
-        revision=None,
-        dimension=dimension,
-        max_tokens=256,
-        pooling="mean",
-        prompt="",
-        dtype="int8",
-        digest="0" * 64,
-    )
-
-
-def _units(rng: np.random.Generator, n: int, dimension: int) -> Vectors:
-    return unit_rows(rng.normal(size=(n, dimension)).astype(np.float32))
-
-
 def time_decisions(artifact: RoutingArtifact, n: int) -> Timing:
     """`n` decisions, each of another vector; a tenth more goes before, to warm up."""
     policy = artifact.manifest.policy
     dimension = artifact.centroids.shape[1]
-    vectors = _units(np.random.default_rng(2), n, dimension)
+    vectors = random_units(np.random.default_rng(2), n, dimension)
     for vector in vectors[: n // 10]:
         artifact.choose(vector, 0.5)
     taken = np.empty(n)

@@ -85,7 +85,7 @@ class Bench:
         speeds = []
         for budget in self._options.budgets:
             async with started(engine, self._model, budget) as (encoder, how):
-                ruler = _ruler(self._model)
+                ruler = Ruler.of(self._model.spec, self._model.directory)
                 for tokens in (*self._options.lengths, MIXED):
                     least = 4096 if self._small else max(8 * budget, 131_072)
                     speeds.append(
@@ -107,17 +107,6 @@ def _apart(work: Callable[..., T], *arguments: object) -> T:
     """In a process of its own: what it held of the GPU is free afterwards."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
-
-
-def _ruler(model: Model) -> Ruler:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(model.directory / "tokenizer.json"))
-    tokenizer.no_truncation()
-    prompt = model.spec.prompt
-    return Ruler(
-        lambda text: len(tokenizer.encode(prompt + text).ids), model.spec.max_tokens
-    )
 
 
 def _device() -> tuple[str, str]:

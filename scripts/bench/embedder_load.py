@@ -4,10 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
+from tokenizers import Tokenizer
 
+from artifacts.encoder_spec import EncoderSpec
 from deployments.routing.embedder import TextEncoder
 
 MIXED = 0  # stands for texts of many lengths
@@ -34,6 +37,17 @@ class Ruler:
 
     count: Callable[[str], int]
     longest: int  # the window
+
+    @classmethod
+    def of(cls, spec: EncoderSpec, directory: Path) -> "Ruler":
+        """As the encoder that lies in `directory` counts."""
+        tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        tokenizer.no_truncation()
+
+        def count(text: str) -> int:
+            return len(tokenizer.encode(spec.prompt + text).ids)
+
+        return cls(count, spec.max_tokens)
 
     def text(self, tokens: int, rng: np.random.Generator) -> str:
         """A text of about so many tokens, prompt and special ones included."""

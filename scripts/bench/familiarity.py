@@ -7,7 +7,6 @@ takes its turn. Figures are means over the seeds.
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from artifacts.familiarity import measure_familiarity
 from artifacts.onnx_encoder import read_spec
 from artifacts.records import RecordReader
 from scripts.option_types import result_file, whole
+from scripts.records import data_directory
 
 ROOT = Path(__file__).parents[2]
 ENCODER = ROOT / "artifacts/default/encoder"
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, prog="scripts/bench/familiarity"
     )
-    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
+    data = data_directory()
     files = [data / f"{name}.jsonl.xz" for name in ("zeroeval", "mmlupro-sample")]
     parser.add_argument("files", type=Path, nargs="*", default=files, help="records")
     parser.add_argument("--seeds", type=whole(1, 1000), default=4, help="splits")

@@ -10,7 +10,6 @@ import numpy as np
 # What a method needs is imported where it runs: it counts to its peak memory alone.
 if TYPE_CHECKING:
     from artifacts.dataset import RoutingDataset
-    from artifacts.encoder_spec import EncoderSpec
 
 METHODS = ("ours", "sklearn", "minibatch", "artifact")
 _BLOCK = 2**15  # rows that are made, or judged, at a time
@@ -90,9 +89,11 @@ def _means(rows: np.ndarray, task: Task) -> np.ndarray:
 def _fit_artifact(rows: np.ndarray, task: Task) -> None:
     from artifacts.clustering import KMeans
     from artifacts.fit import FitConfig, fit_artifact
+    from scripts.bench.random_artifact import random_spec
 
-    kmeans = KMeans(task.clusters, task.n_init, task.iterations)
-    fit_artifact(_records(len(rows), task.models), rows, _spec(rows), FitConfig(kmeans))
+    config = FitConfig(KMeans(task.clusters, task.n_init, task.iterations))
+    records = _records(len(rows), task.models)
+    fit_artifact(records, rows, random_spec(rows.shape[1]), config)
 
 
 def _records(n: int, models: int) -> "RoutingDataset":
@@ -109,22 +110,6 @@ def _records(n: int, models: int) -> "RoutingDataset":
         cost_usd=rng.uniform(1e-5, 1e-2, shape),
         prompt_tokens=tokens,
         completion_tokens=tokens,
-    )
-
-
-def _spec(rows: np.ndarray) -> "EncoderSpec":
-    from artifacts.encoder_spec import EncoderSpec
-
-    return EncoderSpec(
-        kind="onnx",
-        id="random",
-        revision=None,
-        dimension=rows.shape[1],
-        max_tokens=256,
-        pooling="mean",
-        prompt="",
-        dtype="int8",
-        digest="0" * 64,
     )
 
 

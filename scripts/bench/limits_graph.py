@@ -11,10 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-import yaml
 
 from deployments.api_key import key_sha256
-from scripts.served import ROOT, Served, served
+from scripts.served import Served, local_config, served_as
 from tests.postgresql import PostgresServer
 
 TENANT = "limited"
@@ -31,18 +30,6 @@ class LimitsGraph:
     database: Path
     postgresql: PostgresServer | None = None
 
-    def replicas(self, deployment: str) -> list[psutil.Process]:
-        """The processes of a deployment's replicas, oldest first."""
-        wanted = f"ServeReplica:avengers:{deployment}"
-        found = []
-        for process in self.served.process.children(recursive=True):
-            try:
-                if wanted in " ".join(process.cmdline()):
-                    found.append(process)
-            except psutil.Error:
-                continue  # it has ended meanwhile
-        return sorted(found, key=lambda process: process.create_time())
-
     def kill(self, process: psutil.Process) -> None:
         """Without any warning."""
         process.send_signal(signal.SIGKILL)
@@ -50,7 +37,7 @@ class LimitsGraph:
     def wait_for_replicas(self, deployment: str, number: int) -> None:
         """Until so many processes of a deployment are there."""
         until = time.monotonic() + _START_S
-        while len(self.replicas(deployment)) < number:
+        while len(self.served.replicas(deployment)) < number:
             if time.monotonic() > until:
                 raise SystemExit(f"{deployment}: not {number} replicas")
             time.sleep(0.2)
@@ -95,12 +82,9 @@ def limits_graph(
         if postgresql is not None:
             url = postgresql.new_database()
             database = Path(url)
-        config = directory / "serve.yaml"
-        described = _config(directory, terms, replicas, simulator)
-        described["applications"][0]["args"]["database"] = {"url": url}
-        text = yaml.safe_dump(described)
-        config.write_text(text, encoding="utf-8")
-        with served("--config", str(config)) as graph:
+        config = _config(directory, terms, replicas, simulator)
+        config["applications"][0]["args"]["database"] = {"url": url}
+        with served_as(config, directory) as graph:
             found = LimitsGraph(graph, database, postgresql)
             found.wait_for_replicas("Gateway", replicas)
             yield found
@@ -112,7 +96,7 @@ def _config(
     replicas: int,
     simulator: Mapping[str, Any],
 ) -> Any:
-    config = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+    config = local_config()
     application = config["applications"][0]
     args = application["args"]
     args["usage"] = {"journal": str(directory / "journal")}

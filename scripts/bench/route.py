@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import time
-from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
@@ -12,7 +11,8 @@ import httpx
 from artifacts.errors import BadInput
 from artifacts.records import RecordReader
 from scripts.option_types import result_file, whole
-from scripts.served import ROOT, Served, served
+from scripts.records import zeroeval
+from scripts.served import Served, served
 
 PARTS = ("client", "http", "hop", "embedder", "router")
 
@@ -29,12 +29,12 @@ def measure(graph: Served, client: httpx.Client, query: str) -> dict[str, float]
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    whole = median(row["client"] for row in rows)
+    all_ms = median(row["client"] for row in rows)
     return {
         part: {
             "p50_ms": (p50 := median(row[part] for row in rows)),
             "p99_ms": p99([row[part] for row in rows]),
-            "share": p50 / whole,
+            "share": p50 / all_ms,
         }
         for part in PARTS
     }
@@ -50,9 +50,8 @@ def main() -> None:
     parser.add_argument("--queries", type=whole(2, 10**6), default=300)
     parser.add_argument("--json", type=result_file, help="also write the figures here")
     options = parser.parse_args()
-    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
     try:
-        queries = RecordReader().read([data / "zeroeval.jsonl.xz"]).queries
+        queries = RecordReader().read([zeroeval()]).queries
     except BadInput as error:
         parser.error(str(error))
     chosen = queries[:: max(1, len(queries) // options.queries)][: options.queries]

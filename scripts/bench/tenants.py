@@ -12,13 +12,9 @@ import json
 import multiprocessing
 import os
 import pickle
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -26,67 +22,15 @@ from rich.console import Console
 from rich.table import Table
 
 from deployments.catalog import ModelCatalog
-from deployments.store.accounts import Accounts
-from deployments.store.database import Database
 from deployments.store.snapshot import Snapshot
-from deployments.store.usage_store import UsageStore
-from scripts.bench.made_tenants import (
-    MODELS,
-    TIERS,
-    made_records,
-    made_tenants,
-    secret,
-)
+from scripts.bench.made_tenants import MODELS, secret
 from scripts.bench.tenants_graph import time_changes
 from scripts.bench.tenants_reached import MOST_S, Reached
+from scripts.bench.tenants_store import Figures, time_store, timed
 from scripts.option_types import result_file, whole
 from serve_app.access.tenants import Directory
 from serve_app.live_settings import LiveSettings
 from tests.postgresql import postgresql_server
-
-BATCHES = 5
-
-Figures = dict[str, float]
-
-
-async def time_store(url: str, options: argparse.Namespace) -> tuple[Figures, Snapshot]:
-    """Seconds of each step on one database, and the snapshot that it gives."""
-    figures: Figures = {}
-    tenants = made_tenants(options.tenants, options.keys)
-    async with opened(url) as database:
-        accounts = Accounts(database)
-        with timed(figures, "apply all, s"):
-            await accounts.apply(tenants, TIERS, prune=True)
-        with timed(figures, "apply the same again, s"):
-            await accounts.apply(tenants, TIERS, prune=True)
-        reader = Accounts(database)
-        with timed(figures, "snapshot, first, s"):
-            await reader.snapshot()
-        with timed(figures, "issue a key, s"):
-            await accounts.issue_key(tenants[0].id)
-        with timed(figures, "snapshot after that change, s"):
-            snapshot = await reader.snapshot()
-        with timed(figures, "ask for the version, s"):
-            await reader.version()
-        await time_usage(UsageStore(database), options.records, figures)
-    return figures, snapshot
-
-
-async def time_usage(store: UsageStore, size: int, figures: Figures) -> None:
-    """Batches of records: new, the same again, and corrected."""
-    batches = [made_records(batch, size) for batch in range(BATCHES)]
-    corrected = [[replace(r, revision=1, cost_usd=0.002) for r in b] for b in batches]
-    for name, wanted in (
-        ("new", batches),
-        ("the same again", batches),
-        ("corrected", corrected),
-    ):
-        times = []
-        for batch in wanted:
-            start = time.perf_counter()
-            await store.ingest(batch)
-            times.append(time.perf_counter() - start)
-        figures[f"ingest {size} records, {name}, s"] = statistics.median(times)
 
 
 def time_replica(path: str, options: argparse.Namespace) -> Figures:
@@ -121,23 +65,6 @@ def time_replica(path: str, options: argparse.Namespace) -> Figures:
         (time.perf_counter() - start) / len(headers) * 1e6
     )
     return figures
-
-
-@contextmanager
-def timed(figures: Figures, name: str) -> Iterator[None]:
-    """Write down how long the block took."""
-    start = time.perf_counter()
-    yield
-    figures[name] = time.perf_counter() - start
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    """A database with its tables."""
-    database = Database(url)
-    await database.open()
-    yield database
-    await database.close()
 
 
 def main() -> None:

@@ -11,13 +11,12 @@ from tempfile import TemporaryDirectory
 
 import httpx
 import psutil
-import yaml
 
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from scripts.bench.made_tenants import TIERS, made_tenants, secret
 from scripts.bench.tenants_reached import Reached
-from scripts.served import ADMIN_KEY, ROOT, Served, served
+from scripts.served import ADMIN_KEY, Served, local_config, served_as
 
 _EVERY_S = 0.02
 _PATIENCE_S = 60.0
@@ -40,15 +39,13 @@ class Replicas:
 @contextmanager
 def gateway_replicas(number: int, database: Path) -> Iterator[Replicas]:
     """The local configuration with so many of them."""
-    config = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+    config = local_config()
     application = config["applications"][0]
     application["args"]["database"] = {"url": f"sqlite:///{database}"}
     for deployment in application["deployments"]:
         if deployment["name"] == "Gateway":
             deployment["num_replicas"] = number
-    path = database.with_name("serve.yaml")
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    with served("--config", str(path)) as graph:
+    with served_as(config, database.parent) as graph:
         until = time.monotonic() + _PATIENCE_S
         while len(found := dict(_replicas(graph))) < number:
             if time.monotonic() > until:
@@ -59,10 +56,8 @@ def gateway_replicas(number: int, database: Path) -> Iterator[Replicas]:
 
 def _replicas(graph: Served) -> Iterator[tuple[psutil.Process, str]]:
     """Their processes and addresses: of what each listens on, what answers HTTP."""
-    for process in graph.process.children(recursive=True):
+    for process in graph.replicas("Gateway"):
         try:
-            if "ServeReplica:avengers:Gateway" not in " ".join(process.cmdline()):
-                continue
             listening = [
                 each.laddr.port
                 for each in process.net_connections("tcp")

@@ -1,7 +1,6 @@
 """The real graph with the fault upstream behind it: for checks of faults and bills."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-import yaml
 
 from deployments.api_key import key_sha256
 from deployments.usage.journal import read_journal
 from deployments.usage.record import UsageRecord
 from scripts.placing import place
-from scripts.served import ROOT, Served, served
+from scripts.served import Served, local_config, served_as
 from scripts.upstream.api import Upstream
 from scripts.upstream.ledger import Entry
 from scripts.upstream.listener import listening
@@ -80,7 +78,7 @@ def tenant_key(number: int) -> str:
 
 def upstream_model(model: str) -> str:
     """The upstream's name of one of MODELS."""
-    specs = _local()["applications"][0]["args"]["catalog"]["models"]
+    specs = local_config()["applications"][0]["args"]["catalog"]["models"]
     return next(spec["upstream_model"] for spec in specs if spec["id"] == model)
 
 
@@ -110,20 +108,13 @@ def upstream_graph(
             variables["SSL_CERT_FILE"] = str(authority)
         variables["OPENROUTER_API_KEY"] = "up-operator"
         with listening(upstream, tls=tls) as url:
-            config = directory / "serve.yaml"
-            configured = _config(url, tenants, directory / "journal", timeouts)
-            args = configured["applications"][0]["args"]
+            config = _config(url, tenants, directory / "journal", timeouts)
+            args = config["applications"][0]["args"]
             args["backends"]["openrouter"]["http2"] = http2
-            place(configured, placement)
-            text = yaml.safe_dump(configured)
-            config.write_text(text, encoding="utf-8")
-            with served("--config", str(config), environment=variables) as graph:
+            place(config, placement)
+            with served_as(config, directory, **variables) as graph:
                 protocol = "HTTP/2" if http2 else "HTTP/1.1"
                 yield Graph(graph, upstream, directory / "journal", protocol)
-
-
-def _local() -> Any:
-    return yaml.safe_load((ROOT / "serve_app/local.yaml").read_text(encoding="utf-8"))
 
 
 def _variable(number: int) -> str:
@@ -134,7 +125,7 @@ def _config(
     url: str, tenants: int, journal: Path, timeouts: Mapping[str, float]
 ) -> dict[str, Any]:
     """The local configuration with our upstream, short timeouts and many tenants."""
-    config = _local()
+    config = local_config()
     args = config["applications"][0]["args"]
     args["backends"]["openrouter"]["base_url"] = f"{url}/api/v1/"
     args["backends"]["without_key"] = "refuse"
@@ -154,8 +145,3 @@ def _config(
         for number in range(tenants)
     ]
     return dict(config)
-
-
-def load_average() -> float:
-    """How busy the machine is, for the table's foot."""
-    return os.getloadavg()[0]

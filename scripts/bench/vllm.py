@@ -164,7 +164,7 @@ async def measured(
 def run(options: argparse.Namespace, directory: Path) -> list[dict[str, Any]]:
     model = make_tiny_model(directory / "model")
     os.environ[KEY_ENV] = KEY
-    with own_server(model, free_port(), directory / "log") as own:
+    with own_server(model, free_port()) as own:
         from serve_app.launching.launch import local_cluster
 
         with local_cluster(tiny_application(model, free_port())) as cluster:

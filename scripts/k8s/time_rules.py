@@ -16,7 +16,7 @@ from serve_app.config_file import IMPORT_PATH
 
 _DRAIN = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 _STOP = "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"
-_STREAMING = ("Gateway", "OpenRouterBackend", "VLLMBackend")
+_STREAMING = ("Gateway", "OpenRouterBackend")
 _PART = re.compile(r"(\d+)(ms|h|m|s)")  # of a Gateway API duration
 _UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 _NGINX = "nginx.ingress.kubernetes.io/proxy-read-timeout"
@@ -73,7 +73,7 @@ def _shutdown(
         own = name.partition(":")[0]
         timeout_s = listed.get(name, {}).get("graceful_shutdown_timeout_s", 20)
         # A local model's own `timeouts` differ: the longest counts for the Gateway.
-        if own in _STREAMING[:2] and timeout_s < answer_s:
+        if own in _STREAMING and timeout_s < answer_s:
             what = f"graceful_shutdown_timeout_s {timeout_s} cuts answers"
             where = f"{named(service)} serveConfigV2 {name}"
             yield Finding(where, f"{what} of {answer_s:g} s")

@@ -12,7 +12,7 @@ import yaml
 
 from deployments.api_key import key_sha256
 from scripts.loadtest.keys import DEFAULT_ENV
-from scripts.served import ROOT, served
+from scripts.served import local_config, served_as
 
 # Tenant: its cost tier, its share of the requests, what it asks for.
 _TENANTS: dict[str, tuple[str, float, list[str]]] = {
@@ -27,7 +27,7 @@ class Target:
     """Where the load goes, and with which keys."""
 
     url: str
-    keys: Path
+    keys: Path | None  # None: the key in AVENGERS_KEY
     environment: dict[str, str]
 
 
@@ -41,10 +41,7 @@ def local_graph(simulator: dict[str, float]) -> Iterator[Target]:
         }
         keys = directory / "keys.yaml"
         keys.write_text(yaml.safe_dump(_key_file()), encoding="utf-8")
-        config = directory / "serve.yaml"
-        described = _config(secret_of, simulator)
-        config.write_text(yaml.safe_dump(described), encoding="utf-8")
-        with served("--config", str(config)) as graph:
+        with served_as(_config(secret_of, simulator), directory) as graph:
             variables = {_variable(tenant): key for tenant, key in secret_of.items()}
             yield Target(graph.url, keys, variables)
 
@@ -61,7 +58,7 @@ def _variable(tenant: str) -> str:
 
 
 def _config(secret_of: dict[str, str], simulator: dict[str, float]) -> Any:
-    config = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+    config = local_config()
     args = config["applications"][0]["args"]
     args["backends"]["simulator"] |= simulator
     args["tenants"] = [

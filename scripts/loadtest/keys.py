@@ -11,6 +11,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from artifacts.errors import first_of
+
 DEFAULT_ENV = "AVENGERS_KEY"
 
 
@@ -46,9 +48,7 @@ def callers(path: Path | None) -> tuple[Caller, ...]:
     try:
         found = _FILE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise KeyFileError(f"{path}: {where}: {first['msg']}") from None
+        raise KeyFileError(f"{path}: {first_of(error)}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise KeyFileError(f"{path}: {str(error).splitlines()[0]}") from None
     if not found:

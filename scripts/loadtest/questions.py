@@ -10,7 +10,7 @@ from artifacts.queries import read_queries
 # Without a file: as many words as a lognormal draw says (median 45, σ 1.0, at most
 # 4,000), so one in a hundred is longer than 460.
 _MEDIAN_WORDS, _SIGMA, _MOST_WORDS, _MADE = 45.0, 1.0, 4000, 500
-_VOCABULARY = (
+VOCABULARY = (
     "a train with two engines leaves the station at noon and we must find out how "
     "long it takes to reach the next city if each hour is worth more than the last"
 )
@@ -31,7 +31,7 @@ def _made(draw: random.Random) -> str:
     words = min(
         _MOST_WORDS, max(3, round(_MEDIAN_WORDS * draw.lognormvariate(0, _SIGMA)))
     )
-    return " ".join(draw.choices(_VOCABULARY.split(), k=words)) + "?"
+    return " ".join(draw.choices(VOCABULARY.split(), k=words)) + "?"
 
 
 def conversation(texts: Sequence[str], draw: random.Random) -> list[dict[str, str]]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from artifacts.errors import BadInput
 from scripts.loadtest.graph import Target, local_graph
@@ -17,6 +16,7 @@ from scripts.loadtest.profiles import DEFAULTS, PROFILES
 from scripts.loadtest.questions import questions
 from scripts.loadtest.settings import ENDED_EARLY, Settings, Thresholds
 from scripts.option_types import number, result_folder, url, whole
+from scripts.records import zeroeval_if_there
 from scripts.served import ROOT, end_when_told
 
 _LOCUSTFILE = ROOT / "scripts/loadtest/locustfile.py"
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end_when_told()
     given = list(sys.argv[1:] if arguments is None else arguments)
     given = ["--help" if argument == "--options" else argument for argument in given]
-    own, _, theirs = _split(given)
+    own, theirs = _split(given)
     parser = _parser()
     options = parser.parse_args(own)
     if options.keys and not options.host:
@@ -44,11 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _split(given: list[str]) -> tuple[list[str], str, list[str]]:
-    if "--" not in given:
-        return given, "", []
-    at = given.index("--")
-    return given[:at], "--", given[at + 1 :]
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """Before and after `--`."""
+    at = given.index("--") if "--" in given else len(given)
+    return given[:at], given[at + 1 :]
 
 
 @contextmanager
@@ -63,9 +62,7 @@ def _target(options: argparse.Namespace) -> Iterator[Target]:
         return
     for caller in callers(options.keys):
         assert caller.key  # missing ones are told before the run, not in it
-    with TemporaryDirectory() as name:
-        keys = options.keys or Path(name) / "absent"
-        yield Target(options.host, keys, {})
+    yield Target(options.host, options.keys, {})
 
 
 def _load(options: argparse.Namespace, target: Target, theirs: list[str]) -> int:
@@ -73,13 +70,8 @@ def _load(options: argparse.Namespace, target: Target, theirs: list[str]) -> int
     report.mkdir(parents=True, exist_ok=True)
     settings = _settings(options, target)
     command = [sys.executable, "-m", "locust", "--locustfile", str(_LOCUSTFILE)]
-    command += [
-        "--host",
-        target.url,
-        "--only-summary",
-        "--stop-timeout",
-        f"{_WAIT_S:g}",
-    ]
+    command += ["--host", target.url, "--only-summary"]
+    command += ["--stop-timeout", f"{_WAIT_S:g}"]
     command += ["--html", str(report / "report.html"), "--csv", str(report / _CSV)]
     command += ["--csv-full-history"]
     if options.web:
@@ -118,7 +110,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _settings(options: argparse.Namespace, target: Target) -> Settings:
     users, seconds = DEFAULTS[options.profile]
-    queries = options.queries or _bundled_queries()
+    queries = options.queries or zeroeval_if_there()
     limits = {field.name: getattr(options, field.name) for field in fields(Thresholds)}
     if not options.stream_share:
         limits |= {"max_p95_first_token_ms": None, "max_p95_pause_ms": None}
@@ -129,16 +121,10 @@ def _settings(options: argparse.Namespace, target: Target) -> Settings:
         think_s=options.think_s,
         stream_share=options.stream_share,
         queries=str(queries) if queries else None,
-        keys=str(target.keys) if target.keys.is_file() else None,
+        keys=str(target.keys) if target.keys else None,
         seed=options.seed,
         thresholds=Thresholds(**limits),
     )
-
-
-def _bundled_queries() -> Path | None:
-    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
-    path = data / "zeroeval.jsonl.xz"
-    return path.resolve() if path.is_file() else None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ from scripts.observability.prometheus import NotInstalled, Prometheus, scraping
 from scripts.observability.queries import rule_groups
 from scripts.observability.trace import problems, tree
 from scripts.option_types import result_file
+from scripts.running import NotStarted
 
 _WAVES = 2
 _PAUSE_S = 2.0 * REPORT_S  # a report to the agent and a scrape lie in between
@@ -38,7 +39,7 @@ class Run:
 
 @contextmanager
 def observed() -> Iterator[Run]:
-    """A graph that has been under load, scraped all the time; NotInstalled."""
+    """A graph that has been under load, scraped all the time; see `scraping`."""
     with (
         observed_graph() as graph,
         scraping(graph.metrics_url, rule_groups()) as prometheus,
@@ -118,7 +119,7 @@ def main() -> None:
         with observed() as run:
             found = all_findings(run)
             show(run, found)
-    except NotInstalled as error:
+    except (NotInstalled, NotStarted) as error:
         sys.exit(f"error: {error}")
     if options.json:
         rows = [asdict(finding) for finding in found]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployments.telemetry.families import FAMILIES, Family
+from deployments.telemetry.families import FAMILIES
+from deployments.telemetry.family import Family
 from scripts.observability.prometheus import Prometheus
 from scripts.observability.queries import (
     Query,

@@ -10,14 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-import yaml
 
 from artifacts.extend import remove_models
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import load, save
 from deployments.api_key import key_sha256
 from scripts.observability.otlp import Receiver, receiving
-from scripts.served import ADMIN_KEY, ROOT, Served, served
+from scripts.served import ADMIN_KEY, Served, local_config, served_as
 from scripts.upstream.api import Upstream
 from scripts.upstream.listener import listening
 from scripts.upstream.settings import ModelSettings, Settings
@@ -51,22 +50,17 @@ class Graph:
 
     @property
     def metrics_url(self) -> str:
-        return self._said("metrics")
+        return self.served.said_of("metrics")
 
     def log_lines(self) -> list[str]:
         """The log of requests of all replicas."""
-        directory = Path(self._said("logs")) / "serve"
+        directory = Path(self.served.said_of("logs")) / "serve"
         files = sorted(directory.glob("requests_*.log"))
         return [
             line
             for path in files
             for line in path.read_text(encoding="utf-8").splitlines()
         ]
-
-    def _said(self, what: str) -> str:
-        lines = self.served.said.splitlines()
-        head = f"{what}: "
-        return next(line.removeprefix(head) for line in lines if line.startswith(head))
 
 
 def key_of(tenant: str) -> str:
@@ -87,14 +81,12 @@ def observed_graph() -> Iterator[Graph]:
         directory = Path(name)
         bundled = load(artifact_directory(BUNDLED_ARTIFACT))
         save(remove_models(bundled, [FAVOURITE]), directory / _SHADOW)
-        config = directory / "serve.yaml"
-        text = yaml.safe_dump(_config(directory, url, endpoint))
-        config.write_text(text, encoding="utf-8")
         environment = {
             "OPENROUTER_API_KEY": "up-operator",
             "RAY_metrics_report_interval_ms": str(REPORT_S * 1000),
         }
-        with served("--config", str(config), environment=environment) as graph:
+        config = _config(directory, url, endpoint)
+        with served_as(config, directory, **environment) as graph:
             _set_shadow(graph)
             yield Graph(graph, receiver)
 
@@ -121,19 +113,14 @@ def _upstream() -> Settings:
     )
 
 
-def _local() -> Any:
-    return yaml.safe_load((ROOT / "serve_app/local.yaml").read_text(encoding="utf-8"))
-
-
 def _models() -> list[dict[str, Any]]:
-    models: list[dict[str, Any]] = _local()["applications"][0]["args"]["catalog"][
-        "models"
-    ]
+    args = local_config()["applications"][0]["args"]
+    models: list[dict[str, Any]] = args["catalog"]["models"]
     return models
 
 
 def _config(directory: Path, upstream: str, endpoint: str) -> Any:
-    config = _local()
+    config = local_config()
     args = config["applications"][0]["args"]
     args["backends"]["openrouter"]["base_url"] = f"{upstream}/api/v1/"
     args["backends"]["simulator"] |= {"first_token_s": 0.01, "tokens_per_s": 2000}

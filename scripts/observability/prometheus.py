@@ -1,10 +1,8 @@
 """A real Prometheus that scrapes one target, with our rules."""
 
 import shutil
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,8 +12,9 @@ import httpx
 import yaml
 
 from scripts.processes import free_port
+from scripts.running import running
 
-_START_S = 60.0
+_EVERY = "1s"
 
 
 class NotInstalled(Exception):
@@ -47,11 +46,6 @@ class Prometheus:
         """The sum of all series; 0 if there are none."""
         return sum(float(series["value"][1]) for series in self.query(expression))
 
-    def names(self) -> set[str]:
-        """The metrics that it has ever scraped or recorded."""
-        answer = self._client.get("label/__name__/values").json()
-        return set(answer["data"])
-
     def rules(self) -> list[dict[str, Any]]:
         """Each rule with its `health` and, of alerts, its `state`."""
         groups = self._client.get("rules").json()["data"]["groups"]
@@ -59,16 +53,17 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(
-    metrics_url: str, groups: list[dict[str, Any]], *, every_s: int = 1
-) -> Iterator[Prometheus]:
-    """Until the end of the block, on a free port of 127.0.0.1; NotInstalled."""
+def scraping(metrics_url: str, groups: list[dict[str, Any]]) -> Iterator[Prometheus]:
+    """Until the end of the block, on a free port of 127.0.0.1.
+
+    NotInstalled; NotStarted.
+    """
     program = shutil.which("prometheus")
     if program is None:
         raise NotInstalled("prometheus is not installed (Debian: prometheus)")
     with TemporaryDirectory() as name:
         directory = Path(name)
-        _configure(directory, metrics_url, groups, every_s)
+        _configure(directory, metrics_url, groups)
         port = free_port()
         command = [
             program,
@@ -77,22 +72,15 @@ def scraping(
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=error",
         ]
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        prometheus = Prometheus(f"http://127.0.0.1:{port}")
-        try:
-            _wait(process, f"http://127.0.0.1:{port}/-/ready", directory / "log")
+        url = f"http://127.0.0.1:{port}"
+        with (
+            running(command, ready_url=f"{url}/-/ready"),
+            closing(Prometheus(url)) as prometheus,
+        ):
             yield prometheus
-        finally:
-            prometheus.close()
-            process.terminate()
-            process.wait(30)
 
 
-def _configure(
-    directory: Path, metrics_url: str, groups: list[dict[str, Any]], every_s: int
-) -> None:
-    every = f"{every_s}s"
+def _configure(directory: Path, metrics_url: str, groups: list[dict[str, Any]]) -> None:
     target = urlsplit(metrics_url)
     job = {
         "job_name": "ray",
@@ -100,23 +88,11 @@ def _configure(
         "static_configs": [{"targets": [target.netloc]}],
     }
     config = {
-        "global": {"scrape_interval": every, "evaluation_interval": every},
+        "global": {"scrape_interval": _EVERY, "evaluation_interval": _EVERY},
         "rule_files": ["rules.yaml"],
         "scrape_configs": [job],
     }
-    often = [{**group, "interval": every} for group in groups]
+    often = [{**group, "interval": _EVERY} for group in groups]
     for name, content in (("prometheus", config), ("rules", {"groups": often})):
         text = yaml.safe_dump(content)
         (directory / f"{name}.yaml").write_text(text, encoding="utf-8")
-
-
-def _wait(process: subprocess.Popen[bytes], ready: str, log: Path) -> None:
-    until = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            if httpx.get(ready, timeout=5).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit(f"prometheus does not run:\n{log.read_text()[-2000:]}")

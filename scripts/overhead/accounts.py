@@ -45,7 +45,6 @@ class Machine:
     """Milliseconds since boot, all processors together."""
 
     busy_ms: float  # by processes
-    interrupts_ms: float
     stolen_ms: float
 
 
@@ -117,10 +116,9 @@ def part(pid: int) -> str:
 def machine() -> Machine:
     """From /proc/stat."""
     line = (_PROC / "stat").read_text(encoding="ascii").partition("\n")[0]
-    user, nice, system, _, _, irq, softirq, steal = map(int, line.split()[1:9])
+    user, nice, system, _, _, _, _, steal = map(int, line.split()[1:9])
     return Machine(
         busy_ms=(user + nice + system) * _TICK_MS,
-        interrupts_ms=(irq + softirq) * _TICK_MS,
         stolen_ms=steal * _TICK_MS,
     )
 

@@ -16,10 +16,10 @@ from rich.table import Table
 from scripts.option_types import number, result_file, whole
 from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.plan import WARM_UP
-from scripts.overhead.running import NotStarted
 from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.scenarios import CHANGES, GATEWAY, PLACED
 from scripts.overhead.targets import Target, gateway, origin
+from scripts.running import NotStarted
 from scripts.served import ROOT, end_when_told
 
 THIS, OTHER = "this", "other"

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from scripts.overhead.running import python
 from scripts.overhead.seen import Seen
 from scripts.overhead.wire import Load
+from scripts.running import python
 from scripts.served import ROOT
 
 

@@ -8,7 +8,8 @@ from artifacts.calibrated import CalibratedPolicy
 from artifacts.encoder import Encoder, load_encoder
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.store import ENCODER, load_manifest
-from scripts.bench.decision import random_artifact, time_decisions
+from scripts.bench.decision import time_decisions
+from scripts.bench.random_artifact import random_artifact
 from scripts.overhead.wire import MANY_WORDS, WORDS, question
 
 

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from scripts.overhead.running import NotStarted, running
 from scripts.overhead.targets import Start, Target
 from scripts.processes import free_port
+from scripts.running import NotStarted, running
 from scripts.served import KEY, ROOT
 
 # Else LiteLLM, which RouteLLM uses too, fetches its price list at the start.

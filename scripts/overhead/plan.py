@@ -40,7 +40,7 @@ QUICK = Plan(rounds=1, seconds=0.5, warm_s=0.5, repeats=0)
 WARM_UP = (Case("warm-up", 16), Case("warm-up of streams", 16, stream=True))
 
 
-def base_cases(*, streams: bool = True) -> list[Case]:
+def base_cases() -> list[Case]:
     """Every load of the main table."""
     cases = [
         Case(f"plain c={number} {delay:g} ms", number, delay_ms=delay)
@@ -48,10 +48,8 @@ def base_cases(*, streams: bool = True) -> list[Case]:
         for number in CONNECTIONS
     ]
     cases += [Case(f"open {rate:g}/s", rate=rate) for rate in RATES]
-    if streams:
-        cases += [
-            Case(f"stream c={number}", number, stream=True, least_s=LEAST_S)
-            for number in CONNECTIONS
-        ]
-        cases.append(PACED)
-    return cases
+    cases += [
+        Case(f"stream c={number}", number, stream=True, least_s=LEAST_S)
+        for number in CONNECTIONS
+    ]
+    return [*cases, PACED]

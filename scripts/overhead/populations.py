@@ -4,9 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from artifacts.artifact import arrays_digest, arrays_of
+from artifacts.arrays import arrays_digest, arrays_of
 from artifacts.calibrated import CalibratedPolicy
 from artifacts.location import BUNDLED_ARTIFACT, artifact_directory
 from artifacts.onnx_encoder import read_spec
@@ -15,9 +13,9 @@ from deployments.api_key import key_sha256
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
 from deployments.tenancy import CostTier, TenantConfig
-from scripts.bench.decision import random_artifact
+from scripts.bench.random_artifact import random_artifact
 from scripts.overhead.wire import tenant_key
-from serve_app.commands.serve import LOCAL_CONFIG
+from scripts.served import local_config
 
 DATABASE = "avengers.db"  # where local.yaml has it, below AVENGERS_VAR
 _CLUSTERS = 60
@@ -77,8 +75,7 @@ def store_models(directory: Path, number: int) -> dict[str, Any]:
 
 
 def _local_tenants() -> list[dict[str, Any]]:
-    local = yaml.safe_load(LOCAL_CONFIG.read_text(encoding="utf-8"))
-    tenants: list[dict[str, Any]] = local["applications"][0]["args"]["tenants"]
+    tenants: list[dict[str, Any]] = local_config()["applications"][0]["args"]["tenants"]
     return tenants
 
 

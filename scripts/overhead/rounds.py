@@ -9,11 +9,10 @@ from scripts.overhead.accounts import pss_mib
 from scripts.overhead.disturbance import least_disturbed
 from scripts.overhead.load_process import LoadFailed
 from scripts.overhead.plan import WARM_UP, Plan
-from scripts.overhead.running import NotStarted
 from scripts.overhead.sampling import Case, Sample, take
 from scripts.overhead.targets import Start, Target, origin
+from scripts.running import NotStarted
 
-Say = Callable[[str], None]
 _ATTEMPTS = 2  # on a busy machine Ray may miss its own time limits
 
 
@@ -46,7 +45,6 @@ def measure(
     targets: Mapping[str, Start],
     cases: Callable[[Target], Sequence[Case]],
     plan: Plan,
-    say: Say = print,
     *,
     after_round: Callable[[], None] | None = None,
 ) -> dict[str, Figures]:
@@ -57,12 +55,12 @@ def measure(
             for name, start in targets.items():
                 if figures[name].absent:
                     continue
-                say(f"round {number + 1} of {plan.rounds}: {name}")
+                print(f"round {number + 1} of {plan.rounds}: {name}")
                 work = partial(_one_round, origin_port, cases, plan, figures[name])
                 why = _with_target(start, origin_port, work)
                 if why:
                     figures[name].fail(number, why)
-                    say(f"  {name} did not start: {why}")
+                    print(f"  {name} did not start: {why}")
             if after_round:
                 after_round()
     return figures
@@ -91,8 +89,7 @@ def _one_round(
     if target.pid:
         figures.idle_mib.append(pss_mib([target.pid]))
     for case in WARM_UP:
-        if target.streams or not case.stream:
-            take(origin_port, target, case, plan.warm_s)
+        take(origin_port, target, case, plan.warm_s)
     for case in cases(target):
         sample = _least_disturbed(origin_port, target, case, plan)
         figures.samples.setdefault(case.name, []).append(sample)

@@ -48,7 +48,7 @@ def base(variants: Mapping[str, Any]) -> Scenario:
     """Every gateway under every load. `variants` of ours: changes by name."""
     targets: dict[str, Start] = {DIRECT: direct, BARE: bare, **OURS}
     targets |= {name: gateway(change) for name, change in variants.items()}
-    return Scenario(targets | PEERS, lambda target: base_cases(streams=target.streams))
+    return Scenario(targets | PEERS, lambda _: base_cases())
 
 
 def cold() -> Scenario:

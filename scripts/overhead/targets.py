@@ -8,14 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from scripts.overhead.merging import merged
 from scripts.overhead.populations import DATABASE, store_tenants
-from scripts.overhead.running import NotStarted, python, running
 from scripts.overhead.wire import Load
 from scripts.processes import free_port
-from scripts.served import KEY, ROOT, Served, served
+from scripts.running import NotStarted, python, running
+from scripts.served import KEY, ROOT, Served, local_config, served_as
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,6 @@ class Target:
     model: str = "openai/gpt-4o-mini"
     must_say: str | None = None
     pid: int | None = None
-    streams: bool = True
     tenants: int = 0
 
     def load(self, seconds: float, **terms: Any) -> Load:
@@ -38,8 +35,6 @@ class Target:
         )
         return replace(load, must_say=self.must_say, tenants=self.tenants)
 
-
-CONFIG = "serve.yaml"
 
 # Starts a target in front of the origin at a port.
 Start = Callable[[int], AbstractContextManager[Target]]
@@ -94,27 +89,24 @@ def gateway(
     def start(origin_port: int) -> Iterator[Target]:
         upstream = {"base_url": f"http://127.0.0.1:{origin_port}/api/v1/"}
         backends = {"without_key": "refuse", "openrouter": upstream}
-        config = yaml.safe_load((root / "serve_app/local.yaml").read_text("utf-8"))
-        config = merged(config, changed(args={"backends": backends}))
+        config = merged(local_config(root), changed(args={"backends": backends}))
         with TemporaryDirectory() as name, ExitStack() as stack:
             directory = Path(name)
             if tenants:
                 path = directory / DATABASE
                 asyncio.run(store_tenants(path, tenants, limited=limited))
-            text = yaml.safe_dump(merged(config, dict(change or {})))
-            (directory / CONFIG).write_text(text, encoding="utf-8")
-            yield _ours(_served(stack, directory, root), tenants)
+            config = merged(config, dict(change or {}))
+            yield _ours(_served(stack, config, directory, root), tenants)
 
     return start
 
 
-def _served(stack: ExitStack, directory: Path, root: Path) -> Served:
+def _served(stack: ExitStack, config: Any, directory: Path, root: Path) -> Served:
     own = {"OPENROUTER_API_KEY": "up", "AVENGERS_VAR": str(directory)}
     if root != ROOT:
         own["AVENGERS_VENV"] = str(root / ".venv")
-    command = ("--config", str(directory / CONFIG))
     try:
-        return stack.enter_context(served(*command, environment=own, root=root))
+        return stack.enter_context(served_as(config, directory, root=root, **own))
     except SystemExit as error:
         if isinstance(error.code, int):  # not for us: it was told to end
             raise

@@ -1,8 +1,9 @@
 """Edits of the Serve config, what each is to restart, and how it shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -15,12 +16,13 @@ from scripts.reconfigure.load import Outcome
 
 ALL = frozenset({"Gateway", "Router", "Embedder", "OpenRouterBackend", "Ledger"})
 _ALPHA = 0.93
+_PRICE_USD = 0.0000042  # of a token, which no model has before
 
 
 @dataclass(frozen=True)
 class Edit:
-    """`restarts` names the deployments whose replicas are replaced; `live` edits may
-    cost no request. `seen` says of an answer whether it was made under the edit."""
+    """`restarts` names the deployments whose replicas are replaced; a live edit has
+    none. `seen` says of an answer whether it was made under it."""
 
     name: str
     change: Callable[[Config], None]
@@ -90,7 +92,7 @@ def _tenant_and_price(config: Config) -> None:
     live["tenants"].append(
         {"id": "other", "cost_tier": "quality", "keys": [{"env": "AVENGERS_OTHER_KEY"}]}
     )
-    live["catalog"]["models"][0]["price"]["input_usd_per_token"] = 0.0000009
+    live["catalog"]["models"][0]["price"]["input_usd_per_token"] = _PRICE_USD
 
 
 def _bounds(config: Config) -> None:
@@ -110,8 +112,13 @@ def _limits(config: Config) -> None:
 def _other_tenant_is_served(graph: Graph) -> bool:
     headers = {"authorization": f"Bearer {OTHER_KEY}"}
     response = httpx.get(f"{graph.url}/v1/models", headers=headers, timeout=30)
-    prices = [model.get("price") for model in response.json().get("data", ())]
-    return response.status_code == 200 and bool(prices)
+    return response.status_code == 200 and is_repriced(response.json()["data"])
+
+
+def is_repriced(listed: Iterable[dict[str, Any]]) -> bool:
+    """Whether a list of models tells the price of the edit."""
+    prices = (model.get("pricing", {}).get("prompt") for model in listed)
+    return any(price and float(price) == _PRICE_USD for price in prices)
 
 
 def _other_artifact(directory: Path) -> tuple[str, str]:

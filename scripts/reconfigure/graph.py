@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 
 import yaml
 
-from scripts.served import ROOT, Served, served
+from scripts.served import ROOT, Served, served_as
 
 SOURCE = ROOT / "k8s/base/serve-config.yaml"
 OTHER_KEY = "sk-av-other-tenant"
@@ -99,7 +99,7 @@ class Graph:
         )
         if done.returncode:
             raise DeployFailed(done.stderr.strip().splitlines()[-1])
-        self._wait(since=time.time())
+        self._wait()
 
     def replicas(self) -> Replicas:
         """Those that run now."""
@@ -108,7 +108,7 @@ class Graph:
             for name, details in self._application()["deployments"].items()
         }
 
-    def _wait(self, *, since: float) -> None:
+    def _wait(self) -> None:
         until = time.monotonic() + _STATUS_S
         while time.monotonic() < until:
             app = self._application()
@@ -143,8 +143,6 @@ def running(upstream: str, *, source: Path = SOURCE) -> Iterator[Graph]:
     with TemporaryDirectory() as made:
         directory = Path(made)
         config = local(source, upstream=upstream, directory=directory)
-        path = directory / "serve.yaml"
-        path.write_text(yaml.safe_dump(config), encoding="utf-8")
         token = secrets.token_hex(32)
         variables = _auth(token) | {
             # As in a cluster: a replica stays until HAProxy knows that it goes.
@@ -153,14 +151,9 @@ def running(upstream: str, *, source: Path = SOURCE) -> Iterator[Graph]:
             "AVENGERS_OTHER_KEY": OTHER_KEY,
             "AVENGERS_DATABASE_URL": f"sqlite:///{directory / 'avengers.db'}",
         }
-        arguments = ("--config", str(path), "--host", "127.0.0.1", "--dashboard")
-        with served(*arguments, environment=variables) as graph:
-            lines = graph.said.splitlines()
-            dashboard = next(
-                line.removeprefix("dashboard: ")
-                for line in lines
-                if line.startswith("dashboard: ")
-            )
+        local_only = ("--host", "127.0.0.1", "--dashboard")
+        with served_as(config, directory, *local_only, **variables) as graph:
+            dashboard = graph.said_of("dashboard")
             # What is deployed later has the address that it runs at.
             parts = urlsplit(graph.url)
             config["http_options"] |= {"host": parts.hostname, "port": parts.port}

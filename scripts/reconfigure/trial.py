@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scripts.reconfigure.edits import Edit
-from scripts.reconfigure.graph import Config, DeployFailed, Graph, Replicas
+from scripts.reconfigure.graph import DeployFailed, Graph, Replicas
 from scripts.reconfigure.load import Load, Outcome, failures
 
 _AFTER_S = 4.0  # of load after the edit is in force
@@ -40,7 +41,7 @@ class Result:
 
 
 def attempt(graph: Graph, edit: Edit, load: Load) -> Result:
-    """Deploys the first config with the edit, then the first config again."""
+    """Deploys the first config with the edit; `put_back` takes it away again."""
     before = graph.replicas()
     began, error, checked = time.monotonic(), None, False
     try:
@@ -68,11 +69,7 @@ def attempt(graph: Graph, edit: Edit, load: Load) -> Result:
 
 def put_back(graph: Graph) -> None:
     """The config that the cluster was started with."""
-    graph.deploy(_nothing)
-
-
-def _nothing(config: Config) -> None:
-    """Changes nothing."""
+    graph.deploy(lambda _: None)
 
 
 def gone(before: Replicas, after: Replicas) -> frozenset[str]:
@@ -84,7 +81,7 @@ def gone(before: Replicas, after: Replicas) -> frozenset[str]:
     )
 
 
-def streams_across(outcomes: list[Outcome] | tuple[Outcome, ...], moment: float) -> int:
+def streams_across(outcomes: Sequence[Outcome], moment: float) -> int:
     return sum(one.stream and one.began < moment < one.ended for one in outcomes)
 
 
@@ -96,14 +93,14 @@ def _wait_for_effect(edit: Edit, load: Load, began: float) -> None:
         time.sleep(0.1)
 
 
-def _effect(edit: Edit, outcomes: list[Outcome], began: float) -> float | None:
+def _effect(edit: Edit, outcomes: Sequence[Outcome], began: float) -> float | None:
     if edit.seen is None:
         return None
     seen = [one.ended - began for one in outcomes if edit.seen(one)]
     return min(seen, default=None)
 
 
-def settled(edit: Edit, outcomes: list[Outcome]) -> bool:
+def settled(edit: Edit, outcomes: Sequence[Outcome]) -> bool:
     """Once an answer is under the edit, each that is asked for afterwards is, too.
 
     Not for those that were under way: replicas take a config one after the other.

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from scripts.scaling.fluid import Course
+from scripts.scaling.course import Course
 from scripts.scaling.installation import Scenario, run_events, run_fluid
 from scripts.scaling.outcome import Outcome, outcome
 from scripts.scaling.plan import Workload

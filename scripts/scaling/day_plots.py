@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from scripts.scaling.fluid import Course
+from scripts.scaling.course import Course
 from scripts.scaling.outcome import Outcome
 from scripts.scaling.plan import SCALED
 

@@ -28,12 +28,10 @@ _NEAR = 0.02  # of the way from a centroid; queries lie around it
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """Means over requests, and the spread of what upstreams take."""
+    """Means over requests: what upstreams take."""
 
     stream_s: float  # how long tokens come
     upstream_s: float  # the same with the time to the first one
-    upstream_usd: float
-    model_share: dict[str, float]
     source: str
 
 
@@ -58,25 +56,15 @@ def demand(
 ) -> Demand:
     """Decide for every vector under every tier's α, and average what that takes."""
     tokens = usual(artifact.profiles.completion_tokens)
-    share = np.zeros(len(artifact.models))
-    stream_s = usd = 0.0
+    stream_s = 0.0
     for alpha, of_traffic in TIERS.values():
         scores, columns = artifact.score(vectors, alpha)
         first = rank(scores)[:, 0]
         weight = of_traffic / len(vectors)
-        np.add.at(share, columns[first], weight)
         answer = tokens[columns[first]]
         stream_s += weight * float((answer / assumptions.upstream_tokens_per_s).sum())
-        usd += weight * float(
-            np.take_along_axis(scores.cost_usd, first[:, None], 1).sum()
-        )
-    models = {
-        model: float(part)
-        for model, part in zip(artifact.models, share, strict=True)
-        if part > 0
-    }
     upstream_s = stream_s + assumptions.upstream_first_token_s
-    return Demand(stream_s, upstream_s, usd, models, source)
+    return Demand(stream_s, upstream_s, source)
 
 
 def usual(tokens: NDArray[np.float64]) -> NDArray[np.float64]:

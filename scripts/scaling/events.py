@@ -16,32 +16,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
-from scripts.scaling.fluid import Course, Part
+from scripts.scaling.autoscaler import Clock
+from scripts.scaling.course import Course, Part
+from scripts.scaling.fleet import Cores, Nodes
 from scripts.scaling.plan import ROUTE_TIMEOUT_S, SCALED, Workload
 from scripts.scaling.traffic import Traffic
 
 CONTROL_S = 0.5
 _MOST_IN_CALL = 64
-
-
-@dataclass(slots=True)
-class _Cores:
-    """When each replica's core will be free; the earliest takes the next job."""
-
-    free_at: list[float] = field(default_factory=list)
-
-    def resize(self, number: int, now: float) -> None:
-        self.free_at.extend([now] * (number - len(self.free_at)))
-        if number < len(self.free_at):
-            self.free_at.sort()
-            del self.free_at[max(1, number) :]
-
-    def work(self, now: float, cpu_s: float) -> float:
-        """When a job that comes now is done."""
-        at = min(range(len(self.free_at)), key=self.free_at.__getitem__)
-        done = max(now, self.free_at[at]) + cpu_s
-        self.free_at[at] = done
-        return done
 
 
 @dataclass(slots=True)
@@ -56,13 +38,13 @@ class Events:
     """Runs the parts that `fluid.Fluid` runs, too."""
 
     def __init__(
-        self, workload: Workload, parts: dict[str, Part], nodes: "object", seed: int
+        self, workload: Workload, parts: dict[str, Part], nodes: Nodes, seed: int
     ) -> None:
         self._workload = workload
         self._parts = parts
         self._nodes = nodes
         self._rng = np.random.default_rng(seed)
-        self._cores = {name: _Cores() for name in SCALED}
+        self._cores = {name: Cores() for name in SCALED}
         self._gateways: list[_Gateway] = []
         self._queue: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = itertools.count()
@@ -71,7 +53,7 @@ class Events:
         self.waits_s: list[float] = []
         self.fallbacks = self.over_capacity = 0
 
-    def run(self, traffic: Traffic, clock: "object") -> Course:
+    def run(self, traffic: Traffic, clock: Clock) -> Course:
         """All of it; waits are in `waits_s`, one for each request."""
         course = Course.of(len(traffic.rate))
         course.offered[:] = traffic.rate
@@ -79,12 +61,12 @@ class Events:
             self._arrive(second, traffic)
             for part in range(round(1 / CONTROL_S)):
                 now = second + part * CONTROL_S
-                clock.now = now  # type: ignore[attr-defined]
+                clock.now = now
                 self._control(now)
                 self._until(now + CONTROL_S)
             for name in SCALED:
                 course.replicas[name][second] = self._parts[name].fleet.all
-            course.cores[second] = self._nodes.size  # type: ignore[attr-defined]
+            course.cores[second] = self._nodes.size
         return course
 
     def _arrive(self, second: int, traffic: Traffic) -> None:
@@ -106,7 +88,7 @@ class Events:
             do(when)
 
     def _control(self, now: float) -> None:
-        self._nodes.step(now)  # type: ignore[attr-defined]
+        self._nodes.step(now)
         stats = {
             QUEUED_TOKENS: self._queued_tokens,
             TOKENS_PER_S: self._encoded / CONTROL_S,

@@ -85,3 +85,24 @@ class Fleet:
         while self._starting and self._starting[0] <= now:
             heapq.heappop(self._starting)
             self.running += 1
+
+
+@dataclass(slots=True)
+class Cores:
+    """When each replica's core will be free; the earliest takes the next job."""
+
+    free_at: list[float] = field(default_factory=list)
+
+    def resize(self, number: int, now: float) -> None:
+        """So many replicas are running."""
+        self.free_at.extend([now] * (number - len(self.free_at)))
+        if number < len(self.free_at):
+            self.free_at.sort()
+            del self.free_at[max(1, number) :]
+
+    def work(self, now: float, cpu_s: float) -> float:
+        """When a job that comes now is done."""
+        at = min(range(len(self.free_at)), key=self.free_at.__getitem__)
+        done = max(now, self.free_at[at]) + cpu_s
+        self.free_at[at] = done
+        return done

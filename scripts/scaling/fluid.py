@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployments.routing.token_policy import QUEUED_TOKENS, TOKENS_PER_S
-from scripts.scaling.autoscaler import Autoscaler
-from scripts.scaling.fleet import Fleet, Nodes
+from scripts.scaling.autoscaler import Clock
+from scripts.scaling.course import Course, Part
+from scripts.scaling.fleet import Nodes
 from scripts.scaling.plan import (
     ROUTE_TIMEOUT_S,
     SCALED,
@@ -26,52 +27,10 @@ from scripts.scaling.plan import (
     route_call,
     route_capacity,
 )
-from scripts.scaling.queueing import wait_points
+from scripts.scaling.queueing import POINTS, wait_points
 from scripts.scaling.traffic import Traffic
 
 DECIDE_S = 2  # Serve looks at every replica for it: thousands of them, all day long
-_POINTS = 8
-
-
-@dataclass(slots=True)
-class Part:
-    """One deployment while it is simulated."""
-
-    fleet: Fleet
-    scaler: Autoscaler | None
-    max_ongoing: int
-    backlog: float = 0.0  # requests
-
-    def load(self, rate: float, cpu_s: float) -> float:
-        """Share of the running replicas' cores that this rate takes."""
-        return rate * cpu_s / max(1, self.fleet.running)
-
-    def serve(self, arrivals: float, cpu_s: float) -> float:
-        """Requests that get through in one second; the rest is backlog."""
-        served = min(self.backlog + arrivals, self.fleet.running / cpu_s)
-        self.backlog += arrivals - served
-        return served
-
-
-@dataclass(slots=True)
-class Course:
-    """What happened, by the second."""
-
-    replicas: dict[str, NDArray[np.int32]]
-    cores: NDArray[np.float64]
-    gpus: NDArray[np.float64]
-    offered: NDArray[np.float64]
-    waits_s: NDArray[np.float64]  # (seconds, points): in Gateway, route call, backend
-    over_limit: float = 0.0
-    over_capacity: float = 0.0
-    fallbacks: float = 0.0
-
-    @classmethod
-    def of(cls, seconds: int) -> "Course":
-        """Nothing has happened yet."""
-        zeros = [np.zeros(seconds) for _ in range(3)]
-        replicas = {name: np.zeros(seconds, np.int32) for name in SCALED}
-        return cls(replicas, *zeros, np.zeros((seconds, _POINTS)))
 
 
 @dataclass(slots=True)
@@ -85,15 +44,13 @@ class Fluid:
     limited: Callable[[int], float]
     upstream: float = 0.0  # requests that wait for their model
 
-    def run(
-        self, traffic: Traffic, rng: np.random.Generator, clock: "object"
-    ) -> Course:
+    def run(self, traffic: Traffic, rng: np.random.Generator, clock: Clock) -> Course:
         """All seconds of the traffic."""
         arrivals = traffic.arrivals(rng)
         course = Course.of(len(arrivals))
         for second, offered in enumerate(arrivals):
             now = float(second)
-            clock.now = now  # type: ignore[attr-defined]
+            clock.now = now
             self._step_replicas(now)
             self._step(second, float(offered), float(traffic.tokens[second]), course)
             self._note(second, course)
@@ -195,10 +152,10 @@ class Fluid:
 def route_points(call: RouteCall) -> NDArray[np.float64]:
     """Of the route: the rest of the call under way, if one is to be waited for, and
     one's own."""
-    busy = round(_POINTS * call.busy)
-    rest = np.zeros(_POINTS)
+    busy = round(POINTS * call.busy)
+    rest = np.zeros(POINTS)
     if busy:
-        rest[_POINTS - busy :] = (np.arange(busy) + 0.5) / busy * call.seconds
+        rest[POINTS - busy :] = (np.arange(busy) + 0.5) / busy * call.seconds
     return rest + call.seconds
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from ray.serve.config import AutoscalingConfig
 
 from scripts.scaling.autoscaler import Autoscaler, Clock, virtual_clock
+from scripts.scaling.course import Course, Part
 from scripts.scaling.events import Events
 from scripts.scaling.fleet import Fleet, Nodes
-from scripts.scaling.fluid import Course, Fluid, Part
+from scripts.scaling.fluid import Fluid
 from scripts.scaling.leases import Metered, refused_share
 from scripts.scaling.plan import SCALED, Workload
 from scripts.scaling.settings import Goal, Settings, derive

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.scaling.constants import Assumptions
-from scripts.scaling.fluid import Course
+from scripts.scaling.course import Course
 from scripts.scaling.plan import SCALED
 
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+POINTS = 8  # equally likely waits that stand for all
 _MOST = 0.98  # beyond it the backlog is what waits, not chance
 
 
@@ -23,11 +24,11 @@ def mean_wait_s(servers: float, load: float, service_s: float) -> float:
 
 
 def wait_points(servers: float, load: float, service_s: float) -> NDArray[np.float64]:
-    """Eight equally likely waits: none, or exponential for those that wait."""
+    """POINTS equally likely waits: none, or exponential for those that wait."""
     chance = wait_chance(servers, load)
     mean = mean_wait_s(servers, load, service_s) / max(chance, 1e-12)
     # Quantiles of the waiting time: P(W > w) = chance · exp(−w / mean).
-    above = 1.0 - (np.arange(8) + 0.5) / 8
+    above = 1.0 - (np.arange(POINTS) + 0.5) / POINTS
     return np.where(above < chance, mean * np.log(np.maximum(chance / above, 1.0)), 0.0)
 
 

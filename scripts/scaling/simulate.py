@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from scripts.option_types import (
     result_folder,
     whole,
 )
+from scripts.records import zeroeval_if_there
 from scripts.scaling.assumed import add_assumptions, assumptions_of
 from scripts.scaling.comparisons import (
     check_table,
@@ -26,9 +26,9 @@ from scripts.scaling.comparisons import (
     simulated,
 )
 from scripts.scaling.constants import ROOT, Assumptions, Constants
+from scripts.scaling.course import Course
 from scripts.scaling.day_plots import draw_day, draw_rates
 from scripts.scaling.demand import bundled_demand
-from scripts.scaling.fluid import Course
 from scripts.scaling.installation import Scenario
 from scripts.scaling.leases import Metered
 from scripts.scaling.outcome import Outcome
@@ -170,7 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--bursts", type=whole(0, 10_000), default=12, help="a day")
     add("--burst-factor", type=number(1.0, 1000.0), default=3.0)
     add("--gpu", action="store_true", help="Qwen3-Embedding-8B on GPUs embeds")
-    add("--queries", type=file, default=_bundled_queries(), help="records to decide on")
+    add(
+        "--queries", type=file, default=zeroeval_if_there(), help="records to decide on"
+    )
     add("--seed", type=whole(0, 2**31 - 1), default=0)
     add("--json", type=result_file)
     add("--plots", type=result_folder, help="folder")
@@ -179,12 +181,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--docs", action="store_true", help="write docs/simulation.md and its plots")
     add_assumptions(parser)
     return parser
-
-
-def _bundled_queries() -> Path | None:
-    data = Path(os.environ.get("AVENGERS_DATA", ROOT / "../shared/data"))
-    path = data / "zeroeval.jsonl.xz"
-    return path if path.is_file() else None
 
 
 if __name__ == "__main__":

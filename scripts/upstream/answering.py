@@ -10,7 +10,7 @@ import orjson
 from scripts.upstream.dialect import COMMENT, Dialect
 from scripts.upstream.exchange import Exchange
 from scripts.upstream.faults import STATUSES, Fault, Phase
-from scripts.upstream.ledger import Entry
+from scripts.upstream.ledger import Entry, Outcome
 from scripts.upstream.misbehaviour import (
     ERROR_ANSWER,
     JSON,
@@ -65,12 +65,12 @@ class Player:
         else:
             self._settle("answered", entry.completion_tokens)
 
-    def _settle(self, outcome: str, produced: int) -> None:
+    def _settle(self, outcome: Outcome, produced: int) -> None:
         entry = self._entry
         entry.completion_tokens = produced
         free = not produced or entry.finish_reason == "error"
         charge = 0.0 if free else self._script.charge_usd(produced)
-        entry.close(outcome, charge)  # type: ignore[arg-type]
+        entry.close(outcome, charge)
 
     async def _whole(self, fault: Fault | None) -> None:
         script, exchange = self._script, self._exchange

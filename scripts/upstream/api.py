@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from artifacts.errors import first_of
 from scripts.upstream.answering import Player
 from scripts.upstream.dialect import Chat, Dialect, Text, error_body
 from scripts.upstream.exchange import Exchange
@@ -30,12 +31,14 @@ class Upstream:
     """Answers exchanges. `requests` and `keys` hold what it was last asked, and by."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.ledger = Ledger((settings or Settings()).keep_entries)
-        self.use(settings or Settings())
+        settings = settings or Settings()
+        self.ledger = Ledger(settings.keep_entries)
+        self.use(settings)
 
     def use(self, settings: Settings) -> None:
         """Behave like this from now on; schedules and `times` begin anew."""
         self.settings = settings
+        self.ledger.limit = settings.keep_entries
         self.plan = FaultPlan(settings)
         self.requests: deque[dict[str, Any]] = deque(maxlen=settings.keep_bodies)
         self.keys: set[str] = set()
@@ -111,9 +114,7 @@ class Upstream:
         try:
             settings = Settings.model_validate_json(exchange.request.body)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            await _json(exchange, error_body(400, f"{where}: {first['msg']}"), 400)
+            await _json(exchange, error_body(400, first_of(error)), 400)
             return
         self.use(settings)
         await _json(exchange, {})

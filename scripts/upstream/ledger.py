@@ -61,7 +61,7 @@ class Ledger:
     """The last `limit` requests by id."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._entries: dict[str, Entry] = {}
         self._order: deque[str] = deque()
         self.requests = 0
@@ -71,7 +71,7 @@ class Ledger:
         self.requests += 1
         self._entries[entry.id] = entry
         self._order.append(entry.id)
-        if len(self._order) > self._limit:
+        while len(self._order) > self.limit:
             del self._entries[self._order.popleft()]
         return entry
 

@@ -82,7 +82,7 @@ def write_script(
     """The answer to a request for chat, text or response."""
     digest = hashlib.blake2b(body, digest_size=8).digest()
     tool = _tool(data, body, digest.hex())
-    tokens = _tokens(data, digest, settings, said if tool is None else None)
+    tokens = _tokens(data, tool) or _said(digest, settings, said)
     limit = data.get("max_completion_tokens") or data.get("max_tokens")
     limit = limit or data.get("max_output_tokens")
     cut = isinstance(limit, int) and 0 < limit < len(tokens)
@@ -135,15 +135,18 @@ def _function(data: dict[str, Any]) -> dict[str, Any]:
     return next((tool for tool in tools if tool["name"] == named), tools[0])
 
 
-def _tokens(
-    data: dict[str, Any], digest: bytes, settings: ModelSettings, said: str | None
-) -> tuple[str, ...]:
-    if _tool(data, orjson.dumps(data), "") is not None:
+def _tokens(data: dict[str, Any], tool: ToolCall | None) -> tuple[str, ...]:
+    """Of arguments or of a form that is asked for; none where neither is."""
+    if tool is not None:
         return _pieces(orjson.dumps(sample(_function(data).get("parameters"))).decode())
     if (schema := _schema(data)) is not None:
         return _pieces(orjson.dumps(sample(schema)).decode())
+    return ()
+
+
+def _said(digest: bytes, settings: ModelSettings, said: str | None) -> tuple[str, ...]:
     if said is not None:
-        return tuple(_pieces(said))
+        return _pieces(said)
     count = settings.completion_tokens
     picks = [digest[i % len(digest)] + i for i in range(count)]
     return tuple(" " + _WORDS[pick % len(_WORDS)] for pick in picks)

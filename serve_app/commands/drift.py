@@ -1,12 +1,11 @@
 """`avengers drift`: whether traffic is still what an artifact was fitted for."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,14 +23,11 @@ from artifacts.records import RecordReader
 from artifacts.store import ENCODER, load
 from deployments.store.usage_query import UsageQuery
 from serve_app.commands.catalog_prices import catalog_prices
-from serve_app.commands.database_access import DatabaseUrl, PasswordEnv, with_database
-from serve_app.commands.drift_traffic import Collected, collect_sample
+from serve_app.commands.database_access import DatabaseUrl, PasswordEnv
+from serve_app.commands.drift_traffic import Collected, collect
 from serve_app.commands.record_options import CostCatalog
 from serve_app.commands.terminal import print_table, progress_bar
 from serve_app.http.usage_span import MOST_DAYS, moment
-
-if TYPE_CHECKING:
-    from deployments.store.database import Database
 
 REFIT_CODE = 3
 _SAID: dict[Verdict, str] = {
@@ -79,7 +75,7 @@ def check_drift(  # noqa: PLR0913  (the options of a command)
     query = _query(end, days, tenant)
     dataset = _read(records or [], catalog, loaded)
     fresh = None if dataset is None else (dataset, _embed(dataset, loaded, directory))
-    collected = _collected(database, password_env, query, loaded, most)
+    collected = collect(database, password_env, query, loaded, most)
     observed = Observed(
         collected.traffic, collected.tries, collected.routing, fresh=fresh
     )
@@ -98,24 +94,6 @@ def _query(end: str | None, days: float, tenant: str | None) -> UsageQuery:
     except ValueError as error:
         raise BadInput(f"--end: {error}") from None
     return UsageQuery(until - timedelta(days=days), until, tenant=tenant)
-
-
-def _collected(
-    url: str,
-    password_env: str | None,
-    query: UsageQuery,
-    artifact: RoutingArtifact,
-    most: int,
-) -> Collected:
-    async def work(opened: "Database") -> Collected:
-        from deployments.store.usage_store import UsageStore
-
-        store = UsageStore(opened)
-        [total] = await store.rows(query)
-        one_in = max(1, math.ceil(total.requests / most))
-        return await collect_sample(artifact, store.export(query), one_in=one_in)
-
-    return with_database(url, password_env, work)
 
 
 def _read(

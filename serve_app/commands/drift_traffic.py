@@ -1,16 +1,23 @@
 """Usage records → what drift is told from."""
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from artifacts.artifact import RoutingArtifact
 from artifacts.drift.traffic import Traffic, Tries
 from deployments.errors import PromptFlagged, PromptTooLong, Unsupported
+from deployments.store.usage_query import UsageQuery
 from deployments.usage.record import UsageRecord
+from serve_app.commands.database_access import with_database
+
+if TYPE_CHECKING:
+    from deployments.store.database import Database
 
 _KNOWN_COSTS = ("upstream", "price_table")
 _NAN = float("nan")
@@ -123,3 +130,23 @@ async def collect_sample(
         if zlib.crc32(record.id.encode()) % one_in == 0:
             collected.add(record)
     return collected
+
+
+def collect(
+    url: str,
+    password_env: str | None,
+    query: UsageQuery,
+    artifact: RoutingArtifact,
+    most: int,
+) -> Collected:
+    """Of the usage that is asked for; of more than `most` requests, a sample."""
+
+    async def work(opened: "Database") -> Collected:
+        from deployments.store.usage_store import UsageStore
+
+        store = UsageStore(opened)
+        [total] = await store.rows(query)
+        one_in = max(1, math.ceil(total.requests / most))
+        return await collect_sample(artifact, store.export(query), one_in=one_in)
+
+    return with_database(url, password_env, work)

@@ -26,8 +26,8 @@ from deployments.telemetry.families import (
     SIMILARITY,
     TOKENS,
     UNPRICED,
-    Family,
 )
+from deployments.telemetry.family import Family
 from deployments.telemetry.tally import Labels, Silent, Tally
 from deployments.usage.record import UsageRecord
 from serve_app.answering.failure import Failure

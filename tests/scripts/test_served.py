@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from scripts import served as module
-from scripts.served import served
+from scripts.served import served, served_as
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = """\
@@ -62,6 +62,16 @@ def test_an_address_that_comes_in_parts_is_waited_for(stand_in):
 
     with served() as graph:
         assert graph.url == "http://127.0.0.1:12345"
+
+
+def test_a_configuration_is_served_and_what_is_printed_is_found(stand_in, tmp_path):
+    script = stand_in / "scripts/serve"
+    shown = 'sed "s/^/told: /" "$4"; echo "key: $KEY"; echo "ready: http://127.0.0.1:1"'
+    script.write_text(f"#!/bin/sh\n{shown}\nexec sleep 60\n")
+
+    with served_as({"alpha": 0.5}, tmp_path, KEY="up") as graph:
+        assert graph.said_of("told") == "alpha: 0.5"
+        assert graph.said_of("key") == "up"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

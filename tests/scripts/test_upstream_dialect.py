@@ -74,13 +74,17 @@ async def test_a_stream_says_no_usage_where_it_is_not_asked_for(client):
     assert not any("usage" in chunk for chunk in events(response))
 
 
-async def test_a_streamed_answer_says_what_the_whole_one_says(client):
-    request = body(metadata={"same": "digest"})
-    whole = (await client.post(CHAT, json=request)).json()
-    script = write_script(request, b"same", SETTINGS.default, None)
+async def test_an_answer_is_drawn_from_its_request_alone(client):
+    whole = await client.post(CHAT, json=body())
+    streamed = await client.post(CHAT, json=body(stream=True))
+    deltas = [chunk["choices"][0]["delta"] for chunk in events(streamed)]
 
-    assert len(script.tokens) == 8
-    assert whole["choices"][0]["message"]["content"].count(" ") == 8
+    def drawn(response: httpx.Response) -> str:
+        sent = response.request.content
+        return write_script(json.loads(sent), sent, SETTINGS.default, None).text
+
+    assert whole.json()["choices"][0]["message"]["content"] == drawn(whole)
+    assert "".join(delta["content"] for delta in deltas) == drawn(streamed)
 
 
 async def test_max_tokens_cuts_the_answer(client):

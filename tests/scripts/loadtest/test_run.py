@@ -100,17 +100,21 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "AVENGERS_KEY": "sk-av-any"}
 
 
-def run(
-    server: Server, report: Path, *arguments: str
-) -> subprocess.CompletedProcess[str]:
+def ended(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(server, report, *arguments),
+        command,
         cwd=ROOT,
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def run(
+    server: Server, report: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return ended(*command(server, report, *arguments))
 
 
 def test_errors_in_words_of_a_proxy_fail_the_run(server, tmp_path):
@@ -251,15 +255,8 @@ def test_a_run_whose_workers_go_is_not_good(  # noqa: PLR0913  (fixtures, too)
         *("--host=gateway.example", f"--report={Path(__file__)}", "--web-port=0"),
     ],
 )
-def test_an_option_that_could_not_be_kept_is_refused(option, tmp_path):
-    done = subprocess.run(
-        [*NOBODY, option],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_an_option_that_could_not_be_kept_is_refused(option):
+    done = ended(*NOBODY, option)
 
     assert done.returncode == 2
     assert option.partition("=")[0] in done.stderr.splitlines()[-1]
@@ -267,14 +264,7 @@ def test_an_option_that_could_not_be_kept_is_refused(option, tmp_path):
 
 def test_questions_that_cannot_be_read_are_told_before_the_run(tmp_path):
     missing = tmp_path / "questions.jsonl"
-    done = subprocess.run(
-        [*NOBODY, "--queries", str(missing)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended(*NOBODY, "--queries", str(missing))
 
     assert done.returncode == 2
     assert done.stderr == f"{missing}: No such file or directory\n"
@@ -282,16 +272,9 @@ def test_questions_that_cannot_be_read_are_told_before_the_run(tmp_path):
 
 @pytest.mark.parametrize("stream_share", ["0", "1"])
 def test_what_cannot_be_reached_is_said_to_be_so(stream_share, tmp_path):
-    done = subprocess.run(
-        [
-            *(*NOBODY, "--seconds", "1", "--users", "1", "--think-s", "0.1"),
-            *("--stream-share", stream_share, "--report", str(tmp_path)),
-        ],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ended(
+        *(*NOBODY, "--seconds", "1", "--users", "1", "--think-s", "0.1"),
+        *("--stream-share", stream_share, "--report", str(tmp_path)),
     )
 
     assert done.returncode == 1

@@ -26,7 +26,6 @@ def span(deployment: str, own: str, parent: str, **attributes) -> ReceivedSpan:
         start_ns=0,
         end_ns=2_000_000,
         attributes=attributes,
-        failed=False,
     )
 
 

@@ -1,16 +1,15 @@
 """What is measured under a name is what the name says."""
 
 import pytest
-import yaml
 
 from scripts.overhead.merging import merged
 from scripts.overhead.scenarios import CHANGES, GATEWAY, PLACED, UNKEPT
-from scripts.served import ROOT
+from scripts.served import local_config
 from serve_app.config import AppConfig
 
 
 def configured(name):
-    local = yaml.safe_load((ROOT / "serve_app/local.yaml").read_text("utf-8"))
+    local = local_config()
     changed = merged(local, CHANGES[name])
     assert changed.keys() == local.keys()
     (application,) = changed["applications"]

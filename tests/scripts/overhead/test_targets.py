@@ -10,10 +10,10 @@ import pytest
 
 from scripts.overhead import peers
 from scripts.overhead.load_process import LoadFailed
-from scripts.overhead.running import NotStarted
 from scripts.overhead.sampling import Case, take
 from scripts.overhead.targets import bare, direct, origin
 from scripts.overhead.wire import MANY_WORDS
+from scripts.running import NotStarted
 
 
 @pytest.fixture(scope="module")

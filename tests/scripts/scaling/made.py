@@ -55,5 +55,5 @@ def made_constants() -> Constants:
 
 
 def made_workload(*, gpu: bool = False) -> Workload:
-    demand = Demand(3.0, 3.5, 0.001, {"model": 1.0}, "made up")
+    demand = Demand(3.0, 3.5, "made up")
     return Workload(made_constants(), Assumptions(), demand, gpu=gpu)

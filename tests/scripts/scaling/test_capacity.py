@@ -14,7 +14,7 @@ from scripts.scaling.capacity_tables import (
     ways_table,
 )
 from scripts.scaling.constants import FILE, WAYS, Assumptions, Constants, Way
-from scripts.scaling.demand import ARTIFACT, demand, query_vectors
+from scripts.scaling.demand import ARTIFACT, TIERS, demand, query_vectors, usual
 from scripts.scaling.steady import capacity
 from scripts.tiny_embedder import QWEN3_8B, parameters
 from tests.scripts.scaling.made import made_constants, made_workload
@@ -137,10 +137,15 @@ def test_decisions_are_the_artifact_s():
     vectors, source = query_vectors(artifact, None, seed=0)
 
     found = demand(artifact, vectors, Assumptions(), source)
-    assert sum(found.model_share.values()) == pytest.approx(1.0)
-    assert set(found.model_share) <= set(artifact.models)
-    cheapest = artifact.choose(vectors[0], 0.0).model
-    assert cheapest in artifact.models
+    tokens = dict(
+        zip(artifact.models, usual(artifact.profiles.completion_tokens), strict=True)
+    )
+    answers = sum(
+        share * tokens[artifact.choose(vector, alpha).model] / len(vectors)
+        for alpha, share in TIERS.values()
+        for vector in vectors
+    )
+    assert found.stream_s == pytest.approx(answers / 60.0)
     assert found.upstream_s == pytest.approx(found.stream_s + 0.6)
 
 

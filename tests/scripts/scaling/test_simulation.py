@@ -10,9 +10,10 @@ import pytest
 
 from scripts.scaling import simulate
 from scripts.scaling.autoscaler import Clock
+from scripts.scaling.course import Part
 from scripts.scaling.events import Events
 from scripts.scaling.fleet import Fleet, Nodes
-from scripts.scaling.fluid import Fluid, Part
+from scripts.scaling.fluid import Fluid
 from scripts.scaling.installation import Scenario, run_events, run_fluid
 from scripts.scaling.leases import Metered, Window, refused_share
 from scripts.scaling.outcome import outcome, weighted_quantiles

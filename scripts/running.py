@@ -1,4 +1,4 @@
-"""Processes of a measurement: started, waited for, stopped."""
+"""Servers that a measurement needs: started, waited for, stopped."""
 
 import os
 import subprocess
@@ -14,8 +14,6 @@ import httpx
 from scripts.processes import stop
 from scripts.served import ROOT
 
-_START_S = 120.0
-
 
 class NotStarted(Exception):
     """A program ended or did not answer; the message ends with what it said last."""
@@ -27,8 +25,10 @@ def running(
     *,
     environment: Mapping[str, str] | None = None,
     ready_url: str,
+    start_s: float = 120.0,
 ) -> Iterator[int]:
-    """The process id of `command`, once `ready_url` answers 200."""
+    """The process id of `command`, once `ready_url` answers 200, which it is to do
+    within `start_s`."""
     with TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         with log.open("wb") as out:
@@ -41,7 +41,7 @@ def running(
                 stderr=out,
             )
         try:
-            _wait(process, ready_url, log)
+            _wait(process, ready_url, log, start_s)
             yield process.pid
         finally:
             stop(process)
@@ -52,13 +52,16 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    until = time.monotonic() + _START_S
+def _wait(
+    process: "subprocess.Popen[bytes]", url: str, log: Path, start_s: float
+) -> None:
+    until = time.monotonic() + start_s
     while process.poll() is None and time.monotonic() < until:
         try:
             if httpx.get(url, timeout=5).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
-            time.sleep(0.1)
-    how = "ended" if process.poll() is not None else f"no answer in {_START_S:g} s"
+            pass
+        time.sleep(0.1)
+    how = "ended" if process.poll() is not None else f"no answer in {start_s:g} s"
     raise NotStarted(f"{how}: {log.read_text(errors='replace')[-800:]}")
