@@ -13,6 +13,7 @@ from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
 from deployments.errors import RoutingUnavailable
 from deployments.routing.encoder_load import EncoderLoad
+from deployments.routing.token_room import TokenRoom
 from deployments.routing.vectors import Vector, directed
 
 
@@ -20,7 +21,8 @@ class PooledEncoder:
     """Prompt, window and special tokens are those of every other engine.
 
     They are ours to add: an engine that is given a text adds what it thinks fit. A text
-    is tokenised once, off the event loop.
+    is tokenised once, off the event loop. The engine is given at most `most_tokens` at
+    a time; what else comes waits here until it is given up.
     """
 
     def __init__(
@@ -28,10 +30,13 @@ class PooledEncoder:
         spec: EncoderSpec,
         tokenizer: Tokenizer,
         pool: Callable[[TokenIds], Awaitable[Vector]],
+        *,
+        most_tokens: float = math.inf,
     ) -> None:
         self._spec = spec
         self._window = TokenWindow(tokenizer, spec.max_tokens)
         self._pool = pool
+        self._room = TokenRoom(most_tokens)
         self.load = EncoderLoad()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
 
@@ -49,15 +54,22 @@ class PooledEncoder:
         loop = asyncio.get_running_loop()
         read = self._spec.prompt + text
         ids = await loop.run_in_executor(self._thread, self._window.ids, read)
-        if loop.time() > until:
+        try:
+            pooled = await self.load.through(len(ids), self._pooled(ids, until))
+        except TimeoutError:
             what = "The encoder has more to do than it can in time."
-            raise RoutingUnavailable(what, retry_after_s=1.0)
-        pooled = await self.load.through(len(ids), self._pool(ids))
+            raise RoutingUnavailable(what, retry_after_s=1.0) from None
         if pooled.shape != (self._spec.dimension,):
             what = f"dimension is {pooled.size}, not {self._spec.dimension}"
             raise EncoderMismatch(f"{self._spec.id}: {what}")
         unit: Vector = directed(pooled) / np.linalg.norm(pooled)
         return unit
+
+    async def _pooled(self, ids: TokenIds, until: float) -> Vector:
+        if asyncio.get_running_loop().time() > until:
+            raise TimeoutError
+        async with self._room.taken(len(ids), until):
+            return await self._pool(ids)
 
     async def check(self) -> None:
         """Raises what the engine does at a short text; waits for ever if it hangs.

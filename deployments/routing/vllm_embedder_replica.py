@@ -52,7 +52,11 @@ class VLLMEmbedderReplica(ServedEmbedder, LLMServer):  # type: ignore[misc]
         await super().__init__(llm_config)
         _check_pooling(self.engine._engine_client.model_config, encoder)
         tokenizer = await asyncio.to_thread(_tokenizer, encoder, config)
-        pooled = PooledEncoder(encoder, tokenizer, self._pooled)
+        # One batch that is read, and the next.
+        most_tokens = 2 * llm_config.engine_kwargs["max_num_batched_tokens"]
+        pooled = PooledEncoder(
+            encoder, tokenizer, self._pooled, most_tokens=most_tokens
+        )
         # A union of requests for texts and for chats: this tells which it is.
         self._request = TypeAdapter(EmbeddingRequest)
         metrics = EmbedderMetrics(Tally(RayExport()))

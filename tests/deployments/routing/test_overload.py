@@ -12,14 +12,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from artifacts.store import load
+from artifacts.token_window import TokenIds
 from deployments.errors import ServingError
 from deployments.protocol.routing import RouteQuery, RouterLike, decided
 from deployments.routing.batched_encoder import BatchedEncoder
 from deployments.routing.cached_embedder import RouterConfig
 from deployments.routing.embedder_config import EmbedderConfig
-from deployments.routing.served_embedder import ServedEmbedder
+from deployments.routing.pooled_encoder import PooledEncoder
+from deployments.routing.served_embedder import LoadedEncoder, ServedEmbedder
 from deployments.routing.shared_router import SharedRouter
 from deployments.telemetry.config import TelemetryConfig
 from deployments.telemetry.metrics import EmbedderMetrics
@@ -55,10 +60,57 @@ class SlowEncoder:
         return np.repeat(self.row[None], len(windows), axis=0)
 
 
+class QueueingEngine:
+    """As vLLM's: it queues whatever comes and is not cancelled, and reads the oldest
+    together, as many as a batch may have tokens."""
+
+    batch_tokens = 32
+
+    def __init__(self) -> None:
+        artifact = load(bundled())
+        self.spec = artifact.manifest.encoder
+        self.row = artifact.centroids[0]
+        self.n_read = 0
+        self._waiting: list[tuple[int, asyncio.Future[np.ndarray]]] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def pool(self, ids: TokenIds) -> np.ndarray:
+        vector: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
+        self._waiting.append((len(ids), vector))
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read())
+        return await vector
+
+    async def _read(self) -> None:
+        while batch := self._batch():
+            await asyncio.sleep(len(batch) / PER_S)
+            self.n_read += len(batch)
+            for vector in batch:
+                if not vector.done():
+                    vector.set_result(self.row)
+
+    def _batch(self) -> list[asyncio.Future[np.ndarray]]:
+        self._waiting = [each for each in self._waiting if not each[1].done()]
+        batch: list[asyncio.Future[np.ndarray]] = []
+        room = self.batch_tokens
+        while self._waiting and self._waiting[0][0] <= room:
+            tokens, vector = self._waiting.pop(0)
+            batch.append(vector)
+            room -= tokens
+        return batch
+
+
+def tokenizer() -> Tokenizer:
+    """A token for each word."""
+    made = Tokenizer(WordLevel({"?": 0}, unk_token="?"))
+    made.pre_tokenizer = Whitespace()
+    return made
+
+
 class SlowEmbedder(ServedEmbedder):
-    def __init__(self, encoder: SlowEncoder) -> None:
+    def __init__(self, encoder: LoadedEncoder) -> None:
         self._serve(
-            BatchedEncoder(encoder, max_batch_tokens=4096),
+            encoder,
             None,
             EmbedderConfig(),
             metrics=EmbedderMetrics(),
@@ -66,7 +118,7 @@ class SlowEmbedder(ServedEmbedder):
         )
 
 
-def graph(encoder: SlowEncoder) -> SharedRouter:
+def graph(encoder: LoadedEncoder) -> SharedRouter:
     embedder = SlowEmbedder(encoder)
 
     async def embed(*asked: Any) -> np.ndarray:
@@ -89,22 +141,38 @@ async def is_routed(router: RouterLike, text: str) -> bool:
     return True
 
 
-async def asked(router: RouterLike, name: str) -> int:
-    """How many of new questions are routed, at twice the rate that can be read."""
+async def asked(router: RouterLike, name: str, times: float) -> int:
+    """How many of new questions are routed, at so many times the rate that can be
+    read."""
     loop, asking = asyncio.get_running_loop(), []
     start = loop.time()
-    for number in range(int(2 * PER_S * LOAD_S)):
+    for number in range(int(times * PER_S * LOAD_S)):
         asking.append(asyncio.ensure_future(is_routed(router, f"{name} {number}")))
-        await asyncio.sleep(start + number / (2 * PER_S) - loop.time())
+        await asyncio.sleep(start + number / (times * PER_S) - loop.time())
     return sum(await asyncio.gather(*asking))
 
 
 async def test_at_twice_what_the_encoder_can_it_works_for_those_who_still_wait():
     encoder = SlowEncoder()
-    router = graph(encoder)
-    await asked(router, "before")
+    router = graph(BatchedEncoder(encoder, max_batch_tokens=4096))
+    await asked(router, "before", times=2)
     n_read = encoder.n_read
-    n_routed = await asked(router, "question")
+    n_routed = await asked(router, "question", times=2)
 
     # Without the bounds, it was none.
     assert n_routed > (encoder.n_read - n_read) / 2
+
+
+async def test_an_engine_that_queues_is_given_no_more_than_it_can_read_in_time():
+    engine = QueueingEngine()
+    most_tokens = 2 * engine.batch_tokens
+    pooled = PooledEncoder(
+        engine.spec, tokenizer(), engine.pool, most_tokens=most_tokens
+    )
+    router = graph(pooled)
+    await asked(router, "before", times=5)
+    n_read = engine.n_read
+    n_routed = await asked(router, "question", times=5)
+
+    # Without the bound, it was none.
+    assert n_routed > (engine.n_read - n_read) / 5

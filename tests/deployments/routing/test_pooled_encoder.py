@@ -100,3 +100,31 @@ async def test_an_engine_that_was_silent_for_long_is_asked_whether_it_works(enco
     await checked
     await pooled.check()
     assert len(asked) == 2
+
+
+async def test_what_is_given_up_while_it_waits_is_never_given_to_the_engine(encoder):
+    given, works = [], asyncio.Event()
+
+    async def pool(ids):
+        given.append(ids)
+        await works.wait()
+        return np.ones(384, np.float32)
+
+    [first, last] = encoder.token_ids(["the first", "the last of them"])
+    pooled = PooledEncoder(
+        encoder.spec, encoder.tokenizer, pool, most_tokens=len(first)
+    )
+    reading = asyncio.ensure_future(pooled.vector("the first"))
+    while not given:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+    soon = asyncio.get_running_loop().time() + 0.05
+    with pytest.raises(RoutingUnavailable, match="more to do") as refused:
+        await pooled.vector("one that is given up", soon)
+    assert refused.value.retry_after_s == 1.0
+    waiting = asyncio.ensure_future(pooled.vector("the last of them"))
+    works.set()
+
+    await asyncio.gather(reading, waiting)
+    assert given == [first, last]
+    assert pooled.load.told()["queued_tokens"] == 0
