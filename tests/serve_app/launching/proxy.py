@@ -27,12 +27,11 @@ CHAT = "/v1/chat/completions"
 CONFIG = """
 global
     maxconn {maxconn}
-    hard-stop-after 120s
 defaults
     mode http
     timeout connect 2s
     timeout client 2s
-    {server}
+    timeout server 20s
     timeout http-keep-alive 20s
     option abortonclose
     option splice-request
@@ -98,19 +97,15 @@ class Proxied:
     client: httpx.Client
 
 
-def running(  # noqa: PLR0913  (what differs from test to test)
+def running(
     folder: Path,
     backend: str | None = "app",
     *,
     maxconn: int = 100,
     files: int = 4096,
-    server_s: int | None = 20,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Proxied]:
-    """With room for so many connections, in a process that may open so many files.
-
-    `server_s`: `timeout server`, which Ray writes only if it is told to.
-    """
+    """With room for so many connections, in a process that may open so many files."""
     replicas = [Replica(), Replica()]
     servers = [serving(replica) for replica in replicas]
     ports = dict(zip("ab", (s.server_address[1] for s in servers), strict=True))
@@ -119,11 +114,8 @@ def running(  # noqa: PLR0913  (what differs from test to test)
         port = probe.getsockname()[1]
     config = folder / "haproxy.cfg"
     use = f"use_backend {backend} if is_app !{{ path /nowhere }}" if backend else ""
-    server = f"timeout server {server_s}s" if server_s else ""
     config.write_text(
-        CONFIG.format(
-            folder=folder, port=port, use=use, maxconn=maxconn, server=server, **ports
-        )
+        CONFIG.format(folder=folder, port=port, use=use, maxconn=maxconn, **ports)
     )
     process = subprocess.Popen(
         ["prlimit", f"--nofile={files}", WRAPPER, "-f", str(config)],
@@ -176,16 +168,3 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise ChildProcessError(f"HAProxy ended with {process.returncode}")
-
-
-def corrected(
-    config: Path, *, files: int = 4096, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """What the wrapper says, with nothing in HAProxy's place unless one is named."""
-    return subprocess.run(
-        ["prlimit", f"--nofile={files}", WRAPPER, "-f", str(config)],
-        env=os.environ | {"AVENGERS_HAPROXY": "true"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
