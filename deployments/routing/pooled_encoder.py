@@ -66,8 +66,6 @@ class PooledEncoder:
         return unit
 
     async def _pooled(self, ids: TokenIds, until: float) -> Vector:
-        if asyncio.get_running_loop().time() > until:
-            raise TimeoutError
         async with self._room.taken(len(ids), until):
             return await self._pool(ids)
 

@@ -23,7 +23,9 @@ class TokenRoom:
     @asynccontextmanager
     async def taken(self, tokens: int, until: float = math.inf) -> AsyncIterator[None]:
         """Room for a text; TimeoutError if there was none by `until`, of the loop's
-        clock."""
+        clock, or if that is over when it comes."""
+        if asyncio.get_running_loop().time() > until:
+            raise TimeoutError
         held = min(tokens, self._most)
         if self._waiting or held > self._free:
             await self._admitted(held, until)

@@ -103,7 +103,7 @@ def gateway(
 
 def _served(stack: ExitStack, config: Any, directory: Path, root: Path) -> Served:
     own = {"OPENROUTER_API_KEY": "up", "AVENGERS_VAR": str(directory)}
-    if root != ROOT:
+    if root != ROOT:  # in an environment of its own, whatever this one's is
         own["AVENGERS_VENV"] = str(root / ".venv")
     try:
         return stack.enter_context(served_as(config, directory, root=root, **own))

@@ -94,6 +94,16 @@ async def test_who_waits_too_long_gives_up_and_lets_those_behind_in():
     assert texts.inside == ["a", "small"]
 
 
+async def test_who_comes_too_late_is_not_let_in_though_there_is_room():
+    texts = Texts(TokenRoom(10))
+    await texts.come("late", 1, within_s=-1)
+
+    with pytest.raises(TimeoutError):
+        await texts.tasks["late"]
+    await texts.come("a", 10)
+    assert texts.inside == ["a"]
+
+
 async def test_who_leaves_while_waiting_takes_no_room():
     texts = Texts(TokenRoom(10))
     await texts.come("a", 10)
