@@ -67,6 +67,7 @@ def serve(
             port=port,
             dashboard=dashboard,
             patience_s=patience_s(checked),
+            answer_s=checked.limits.request_timeout_s,
             on_ready=partial(_tell, checked, keys, state, began),
         )
 

@@ -24,7 +24,7 @@ from serve_app.launching.local_cluster import (
 )
 from serve_app.launching.ports import LOOPBACK, PortBlock, is_free
 from serve_app.launching.processes import MARK, Family, end
-from serve_app.launching.ray_settings import applied, settings
+from serve_app.launching.ray_settings import ANSWER_S, applied, settings
 from serve_app.launching.ray_token import private_token
 from serve_app.launching.scratch import scratch_directory
 from serve_app.launching.serve_config import ConfigError, with_address
@@ -42,10 +42,11 @@ _WORKER_HOOK = "serve_app.launching.loopback.bind_replicas"
 
 @contextmanager
 def local_cluster(
-    config: Mapping[str, Any], *, dashboard: bool = False
+    config: Mapping[str, Any], *, dashboard: bool = False, answer_s: float = ANSWER_S
 ) -> Iterator[LocalCluster]:
     """Ray and Serve with `config` submitted; on leaving, all of it is gone.
 
+    HAProxy waits for an answer for somewhat longer than `answer_s`.
     Raises LaunchError (port taken, no room, Ray does not start), ConfigError.
     """
     http = with_address(config)["http_options"]
@@ -55,7 +56,8 @@ def local_cluster(
         directory = stack.enter_context(scratch_directory())
         stack.enter_context(watched(directory.name, directory))
         token = private_token(directory)
-        stack.enter_context(applied(settings(ports, directory, token)))
+        chosen = settings(ports, directory, token, answer_s=answer_s)
+        stack.enter_context(applied(chosen))
         stack.callback(end, Family(directory.name))
         stack.callback(_stop)
         yield _start(with_address(config), directory.name, dashboard=dashboard)

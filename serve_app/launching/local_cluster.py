@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.1
 _SILENT_S = 15.0
 _ERROR_LINE = re.compile(r"[\w.]*(Error|Exception)\b.*:")
+_HAPROXY_ALERT = re.compile(r"\[ALERT\] +\(\d+\) : (.+)")
 
 
 class LaunchError(Exception):
@@ -137,6 +138,12 @@ def _reason(status: Any) -> str:
 
 
 def last_line(report: str) -> str:
+    """The line of a report that tells most: the last error's, as a rule.
+
+    HAProxy's first alert says why it does not start; notices stand before it.
+    """
+    if alert := _HAPROXY_ALERT.search(report):
+        return f"HAProxy: {alert[1].strip()}"
     lines = [line.strip() for line in report.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR_LINE.match(line)]
     return (errors or lines or ["no reason given"])[-1]

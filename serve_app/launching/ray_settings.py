@@ -4,6 +4,7 @@ They read them when they are imported and when their processes start, so all of 
 has to be in the environment before `import ray`.
 """
 
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ class Setting:
     value: str
     why: str
 
+
+ANSWER_S = 900.0  # limits.request_timeout_s, where none is stated
 
 # In a cluster, too: k8s/ says the same (scripts/k8s/cluster_rules.py has what differs).
 ALWAYS = (
@@ -85,11 +88,13 @@ def settings(
     directory: Path,
     token: Path | None = None,
     *,
+    answer_s: float = ANSWER_S,
     platform: str = sys.platform,
 ) -> tuple[Setting, ...]:
     """All variables for one cluster, whose sockets and files lie in `directory`.
 
-    `token`: the file with Ray's, unless the environment gives one.
+    `token`: the file with Ray's, unless the environment gives one. `answer_s`: how long
+    an answer may take.
     """
     first = ports.first
     each: tuple[Setting, ...] = (
@@ -110,13 +115,13 @@ def settings(
         each += (Setting("RAY_AUTH_TOKEN_PATH", str(token), "wherever the home is"),)
     if platform != "linux":  # HAProxy's wheel exists for Linux only
         return ALWAYS + each
-    return ALWAYS + each + _haproxy(first, directory)
+    return ALWAYS + each + _haproxy(first, directory, answer_s)
 
 
 _OWN = "its own for each cluster, so that two run side by side"
 
 
-def _haproxy(first: int, directory: Path) -> tuple[Setting, ...]:
+def _haproxy(first: int, directory: Path, answer_s: float) -> tuple[Setting, ...]:
     return (
         Setting("RAY_SERVE_ENABLE_HA_PROXY", "1", "HTTP without a Python proxy"),
         Setting(
@@ -126,9 +131,10 @@ def _haproxy(first: int, directory: Path) -> tuple[Setting, ...]:
         ),
         Setting(
             "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S",
-            "960",
+            str(math.ceil(answer_s) + 60),
             "when replicas come or go a new HAProxy takes over, and the old one keeps"
-            " its streams: longer than an answer (900 s by default); Ray: 120",
+            " its streams; so long, too, a replica may be silent (haproxy-wrapper):"
+            " longer than an answer (960 where that is 900 s); Ray: 120",
         ),
         Setting(
             "RAY_SERVE_PORT_QUARANTINE_S",

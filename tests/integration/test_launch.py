@@ -114,15 +114,16 @@ def test_another_address_is_haproxys_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])  # closed terminal
 def test_an_answer_under_way_ends_before_the_cluster_does(
-    cluster: tuple[psutil.Process, str],
+    cluster: tuple[psutil.Process, str], told: signal.Signals
 ) -> None:
     launcher, url = cluster
 
     with httpx.stream("GET", url, params={"seconds": 4}, timeout=30) as response:
         words = response.iter_text()
         assert next(words) == "hi"
-        launcher.send_signal(signal.SIGTERM)
+        launcher.send_signal(told)
         assert next(words) == "the end"
 
     assert launcher.wait(30) == 0

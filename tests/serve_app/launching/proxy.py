@@ -27,11 +27,12 @@ CHAT = "/v1/chat/completions"
 CONFIG = """
 global
     maxconn {maxconn}
+    hard-stop-after 120s
 defaults
     mode http
     timeout connect 2s
     timeout client 2s
-    timeout server 20s
+    {server}
     timeout http-keep-alive 20s
     option abortonclose
     option splice-request
@@ -97,15 +98,19 @@ class Proxied:
     client: httpx.Client
 
 
-def running(
+def running(  # noqa: PLR0913  (what differs from test to test)
     folder: Path,
     backend: str | None = "app",
     *,
     maxconn: int = 100,
     files: int = 4096,
+    server_s: int | None = 20,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Proxied]:
-    """With room for so many connections, in a process that may open so many files."""
+    """With room for so many connections, in a process that may open so many files.
+
+    `server_s`: `timeout server`, which Ray writes only if it is told to.
+    """
     replicas = [Replica(), Replica()]
     servers = [serving(replica) for replica in replicas]
     ports = dict(zip("ab", (s.server_address[1] for s in servers), strict=True))
@@ -114,8 +119,11 @@ def running(
         port = probe.getsockname()[1]
     config = folder / "haproxy.cfg"
     use = f"use_backend {backend} if is_app !{{ path /nowhere }}" if backend else ""
+    server = f"timeout server {server_s}s" if server_s else ""
     config.write_text(
-        CONFIG.format(folder=folder, port=port, use=use, maxconn=maxconn, **ports)
+        CONFIG.format(
+            folder=folder, port=port, use=use, maxconn=maxconn, server=server, **ports
+        )
     )
     process = subprocess.Popen(
         ["prlimit", f"--nofile={files}", WRAPPER, "-f", str(config)],
@@ -168,3 +176,16 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise ChildProcessError(f"HAProxy ended with {process.returncode}")
+
+
+def corrected(
+    config: Path, *, files: int = 4096, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """What the wrapper says, with nothing in HAProxy's place unless one is named."""
+    return subprocess.run(
+        ["prlimit", f"--nofile={files}", WRAPPER, "-f", str(config)],
+        env=os.environ | {"AVENGERS_HAPROXY": "true"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,9 +1,6 @@
 """The real HAProxy behind the wrapper: who keeps a connection, and for how long."""
 
-import os
-import re
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serve_app.launching.proxy import CHAT, WRAPPER, Proxied, running, text
+from tests.serve_app.launching.proxy import CHAT, Proxied, running, text
 
 CLIENT_S = 2  # `timeout client` of proxy.CONFIG
 MAXCONN = 100  # of proxy.CONFIG
@@ -164,42 +161,3 @@ def test_one_source_takes_as_many_connections_as_it_may(tmp_path):
 
             assert refused(proxied, "127.0.0.2")
             assert proxied.client.post(CHAT, json={}).status_code == 200
-
-
-@pytest.mark.parametrize("files", [1024, 4096, 10_000])
-def test_there_are_fewer_connections_where_fewer_files_may_be_open(tmp_path, files):
-    for proxied in running(tmp_path, maxconn=4096, files=files):
-        proxied.a.answer = proxied.b.answer = text(200, "application/json")
-        config = (tmp_path / "haproxy.cfg").read_text()
-
-        assert proxied.client.post(CHAT, json={}).status_code == 200
-        (most,) = re.findall(r"^ *maxconn (\d+)$", config, re.M)
-        assert 0.25 * files < int(most) <= 4096
-
-
-def corrected(config: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [WRAPPER, "-f", str(config)],
-        env=os.environ | {"AVENGERS_HAPROXY": "true"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize(("ray", "ours"), [("3600s", "120s"), ("7200s", "7200s")])
-def test_rays_own_patience_with_clients_is_shortened(tmp_path, ray, ours):
-    config = tmp_path / "haproxy.cfg"
-    config.write_text(f"defaults\n    timeout client {ray}\n")
-    corrected(config)
-
-    assert f"timeout client {ours}\n" in config.read_text()
-
-
-def test_a_number_that_is_none_is_named(tmp_path):
-    config = tmp_path / "haproxy.cfg"
-    config.touch()
-    done = corrected(config, AVENGERS_CONNECTIONS_PER_SOURCE="many")
-
-    assert done.returncode == 2
-    assert done.stderr == ("AVENGERS_CONNECTIONS_PER_SOURCE: many is no whole number\n")

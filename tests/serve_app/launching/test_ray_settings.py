@@ -37,7 +37,15 @@ def test_an_answer_outlives_the_haproxy_that_was_replaced_under_it() -> None:
         }
 
     stop_s = int(values["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"])
-    assert stop_s > GatewayLimits().request_timeout_s
+    assert stop_s > GatewayLimits().request_timeout_s == ray_settings.ANSWER_S
+
+
+def test_haproxy_waits_longer_where_an_answer_may_take_longer() -> None:
+    with PortBlock.take() as ports:
+        chosen = settings(ports, Path("/a"), answer_s=3600, platform="linux")
+        values = {s.name: s.value for s in chosen}
+
+    assert values["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"] == "3660"
 
 
 def test_a_block_is_claimed_until_it_is_left() -> None:
