@@ -1,3 +1,3 @@
 """Fixtures for tests of every package."""
 
-pytest_plugins = ["tests.postgresql", "tests.small_disk"]
+pytest_plugins = ["tests.postgresql", "tests.side_by_side", "tests.small_disk"]
