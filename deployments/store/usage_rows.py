@@ -1,10 +1,11 @@
 """A usage record as a row, and back; and what it adds to its tenant's spend."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from deployments.store.column_types import NANO, to_count, to_nano, to_text, to_usd
 from deployments.store.usage_query import Charge
@@ -17,7 +18,6 @@ _USD_OR_ZERO = {
     "failed_cost_usd": "failed_cost_nusd",
     "reserved_usd": "reserved_nusd",
 }
-_LISTS = ("failures", "clusters")
 _QUARTER_S = 900
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,21 +47,48 @@ def row_of(record: UsageRecord) -> dict[str, Any]:
     ValueError if a value is not of the field's type, or `at` is beyond any calendar.
     """
     row: dict[str, Any] = {}
-    for field in fields(record):
-        name, value = field.name, getattr(record, field.name)
-        if name in _USD:
-            row[_USD[name]] = to_nano(value)
-        elif name in _USD_OR_ZERO:
-            row[_USD_OR_ZERO[name]] = to_nano(value) or 0
-        elif name in _LISTS:
-            row[name] = [_clean(each) for each in value]
-        else:
-            row[name] = _clean(value)
+    try:
+        for name, column, clean in _columns():
+            value = getattr(record, name)
+            row[column] = value if clean is None else clean(value)
+    except (AttributeError, TypeError):
+        raise ValueError(f"record {record.id}: {name} is of another type") from None
     try:
         row["at"] = _FIRST + timedelta(seconds=record.at)
     except (OverflowError, TypeError):
         raise ValueError(f"record {record.id}: no such time: {record.at}") from None
     return row
+
+
+@cache
+def _columns() -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
+    """Of each field its name, its column's, and what makes both databases take it."""
+    found: list[tuple[str, str, Callable[[Any], Any] | None]] = []
+    for name, kind in get_type_hints(UsageRecord).items():
+        if name in _USD:
+            found.append((name, _USD[name], to_nano))
+        elif name in _USD_OR_ZERO:
+            found.append((name, _USD_OR_ZERO[name], _to_nano_or_zero))
+        elif name in _LISTS:
+            found.append((name, name, _LISTS[name]))
+        else:
+            found.append((name, name, _clean_of(kind)))
+    return tuple(found)
+
+
+def _clean_of(kind: Any) -> Callable[[Any], Any] | None:
+    kinds = get_args(kind) or (kind,)
+    if str in kinds or get_origin(kind) is Literal:
+        return to_text
+    return to_count if int in kinds else None
+
+
+def _to_nano_or_zero(usd: float) -> int:
+    return to_nano(usd) or 0
+
+
+def _to_texts(texts: Iterable[str]) -> list[str | None]:
+    return [to_text(text) for text in texts]
 
 
 def record_of(row: Row) -> UsageRecord:
@@ -125,9 +152,5 @@ def _seconds(at: datetime) -> float:
     return (at - _FIRST) / timedelta(seconds=1)
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return to_text(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return to_count(value)
-    return value
+# Both databases keep what is in a document.
+_LISTS: dict[str, Callable[[Any], Any]] = {"failures": _to_texts, "clusters": list}

@@ -75,11 +75,15 @@ class UsageRecord:
             raise ValueError("not a usage record: no JSON object")
         fields = {name: stated[name] for name in stated if name in _WRITTEN}
         for name, value in fields.items():
-            if not _is_written(name, value):
-                raise ValueError(f"not a usage record: {name} is of another type")
+            if type(value) not in _WRITTEN[name]:
+                raise _of_another_type(name)
+        for name, kind in _ITEMS.items():
+            if name in fields:
+                fields[name] = items = tuple(fields[name])
+                if not all(type(item) is kind for item in items):
+                    raise _of_another_type(name)
         try:
-            lists = {name: tuple(fields[name]) for name in fields.keys() & _ITEMS}
-            return cls(**{**fields, **lists})
+            return cls(**fields)
         except TypeError as error:  # one is missing
             raise ValueError(f"not a usage record: {error}") from None
 
@@ -100,15 +104,13 @@ def _json_types(kind: Any) -> Iterator[type]:
 
 
 _TYPES = get_type_hints(UsageRecord)
+# What `to_json` writes of each field; true is no number.
 _WRITTEN = {name: frozenset(_json_types(kind)) for name, kind in _TYPES.items()}
 _ITEMS = {"failures": str, "clusters": int}
 
 
-def _is_written(name: str, value: Any) -> bool:
-    """Whether it is what `to_json` writes of a field; true is no number."""
-    if type(value) not in _WRITTEN[name]:
-        return False
-    return name not in _ITEMS or all(type(each) is _ITEMS[name] for each in value)
+def _of_another_type(name: str) -> ValueError:
+    return ValueError(f"not a usage record: {name} is of another type")
 
 
 def settled_fields(settlement: Settlement) -> dict[str, Any]:
