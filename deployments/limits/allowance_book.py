@@ -119,8 +119,11 @@ class AllowanceBook:
         return self._budgets.tightest(n, self._clock())
 
     def wanted_of(self, replica: str) -> list[Resource]:
-        """Places of which this one holds some and others were lately refused any."""
-        return self._places.wanted_of(replica, self._clock())
+        """Places of which this one holds some and others were lately refused any, and
+        budgets that have become short."""
+        now = self._clock()
+        places = self._places.wanted_of(replica, now)
+        return [*places, *self._budgets.wanted_of(replica, now)]
 
     def _limit(self, replica: str, ask: Ask) -> Grant | None:
         resource, now = ask.resource, self._clock()

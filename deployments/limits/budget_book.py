@@ -10,7 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from deployments.budget_period import Period
 from deployments.limits.budget_pool import BudgetPool, period_at, start_of, tightest
 from deployments.limits.budget_pools import BudgetPools, LeaseBook
-from deployments.limits.ledger_protocol import Ask, BudgetState, Grant, Return
+from deployments.limits.ledger_protocol import (
+    Ask,
+    BudgetState,
+    Grant,
+    Resource,
+    Return,
+)
+from deployments.limits.missed_budgets import MissedBudgets
 from deployments.limits.soft_budgets import SoftBudgets
 from deployments.store.lease_store import BudgetKey
 from deployments.store.usage_query import Charge
@@ -34,6 +41,7 @@ class BudgetBook:
         self._pools = BudgetPools(leases)
         self._tenants: Mapping[str, TenantConfig] = {}
         self._soft = SoftBudgets()
+        self._missed = MissedBudgets()
 
     async def start(self, now: float) -> None:
         """Take up what an earlier Ledger has handed out.
@@ -156,12 +164,19 @@ class BudgetBook:
         """The `n` tenants with the least share left, of those that were asked for."""
         return tightest(self._pools.all, self._tenants, n, now)
 
+    def wanted_of(self, replica: str, now: float) -> list[Resource]:
+        """Budgets that have become short, of which this one holds some."""
+        return self._missed.held_by(replica, self._pools.all, now)
+
     def _grant(self, replica: str, ask: Ask, pool: BudgetPool, now: float) -> Grant:
         amount = pool.lease(replica, ask.need)
         start, end = start_of(pool.period), int(pool.period.end.timestamp())
+        key = ask.resource.tenant, start
+        idle_s = self._missed.idle_s(key, pool, now, amount)
         if amount:
-            self._pools.changed(replica, ask.resource.tenant, start)
-        return Grant(amount, pool.capacity, pool.available, end, end - now, start)
+            self._pools.changed(replica, *key)
+        left, good_for_s = pool.available, end - now
+        return Grant(amount, pool.capacity, left, end, good_for_s, start, idle_s)
 
     def _take_back(self, replica: str, back: Return) -> None:
         if not back.rest:

@@ -12,17 +12,26 @@ from deployments.limits.ledger_protocol import BudgetState
 from deployments.telemetry.metrics import BudgetLeft
 from deployments.tenancy import TenantConfig
 
+# Of its whole. Where less of a budget can be handed out, it is short.
+_SHORT = 1 / 4
+
 
 @dataclass(slots=True)
 class BudgetPool(Pool):
     """`stale`: the tenant's periods are others since, or it was gone for a while. What
     it counts as consumed may lack something, its leases are still true. `read_at`: when
-    all of it was read, a unix time.
+    all of it was read, a unix time. `short`: it was, when somebody last asked.
     """
 
     period: Period = field(kw_only=True)
     read_at: float = field(kw_only=True)
     stale: bool = False
+    short: bool = False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether what replicas hold and do not use is soon missed."""
+        return self.available < _SHORT * self.capacity
 
     def know(self, tenant: TenantConfig | None) -> None:
         """The tenant is this one from now on; None: it is gone."""

@@ -11,6 +11,9 @@ from deployments.store.usage_query import ShadowRow, UsageQuery, UsageRow
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
 from deployments.usage.record import UsageRecord
 
+# A lease that nobody drew on for so long goes back, if nothing else is said.
+IDLE_S = 2.0
+
 Kind = Literal["budget", "rpm", "tpm", "parallel"]
 
 
@@ -52,6 +55,7 @@ class Grant:
     if nothing was granted, after that it may be asked for again.
     `period` names what the lease is of: give it back under that. Of a rate it is the
     tick in which the slice ends (`allowances`).
+    `idle_s`: what nobody has drawn on for so long is to be given back.
     """
 
     amount: float
@@ -60,6 +64,7 @@ class Grant:
     resets_at: float | None
     good_for_s: float | None
     period: int
+    idle_s: float = IDLE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ class LedgerLike(Protocol):
         """Parts of leases that are not needed; none of them: "I am alive".
 
         Of which places others were refused some: what it has free of these, and what
-        becomes free, it is to give back at once.
+        becomes free, it is to give back at once. And which budgets are short: of these
+        it is to keep nothing that it does not use.
         """
 
     async def ingest(self, records: Sequence[UsageRecord]) -> int:

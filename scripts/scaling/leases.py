@@ -21,7 +21,6 @@ from serve_app.access.holding import Holding
 
 _WINDOWS, _LAST_S = 12, 3 * WINDOW_S
 _MOST_REPLICAS = 32
-_IDLE_S = 2.0  # as serve_app.access.holdings gives back what nobody draws on
 _RESOURCE = Resource("rpm", "metered")
 
 
@@ -65,7 +64,7 @@ class Window:
 
     def _give_back(self, now: float) -> None:
         for holding in self._held:
-            for back in holding.surplus(now, _IDLE_S, 0.0):
+            for back in holding.surplus(now, 0.0):
                 self._book.give_back(back)
 
     def _draw(self, replica: int, number: int, now: float) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployments.limits.allowances import SLICE_S, TICKS_A_SECOND, Slice, tick_of
-from deployments.limits.ledger_protocol import Grant, Resource, Return
+from deployments.limits.ledger_protocol import IDLE_S, Grant, Resource, Return
 from serve_app.access.alone import Alone
 from serve_app.access.owed import Freed, Owed
 from serve_app.access.refusal import Refusal
@@ -33,6 +33,7 @@ class Holding:
     limit: float = 0.0  # how large the whole is, as requests know it now
     asked_of: float = 0.0  # the same, when more was last asked for
     leased_of: float = 0.0  # and when the slice at hand was
+    idle_s: float = IDLE_S  # what nobody drew on for so long is to be given back
     left: float = 0.0  # with the Ledger, when it was last asked
     resets_at: float | None = None
     owed: Owed = field(default_factory=Owed)  # to be given back
@@ -64,6 +65,18 @@ class Holding:
         """Of places: others were refused some, or they are more than there may be."""
         short = self.expires_at is not None or self.leased_of > self.limit
         return short and self.resource.kind == "parallel"
+
+    def wanted(self, now: float) -> None:
+        """Others miss what is not used of it."""
+        self.idle_s = IDLE_S
+        if self.resource.kind == "parallel":
+            self.expires_at = now
+
+    def rests(self, now: float) -> bool:
+        """It is left as it is for `idle_s`, if nobody draws on it before."""
+        told = not (self.owed or self.freed or self.unsure)
+        kept = self.idle_s > IDLE_S and self.is_good(now)
+        return kept and told and self.part.reserved <= _ROUNDING
 
     def draw(self, amount: float, now: float) -> int | None:
         """Reserve, if there is enough at hand: under which period."""
@@ -126,6 +139,7 @@ class Holding:
         self.expires_at = None if grant.good_for_s is None else since + grant.good_for_s
         self.part.add(grant.amount)
         self.leased_of = self.asked_of
+        self.idle_s = grant.idle_s
 
     def settle(
         self, reserved: float, used: float, period: int, now: float, took_s: float = 0.0
@@ -158,8 +172,13 @@ class Holding:
         self.unsure = True
         self.freed.clear()
 
-    def surplus(self, now: float, idle_s: float, reported: float) -> list[Return]:
-        """What to give back. `reported`: what was settled before is with the Ledger."""
+    def surplus(
+        self, now: float, reported: float, *, at_once: bool = False
+    ) -> list[Return]:
+        """What to give back; `at_once`: all that is free. `reported`: what was settled
+        before is with the Ledger."""
+        idle_s = IDLE_S if self.unsure else self.idle_s
+        idle_s = 0.0 if at_once else idle_s
         self.part.free += self.freed.take(reported)
         found = self.owed.take(self.resource)
         quiet = self._is_quiet(now, idle_s, reported)

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from deployments.errors import Overloaded, ServingError
@@ -11,10 +10,8 @@ from deployments.tenancy import TenantConfig
 from serve_app.access.holding import Grants, Holding
 from serve_app.access.ledger_calls import LedgerCalls, Surplus, answer_to, in_time
 from serve_app.access.reservation import Reservation
+from serve_app.access.watched import Watched
 
-# A lease that nobody drew on for so long goes back to the Ledger.
-_IDLE_S = 2.0
-_UNUSED_S = 120.0
 _TRIES = 100
 
 
@@ -32,9 +29,7 @@ class Holdings:
         self._calls = LedgerCalls(replica, ledger, self)
         self._clock = clock
         self._held: dict[Resource, Holding] = {}
-        # Of which something may have to be given back: few, where tenants are many.
-        self._active: dict[Resource, Holding] = {}
-        self._empty: deque[tuple[float, Resource]] = deque()  # last drawn on when
+        self._watched = Watched(self._held)
         self._giving: asyncio.Task[Grants] | None = None  # of budgets, what goes back
 
     def now(self) -> float:
@@ -46,7 +41,7 @@ class Holdings:
         holding = self._held.get(resource)
         if holding is None:
             holding = self._held[resource] = Holding(resource)
-        self._active[resource] = holding
+        self._watched.watch(holding)
         return holding
 
     async def reserve(
@@ -140,10 +135,13 @@ class Holdings:
     def doubt(self, reported_until: float) -> None:
         """The Ledger may have taken in what was settled since then, and not have said
         so."""
-        for resource, holding in self._held.items():
-            if resource.kind == "budget" and holding.settled_at >= reported_until:
+        for holding in self._held.values():
+            if (
+                holding.resource.kind == "budget"
+                and holding.settled_at >= reported_until
+            ):
                 holding.doubt()
-                self._active[resource] = holding
+                self._watched.watch(holding)
 
     async def give_back_idle(self, reported_until: float = 0.0) -> None:
         """What nobody drew on lately, or is no longer good; called every second.
@@ -169,27 +167,18 @@ class Holdings:
         # While SQL stands still, one such call is enough to wait with the Ledger.
         if self._giving is not None and self._giving.done():
             self._giving = None
-        for resource, holding in list(self._active.items()):
-            waits = resource.kind == "budget" and self._giving is not None
+        for holding in self._watched.active(now):
+            waits = holding.resource.kind == "budget" and self._giving is not None
             if holding.busy is not None or waits:
                 continue
             if holding.is_empty(now):
-                del self._active[resource]
-                self._empty.append((holding.part.touched, resource))
-            elif found := holding.surplus(now, _IDLE_S, reported_until):
+                self._watched.leave(holding)
+            elif found := holding.surplus(now, reported_until):
                 yield holding, found
-        self._forget_unused(now)
-
-    def _forget_unused(self, now: float) -> None:
-        while self._empty and not 0 <= now - self._empty[0][0] <= _UNUSED_S:
-            _, resource = self._empty.popleft()
-            holding = self._held.get(resource)
-            if holding is None or resource in self._active:
-                continue
-            if now - holding.part.touched > _UNUSED_S:
-                del self._held[resource]
-            else:  # it was drawn on since, and is empty again
-                self._empty.append((holding.part.touched, resource))
+            elif holding.rests(now):
+                self._watched.rest(holding, now)
+        for resource in self._watched.unused(now):
+            del self._held[resource]
 
 
 def _ask(

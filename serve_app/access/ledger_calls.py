@@ -77,7 +77,7 @@ class LedgerCalls:
             (holding, found)
             for holding in holdings
             if holding.busy is None
-            and (found := holding.surplus(self._held.now(), 0.0, 0.0))
+            and (found := holding.surplus(self._held.now(), 0.0, at_once=True))
         ]
         if surplus:
             self.give_back(surplus)
@@ -120,8 +120,9 @@ class LedgerCalls:
     async def _given_back(self, returns: list[Return]) -> Grants:
         wanted = await self._ledger.give_back(self._replica, returns)
         for holding in map(self._held.of, wanted):
-            holding.expires_at = self._held.now()
-            self.soon(holding)
+            holding.wanted(self._held.now())
+            if holding.is_wanted:
+                self.soon(holding)
         return {}
 
 

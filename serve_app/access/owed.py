@@ -40,6 +40,9 @@ class Freed:
     def __init__(self) -> None:
         self._amounts: list[tuple[float, float]] = []  # when, how much
 
+    def __bool__(self) -> bool:
+        return bool(self._amounts)
+
     def add(self, now: float, amount: float) -> None:
         """So much more."""
         self._amounts.append((now, amount))

@@ -20,7 +20,7 @@ from deployments.usage.journal_files import replicas
 from deployments.usage.record import UsageRecord
 from deployments.usage.recorder import Recorder
 from serve_app import background as module
-from serve_app.access import holdings
+from serve_app.access import holding
 from serve_app.access.holdings import Holdings
 from serve_app.answering import correction
 from serve_app.background import Background
@@ -191,7 +191,7 @@ async def test_what_was_taken_in_though_nobody_said_so_is_held_no_longer(
     world, monkeypatch
 ):
     """The Ledger may die, or its database go away, when usage is in SQL already."""
-    monkeypatch.setattr(holdings, "_IDLE_S", 0.05)
+    monkeypatch.setattr(holding, "IDLE_S", 0.05)
     take = world.ledger._usage.take
 
     async def lost(records):

@@ -216,22 +216,6 @@ async def test_more_than_what_was_left_is_not_asked_for_after_a_refusal(
     assert await holdings.reserve(BUDGET, 2.0) is not None, "that is what was left"
 
 
-async def test_only_what_may_have_to_be_given_back_is_looked_at(ledger, clock):
-    """Of ten thousand tenants most have asked for nothing lately."""
-    holdings = Holdings("a", ledger, clock)
-    holdings.settle(await taken(holdings, BUDGET, 0.5), used=0.0)
-    clock.now += 3
-    for _ in range(2):
-        await holdings.give_back_idle(reported_until=clock.now - 1)
-    assert holdings._active == {}
-
-    holdings.settle(await taken(holdings, BUDGET, 0.5), used=0.0)
-    clock.now += 3
-    for _ in range(2):
-        await holdings.give_back_idle(reported_until=clock.now - 1)
-    assert ledger.leased(BUDGET) == 0
-
-
 async def test_what_is_in_doubt_is_looked_at_again(ledger, clock):
     holdings = Holdings("a", ledger, clock)
     holdings.settle(await taken(holdings, BUDGET, 0.5), used=0.0)
@@ -243,19 +227,3 @@ async def test_what_is_in_doubt_is_looked_at_again(ledger, clock):
     await holdings.give_back_idle(reported_until=clock.now)
 
     assert [back.rest for back in ledger.returns] == [True]
-
-
-async def test_what_was_drawn_on_again_is_kept(ledger, clock):
-    holdings = Holdings("a", ledger, clock)
-    for _ in range(3):
-        holdings.settle(await taken(holdings, BUDGET, 0.5), used=0.0)
-        held = holdings.of(BUDGET)
-        for _ in range(5):
-            clock.now += 20
-            await holdings.give_back_idle(reported_until=clock.now - 1)
-    assert holdings.of(BUDGET) is held
-
-    for _ in range(3):
-        clock.now += 100
-        await holdings.give_back_idle(reported_until=clock.now - 1)
-    assert holdings._held == {}

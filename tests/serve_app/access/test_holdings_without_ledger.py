@@ -121,8 +121,8 @@ async def test_who_asks_for_a_place_does_not_wait_for_the_database_with_budgets(
     holdings, ledger, clock, monkeypatch
 ):
     """Limits are in the Ledger's memory: without its database they go on as ever."""
-    for resource in (BUDGET, PLACES):
-        holdings.settle(await taken(holdings, resource, 1.0), used=0.0)
+    for resource, amount in ((BUDGET, 7.0), (PLACES, 1.0)):
+        holdings.settle(await taken(holdings, resource, amount), used=0.0)
     clock.now += 3
     give_back, stuck = ledger.give_back, asyncio.Event()
 

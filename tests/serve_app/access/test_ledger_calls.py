@@ -115,7 +115,7 @@ async def test_what_goes_back_of_budgets_waits_in_one_call():
     holdings = Holdings("a", ledger, ledger.clock)
     budgets = [Resource("budget", name) for name in NAMES[:3]]
     for each in budgets:
-        holdings.settle(await taken(holdings, each, 0.5), used=0.0)
+        holdings.settle(await taken(holdings, each, 8.0), used=0.0)
         ledger.clock.now += 3
         giving = asyncio.create_task(holdings.give_back_idle())
         await asyncio.wait({giving}, timeout=0.01)
