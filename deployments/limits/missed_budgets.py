@@ -13,7 +13,7 @@ from deployments.limits.ledger_protocol import IDLE_S, Resource
 from deployments.store.lease_store import BudgetKey
 
 # What is not used of a budget that is not short is kept for so long.
-_KEPT_S = 300.0
+_KEPT_S = 60.0
 # Each replica calls every second; some calls are lost.
 _TOLD_S = 10.0
 

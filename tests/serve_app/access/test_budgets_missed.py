@@ -15,7 +15,7 @@ async def resting(ledger, clock) -> list[Holdings]:
         replica.settle(await taken(replica, BUDGET, 0.01), used=0.0)
         clock.now += 1
         await replica.give_back_idle(reported_until=clock.now - 1)
-    clock.now += 60
+    clock.now += 30
     for replica in replicas:
         await replica.give_back_idle(reported_until=clock.now - 1)
     return replicas
