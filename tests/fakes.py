@@ -75,6 +75,8 @@ def app_config(**changes: Any) -> AppConfig:
             ],
             "default_model": "large",
             "backends": {"upstreams": {"fake": UPSTREAM}},
+            # On a busy machine a decision may take longer than the default second.
+            "limits": {"route_timeout_s": 30},
             **changes,
         }
     )
