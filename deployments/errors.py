@@ -14,7 +14,7 @@
     │   │                   UpstreamForbids: its 403)
     │   ├── PromptFlagged   403 invalid_request_error (an UpstreamForbids)
     │   └── UpstreamTimeout 504 upstream_timeout
-    ├── Overloaded          503 overloaded
+    ├── Overloaded          503 overloaded (QueueFull: too many wait for it already)
     └── RoutingUnavailable  503 routing_unavailable
         └── NotProfiled     400 model_not_profiled
 
@@ -166,6 +166,11 @@ class Overloaded(ServingError):
     code = "overloaded"
     retryable = True  # another backend may have room
     passes = True  # room is made as answers end
+
+
+class QueueFull(Overloaded):
+    """As many wait for a deployment of ours as may. That says nothing about whether it
+    works, and a place may be free a moment later."""
 
 
 class RoutingUnavailable(ServingError):

@@ -14,6 +14,7 @@ from artifacts.encoder_spec import EncoderSpec
 from artifacts.manifest import Manifest
 from deployments.errors import (
     Overloaded,
+    QueueFull,
     RoutingUnavailable,
     ServingError,
     UpstreamError,
@@ -34,7 +35,7 @@ def translated(what: str, failure: type[ServingError]) -> Iterator[None]:
     try:
         yield
     except BackPressureError:
-        raise Overloaded(f"The {what} is at its limit.", retry_after_s=1.0) from None
+        raise QueueFull(f"The {what} is at its limit.", retry_after_s=1.0) from None
     except DeploymentUnavailableError:
         raise Overloaded(f"The {what} has no replica.", retry_after_s=5.0) from None
     except RayActorError:

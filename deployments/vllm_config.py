@@ -83,6 +83,9 @@ _OURS = frozenset(
 )
 
 
+_LEAST_QUEUE = 16
+
+
 class VLLMConfig(_Frozen):
     """One model served by `ray.serve.llm` inside our application."""
 
@@ -119,7 +122,13 @@ class VLLMConfig(_Frozen):
     )
     autoscaling: VLLMAutoscaling = VLLMAutoscaling()
     max_ongoing_requests: int = Field(
-        default=256, ge=1, description="per replica; more wait in the Gateway's handle"
+        default=256, ge=1, description="per replica; more wait in the Gateways' handles"
+    )
+    max_queued_requests: int | None = Field(
+        default=None,
+        ge=1,
+        description="so many wait in each Gateway's handle, and the next model or 503 "
+        "is for more; none stated = a quarter of `max_ongoing_requests`, at least 16",
     )
     stream_batching_interval_ms: float = Field(
         default=25,
@@ -149,6 +158,19 @@ class VLLMConfig(_Frozen):
     def gpus(self) -> int:
         """GPUs of one replica."""
         return self.tensor_parallel_size * self.pipeline_parallel_size
+
+    @property
+    def queue_bound(self) -> int:
+        """How many requests wait in each Gateway replica's handle.
+
+        Not for each replica of the model: where there are more of these, there are more
+        Gateways, each with a queue of its own. A quarter is waited for a quarter of an
+        answer where all come by one Gateway, and leaves it room for other models.
+        Serve counts those, too, that are just on their way, so it is never just a few.
+        """
+        if self.max_queued_requests is not None:
+            return self.max_queued_requests
+        return max(_LEAST_QUEUE, self.max_ongoing_requests // 4)
 
     def usd_per_token(self) -> tuple[float, float] | None:
         """Input and output price from `gpu_price`; None where it is not stated."""

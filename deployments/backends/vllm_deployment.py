@@ -37,6 +37,9 @@ def llm_options(
         "deployment_config": {
             "autoscaling_config": config.autoscaling.model_dump(),
             "max_ongoing_requests": config.max_ongoing_requests,
+            # Serve's own default is no bound: all of a Gateway's places would come to
+            # wait for one model, and no timeout of the model counts until it is asked.
+            "max_queued_requests": config.queue_bound,
             # A replica that scales down ends its answers first.
             "graceful_shutdown_timeout_s": longest_answer_s,
             # Three in a row: what hangs is replaced, and no step that only takes long.

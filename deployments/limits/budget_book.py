@@ -63,6 +63,8 @@ class BudgetBook:
         if ended:
             await self._leases.put(ended)
         await self._pools.current([*open_pools.values()], now)
+        # The one before it may still grant while replicas do not know of this one.
+        self.distrust({tenant_id for tenant_id, _ in open_pools})
 
     def know(self, tenants: Mapping[str, TenantConfig]) -> None:
         """Budgets are those of these tenants, by id, from now on."""

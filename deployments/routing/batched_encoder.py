@@ -13,6 +13,7 @@ from artifacts.token_window import TokenIds
 from deployments.coalescing import Coalescer
 from deployments.errors import RoutingUnavailable
 from deployments.routing.encoder_load import EncoderLoad
+from deployments.routing.turn import in_time
 from deployments.routing.vectors import Made, Vector, directed
 from deployments.telemetry.metrics import EmbedderMetrics
 
@@ -69,12 +70,8 @@ class BatchedEncoder:
     async def vector(self, text: str, until: float = math.inf) -> Vector:
         """The unit row (d,) of one text; RoutingUnavailable if it has no direction, or
         if its turn at the encoder had not come by `until`, of the loop's clock."""
-        try:
-            ids = _made(await self._tokenise(text, until=until))
-            row = await self.load.through(len(ids), self._encoded(ids, until))
-        except TimeoutError:
-            what = "The encoder has more to do than it can in time."
-            raise RoutingUnavailable(what, retry_after_s=1.0) from None
+        ids = _made(await in_time(self._tokenise(text, until=until)))
+        row = await self.load.through(len(ids), self._encoded(ids, until))
         return self._checked(row)
 
     async def check(self) -> None:
@@ -91,7 +88,7 @@ class BatchedEncoder:
             self._checked(await self.load.through(len(ids), self._alone(ids)))
 
     async def _encoded(self, ids: TokenIds, until: float) -> Vector:
-        return _made(await self._encode(ids, until=until))
+        return _made(await in_time(self._encode(ids, until=until)))
 
     async def _alone(self, ids: TokenIds) -> Vector:
         [row] = await self._vectors([ids])

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -11,9 +12,9 @@ from tokenizers import Tokenizer
 from artifacts.encoder_spec import EncoderSpec
 from artifacts.errors import EncoderMismatch
 from artifacts.token_window import TokenIds, TokenWindow
-from deployments.errors import RoutingUnavailable
 from deployments.routing.encoder_load import EncoderLoad
 from deployments.routing.token_room import TokenRoom
+from deployments.routing.turn import in_time
 from deployments.routing.vectors import Vector, directed
 
 
@@ -49,16 +50,13 @@ class PooledEncoder:
         """The unit row (d,) of one text.
 
         EncoderMismatch if it has another length, RoutingUnavailable if no direction, or
-        if the engine had not been given it by `until`, of the loop's clock.
+        if the engine had not been given it by `until`, of the loop's clock. What the
+        engine raises is raised as it is.
         """
         loop = asyncio.get_running_loop()
         read = self._spec.prompt + text
         ids = await loop.run_in_executor(self._thread, self._window.ids, read)
-        try:
-            pooled = await self.load.through(len(ids), self._pooled(ids, until))
-        except TimeoutError:
-            what = "The encoder has more to do than it can in time."
-            raise RoutingUnavailable(what, retry_after_s=1.0) from None
+        pooled = await self.load.through(len(ids), self._pooled(ids, until))
         if pooled.shape != (self._spec.dimension,):
             what = f"dimension is {pooled.size}, not {self._spec.dimension}"
             raise EncoderMismatch(f"{self._spec.id}: {what}")
@@ -66,7 +64,9 @@ class PooledEncoder:
         return unit
 
     async def _pooled(self, ids: TokenIds, until: float) -> Vector:
-        async with self._room.taken(len(ids), until):
+        async with AsyncExitStack() as inside:
+            room = self._room.taken(len(ids), until)
+            await in_time(inside.enter_async_context(room))
             return await self._pool(ids)
 
     async def check(self) -> None:

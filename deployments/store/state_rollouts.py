@@ -146,7 +146,10 @@ def _portioned(state: State, scope: str, kind: str, portion: Portion | None) -> 
 
 
 def _put(state: State, scope: str, fields: Mapping[str, object]) -> State:
-    rollout = state.rollouts.get(scope, _NONE).model_copy(update=fields)
+    before = state.rollouts.get(scope, _NONE)
+    rollout = before.model_copy(update=fields)
+    if rollout == before:  # what was not there has not begun by being ended
+        return state
     return replace(state, rollouts={**state.rollouts, scope: rollout})
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from deployments.backends.breaker import Breaker
 from deployments.errors import (
     Overloaded,
+    QueueFull,
     RateLimited,
     ServingError,
     UpstreamError,
@@ -48,10 +49,11 @@ class Trial:
     def failed(self, error: ServingError, *, hurried: bool) -> None:
         """`hurried`: it had less time than the model may take to begin."""
         failed = isinstance(error, RateLimited | UpstreamError | Overloaded)
+        # Who finds the queue full goes elsewhere; who waits in it is answered still.
         # What is forbidden to one may be the prompt: no tenant closes a model to all.
         # Nor does one that lets a model ahead use up the time of this one.
         late = hurried and self.late and isinstance(error, UpstreamTimeout)
-        if failed and not late and not isinstance(error, UpstreamForbids):
+        if failed and not late and not isinstance(error, UpstreamForbids | QueueFull):
             self.breaker.failed(error.retry_after_s, since=self._since)
         else:
             self.abandoned()

@@ -79,6 +79,21 @@ def test_it_scales_by_ongoing_requests_and_logs_no_prompts():
     assert environment["RAYLLM_ENABLE_REQUEST_PROMPT_LOGS"] == "0"
 
 
+@pytest.mark.parametrize(
+    ("stated", "bound"),
+    [
+        ({}, 64),
+        ({"max_ongoing_requests": 1024}, 256),
+        ({"max_ongoing_requests": 4}, 16),
+        ({"max_ongoing_requests": 4, "max_queued_requests": 1}, 1),
+    ],
+)
+def test_what_waits_for_a_full_model_is_bounded(stated, bound):
+    options = options_of(config(**stated))
+
+    assert options["deployment_config"]["max_queued_requests"] == bound
+
+
 def test_a_replica_that_goes_has_time_for_the_longest_answer():
     options = llm_options("them/m", config(), longest_answer_s=3600)
 

@@ -117,6 +117,19 @@ async def test_what_another_ledger_ends_is_free_here(world):
     assert (await world.lease(8.0, "b")).amount == 8.0
 
 
+async def test_what_the_ledger_before_grants_until_this_one_is_asked_is_out(world):
+    """Serve starts another in the place of one whose node is drained, then ends it."""
+    world.know(budget())
+    before = world.book
+    await world.lease(1.0)
+    world.renew()
+    await world.book.start({"t": budget()})
+    await before.lease([("a", Ask(Resource("budget", "t"), 6.0))])
+
+    refused = await world.lease(6.0, "b")
+    assert (refused.amount, refused.left) == (0, 1.0)
+
+
 async def test_what_another_ledger_takes_in_is_spent_here(world):
     world.know(budget())
     await world.spend(1.0)

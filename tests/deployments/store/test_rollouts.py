@@ -62,6 +62,18 @@ async def test_the_same_again_changes_nothing(rollouts):
     )
 
 
+@pytest.mark.parametrize("scope", [GATEWAY, "t"])
+@pytest.mark.parametrize("step", [SetCanary(None), SetShadow(None), Activate(None)])
+async def test_what_is_not_there_is_ended_without_a_change(
+    rollouts, database, scope, step
+):
+    version = (await fresh(database)).version
+
+    assert await rollouts.roll(scope, step) == []
+    assert await stored(database, scope) is None
+    assert (await fresh(database)).version == version
+
+
 async def test_a_rollback_goes_back_and_the_next_one_forth(rollouts, database):
     await rollouts.roll(GATEWAY, Activate("a"))
     await rollouts.roll(GATEWAY, Activate("b"))

@@ -7,6 +7,7 @@ from deployments.errors import (
     InvalidRequest,
     Overloaded,
     PromptTooLong,
+    QueueFull,
     RateLimited,
     Unsupported,
     UpstreamError,
@@ -38,6 +39,26 @@ def test_a_model_that_is_limited_is_not_asked_by_the_next_request(world):
     attempts.failed(RateLimited("wait", retry_after_s=30))
 
     assert world.request("a", "b").next().model == "b"
+
+
+def test_a_queue_of_ours_that_is_full_sends_on_and_shuts_no_breaker(world):
+    for _ in range(5):
+        attempts = world.request("a", "b")
+        assert attempts.next().model == "a"
+        attempts.failed(QueueFull("full", retry_after_s=1.0))
+        assert attempts.next().model == "b"
+
+    assert world.breakers.states()["a"] == "closed"
+
+
+def test_who_finds_the_queue_of_the_only_model_full_comes_again_later(world):
+    attempts = world.request("a")
+    tried = world.tried(attempts, QueueFull("full", retry_after_s=1.0))
+
+    assert [attempt.wait_s for attempt in tried] == [0, 1, 2]
+    with pytest.raises(QueueFull) as raised:
+        attempts.next()
+    assert (raised.value.status, raised.value.retry_after_s) == (503, 1.0)
 
 
 def test_if_all_breakers_are_open_the_client_is_told_when_to_come_back(world):

@@ -52,6 +52,20 @@ async def test_a_canary_decides_until_it_is_taken_back(graph):
     )
 
 
+@pytest.mark.parametrize("prefix", ["/rollout", "/tenants/t/rollout"])
+@pytest.mark.parametrize("kind", ["canary", "shadow"])
+async def test_one_that_is_not_there_is_ended_without_a_word_of_a_change(
+    graph, prefix, kind
+):
+    never_there = await graph.ok("DELETE", f"{prefix}/{kind}")
+    await graph.ok("PUT", f"{prefix}/{kind}", artifact="b", percent=5)
+    [change] = (await graph.ok("DELETE", f"{prefix}/{kind}"))["data"]
+    again = await graph.ok("DELETE", f"{prefix}/{kind}")
+
+    assert never_there["data"] == again["data"] == []
+    assert (change["kind"], change["fields"][kind]["after"]) == ("changed", None)
+
+
 async def test_a_shadow_is_shown_beside_the_decision_and_summed_up(graph):
     await graph.ok("PUT", "/tenants/t/rollout/shadow", artifact="b", percent=100)
     report = await graph.route()

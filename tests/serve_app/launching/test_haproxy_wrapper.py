@@ -80,13 +80,20 @@ def test_while_an_application_is_taken_away_a_client_is_told_to_come_again(proxi
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(503, "overloaded"), (500, "internal_error")]
+    ("status", "code"),
+    [(503, "overloaded"), (500, "internal_error"), (400, "bad_request")],
 )
 def test_what_ray_says_in_plain_text_has_the_envelope(proxied, status, code):
     proxied.a.answer = proxied.b.answer = text(status, "text/plain; charset=utf-8")
     response = proxied.client.post(CHAT, json={})
 
     assert (response.status_code, told(response)[2]) == (status, code)
+
+
+def test_a_browser_that_asks_in_advance_is_told_what_the_gateway_says(proxied):
+    proxied.a.answer = proxied.b.answer = text(400, "text/plain; charset=utf-8")
+
+    assert proxied.client.options(CHAT).text == "Request dropped"
 
 
 def test_what_the_gateway_says_itself_is_left_alone(proxied):
@@ -122,6 +129,15 @@ def test_what_would_steer_ray_is_taken_out_of_a_request(proxied):
     assert {name: seen[0][name] for name in kept} == kept
 
 
+def test_a_websocket_is_asked_for_as_any_other_path(proxied):
+    seen: list[dict[str, str]] = []
+    proxied.a.answer = proxied.b.answer = noted(seen)
+    key = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "upgrade": "websocket"}
+    proxied.client.get("/v1/realtime", headers=key | {"connection": "upgrade"})
+
+    assert "upgrade" not in seen[0]
+
+
 @pytest.mark.parametrize(
     ("id", "known"), [(b"a b", "a b"), ("\xe9".encode(), "\xc3\xa9"), (b"\xe9", None)]
 )
@@ -146,6 +162,29 @@ def test_a_body_that_does_not_come_has_the_envelope(proxied):
 
     assert said.startswith(b"HTTP/1.1 400 ")
     assert b'"type":"invalid_request_error"' in said
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: x\r\n" + b"x: x\r\n" * 100 + b"\r\n",
+        b"GET /v1/models HTTP/1.1\r\nx: " + b"x" * 15 * 2**10 + b"\r\n\r\n",
+        b"GET /" + b"x" * 16 * 2**10 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nnone\r\n",
+    ],
+)
+def test_what_is_no_http_gets_a_page_that_is_compiled_into_haproxy(proxied, head):
+    """As docs/http.md says; where a later HAProxy asks our error file, it may go."""
+    proxied.a.answer = proxied.b.answer = text(200, "application/json")
+    port = httpx.URL(proxied.url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(head)
+        said = connection.recv(4096)
+
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"<html>" in said
 
 
 def test_a_head_that_comes_byte_by_byte_holds_no_connection_for_long(proxied):
