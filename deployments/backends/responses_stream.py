@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import json_object
-from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.sse import DONE, EventSplitter, passed
 from deployments.backends.upstream_errors import reported_error
+from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
 

@@ -29,5 +29,8 @@ def _priced(request: BackendRequest, usage: Usage | None) -> float | None:
     if usage is None:
         return None
     return request.price.cost_usd(
-        usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens or 0,
+        usage.cache_write_tokens or 0,
     )

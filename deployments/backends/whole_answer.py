@@ -3,9 +3,9 @@
 from typing import Any
 
 from deployments.backends.chat_events import failure_in
-from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.responses_stream import response_failure, usage_of_response
 from deployments.backends.settling import settle
+from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import BackendRequest, Settlement, Surface
 

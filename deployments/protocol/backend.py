@@ -25,6 +25,7 @@ class Usage:
     total_tokens: int
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None  # of the prompt, as cached_tokens are
 
 
 _NO_PRICE = Price()

@@ -196,3 +196,19 @@ async def test_who_has_money_for_a_model_left_alone_is_told_to_come_again(
     code = response.json()["error"]["code"]
     assert code == {503: "breaker_open", 429: "insufficient_quota"}[status]
     assert world.reserved(BUDGET) == 0
+
+
+@pytest.mark.parametrize(("cache_write_usd", "worst_usd"), [(1.25, 150), (0.5, 125)])
+def test_a_prompt_may_all_be_written_to_a_cache_that_is_dearer(
+    cache_write_usd, worst_usd
+):
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {
+        "input_usd_per_token": 1,
+        "output_usd_per_token": 5,
+        "cache_write_usd_per_token": cache_write_usd,
+    }
+    spec = ModelSpec.model_validate({"id": "m", "upstream_model": "m", "price": price})
+    prompt = PromptSize((), n_tokens=100)
+
+    assert admission.worst_usd(spec, prompt, AnswerSize(1, 5)) == worst_usd
