@@ -8,6 +8,7 @@ import orjson
 
 from deployments.backends.chat_events import failure_in, json_object, plain, says
 from deployments.backends.sse import DONE, EventSplitter, event, passed
+from deployments.backends.surcharges import Shown
 from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
@@ -37,6 +38,7 @@ class ChatStream:
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
         self.said: dict[str, Any] | None = None  # the `usage` that these are of
+        self.shown = Shown()
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
@@ -104,6 +106,7 @@ class ChatStream:
             return self._with_held(b"")
         # Parsing costs about a microsecond; half an event would cost the client more.
         chunk = json_object(data)
+        self.shown.see(chunk)
         failure = failure_in(chunk)
         if self._theirs is None or chunk.get("usage") or failure or b"\n" in data:
             written = self._rewritten(data, chunk)

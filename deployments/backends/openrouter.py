@@ -186,4 +186,5 @@ def _settled(
         generation_id=generation_id,
         upstream_s=upstream_s,
         said=answer.said if isinstance(answer, ChatStream) else None,
+        shown=answer.shown,
     )

@@ -7,6 +7,7 @@ import orjson
 
 from deployments.backends.chat_events import json_object
 from deployments.backends.sse import DONE, EventSplitter, passed
+from deployments.backends.surcharges import Shown
 from deployments.backends.upstream_errors import reported_error
 from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
@@ -86,6 +87,7 @@ class ResponsesStream:
         self._held = b""
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
+        self.shown = Shown()
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
@@ -150,6 +152,7 @@ class ResponsesStream:
         return orjson.dumps(event)
 
     def _billed(self, response: dict[str, Any]) -> None:
+        self.shown.see(response)
         usage, cost_usd = usage_of_response(response), cost_of(response)
         if usage is not None or cost_usd is not None:
             self.usage, self.cost_usd = usage or self.usage, cost_usd

@@ -28,7 +28,20 @@ class Usage:
     cache_write_tokens: int | None = None  # of the prompt, as cached_tokens are
 
 
+@dataclass(frozen=True, slots=True)
+class Surcharges:
+    """What a request asks for that the price of its model's tokens may not cover.
+
+    `extras`: the upstream is to do more than write text (search, run tools, speak).
+    """
+
+    service_tier: str | None = None  # that is asked for
+    priced_tier: str | None = None  # that the price is of
+    extras: bool = False
+
+
 _NO_PRICE = Price()
+NO_SURCHARGES = Surcharges()
 _TIMEOUTS = Timeouts()
 
 
@@ -50,6 +63,7 @@ class BackendRequest:
     surface: Surface = "chat/completions"
     secret: str | None = None
     traceparent: str | None = None  # W3C's, of the span that waits; None: not traced
+    surcharges: Surcharges = NO_SURCHARGES
 
 
 @dataclass(frozen=True, slots=True)

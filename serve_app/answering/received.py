@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from deployments.backends.surcharges import is_priced
 from deployments.backends.tokens import count_tokens
-from deployments.catalog import Price
 from deployments.errors import ServingError
-from deployments.protocol.backend import Item, Settlement, Usage
+from deployments.protocol.backend import BackendRequest, Item, Settlement, Usage
 from serve_app.access.request_size import PromptSize
 from serve_app.answering.written import data_of, written
 
@@ -47,21 +47,25 @@ class Received:
         return value if isinstance(value, str) else None
 
     def settled(
-        self, error: ServingError | None, price: Price, prompt: PromptSize
+        self, error: ServingError | None, request: BackendRequest, prompt: PromptSize
     ) -> Settlement:
         """Of an answer that broke off: what its upstream had said, or an estimate."""
         told = None if error is None else error.settlement
         if told is not None and told.usage is not None:
             return told
-        return self.estimate(price, prompt)
+        return self.estimate(request, prompt)
 
-    def estimate(self, price: Price, prompt: PromptSize) -> Settlement:
-        """Tokens and cost so far, marked as estimated."""
+    def estimate(self, request: BackendRequest, prompt: PromptSize) -> Settlement:
+        """Tokens and cost so far, marked as estimated; no cost where more than the
+        tokens may be charged: whether it was, the end would have shown."""
         if not self.n_events:
             return Settlement(None, None, "unknown")
         completion = self._tokens()
         usage = Usage(prompt.tokens, completion, prompt.tokens + completion)
-        cost_usd = price.cost_usd(usage.prompt_tokens, usage.completion_tokens)
+        cost_usd = None
+        if is_priced(request.surcharges):
+            tokens = usage.prompt_tokens, usage.completion_tokens
+            cost_usd = request.price.cost_usd(*tokens)
         known = cost_usd is not None
         return Settlement(usage, cost_usd, "estimated" if known else "unknown")
 
