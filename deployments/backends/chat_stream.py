@@ -36,6 +36,7 @@ class ChatStream:
         self._held: list[bytes] = []
         self._begun = False  # the first words have come
         self.usage: Usage | None = None
+        self.early = False  # something has come after it
         self.cost_usd: float | None = None
         self.said: dict[str, Any] | None = None  # the `usage` that these are of
         self.shown = Shown()
@@ -96,6 +97,7 @@ class ChatStream:
     def _renamed(self, events: Sequence[bytes]) -> bytes:
         """Events that `plain` has found: once for all of them, not for each."""
         assert self._theirs is not None
+        self.early = True
         together = b"\n\ndata: ".join(events)
         return event(together.replace(self._theirs, self._ours))
 
@@ -108,6 +110,7 @@ class ChatStream:
         chunk = json_object(data)
         self.shown.see(chunk)
         failure = failure_in(chunk)
+        self.early = self.early or not failure
         if self._theirs is None or chunk.get("usage") or failure or b"\n" in data:
             written = self._rewritten(data, chunk)
         else:
@@ -136,6 +139,7 @@ class ChatStream:
             usage, cost_usd = usage_of(chunk), cost_of(chunk)
             if usage is not None or cost_usd is not None:
                 self.usage, self.cost_usd = usage or self.usage, cost_usd
+                self.early = False
                 self.said = chunk["usage"]
             if not chunk.get("choices"):
                 return b""

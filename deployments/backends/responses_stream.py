@@ -86,6 +86,7 @@ class ResponsesStream:
         self._splitter = EventSplitter()
         self._held = b""
         self.usage: Usage | None = None
+        self.early = False  # something has come after it
         self.cost_usd: float | None = None
         self.shown = Shown()
         self.provider: str | None = None
@@ -133,6 +134,7 @@ class ResponsesStream:
                 raise response_failure(event)
             self._billed(response)
             raise response_failure(response.get("error"))
+        self.early = True
         written = named_event(name, self._written(data, event))
         if not self.n_events and _announces(name, event):
             self._held += written
@@ -156,5 +158,6 @@ class ResponsesStream:
         usage, cost_usd = usage_of_response(response), cost_of(response)
         if usage is not None or cost_usd is not None:
             self.usage, self.cost_usd = usage or self.usage, cost_usd
+            self.early = False
         if isinstance(response.get("provider"), str):
             self.provider = response["provider"]

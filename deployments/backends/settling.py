@@ -25,14 +25,15 @@ def settle(  # noqa: PLR0913  (what a settlement holds)
     source: CostSource = "upstream"
     if cost_usd is None:
         if shown is None or is_priced(request.surcharges, shown):
-            cost_usd = _priced(request, usage)
+            cost_usd = priced(request, usage)
         source = "unknown" if cost_usd is None else "price_table"
     return Settlement(
         usage, cost_usd, source, provider, generation_id, upstream_s, said
     )
 
 
-def _priced(request: BackendRequest, usage: Usage | None) -> float | None:
+def priced(request: BackendRequest, usage: Usage | None) -> float | None:
+    """What the price table says of an answer; None where that is not known."""
     if usage is None:
         return None
     return request.price.cost_usd(

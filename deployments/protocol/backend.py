@@ -68,7 +68,10 @@ class BackendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What an answer used and cost; `cost_usd` None = unknown, never 0 for unknown."""
+    """What an answer used and cost; `cost_usd` None = unknown, never 0 for unknown.
+
+    `early`: it went on after that was told, and told nothing more before it failed.
+    """
 
     usage: Usage | None
     cost_usd: float | None
@@ -79,6 +82,7 @@ class Settlement:
     upstream_s: float | None = field(default=None, compare=False)
     # Its own `usage`, of a stream: a whole answer holds that itself. Never read by us.
     said: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,3 +161,41 @@ def test_what_may_be_charged_beside_the_tokens_is_not_estimated(asked):
     settled = received(wire(**HEAD)).settled(None, request, PromptSize(()))
 
     assert settled == Settlement(Usage(0, 1, 1), None, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("told", "settled"),
+    [
+        # A token was written when it was told, and nine since.
+        ((Usage(7, 1, 8), 17, "price_table"), (Usage(7, 10, 17), 107, "estimated")),
+        ((Usage(7, 1, 8), 0.5, "upstream"), (Usage(7, 10, 17), 107, "estimated")),
+        ((Usage(7, 1, 8), 150, "upstream"), (Usage(7, 10, 17), 150, "estimated")),
+        ((Usage(7, 1, 8), None, "unknown"), (Usage(7, 10, 17), None, "unknown")),
+        ((Usage(0, 0, 0), 0, "price_table"), (Usage(6, 10, 16), 106, "estimated")),
+        (
+            (Usage(7, 30, 37), 307, "price_table"),
+            (Usage(7, 30, 37), 307, "price_table"),
+        ),
+    ],
+)
+def test_what_was_told_before_the_end_is_the_least_of_what_was_written(told, settled):
+    request = priced(input_usd_per_token=1, output_usd_per_token=10)
+    error = UpstreamError("cut")
+    made = received(*[wire(**HEAD, **said(" dog")) for _ in range(10)])
+
+    error.settlement = Settlement(*told)
+    prompt = PromptSize((), n_tokens=6)
+    assert made.settled(error, request, prompt) is error.settlement
+
+    error.settlement = replace(error.settlement, early=True)
+    found = made.settled(error, request, prompt)
+    assert (found.usage, found.cost_usd, found.cost_source) == settled
+
+
+def test_what_an_upstream_charged_by_then_is_no_cost_where_there_is_no_price():
+    error = UpstreamError("cut")
+    error.settlement = Settlement(Usage(7, 1, 8), 0.5, "upstream", early=True)
+    made = received(*[wire(**HEAD, **said(" dog")) for _ in range(10)])
+
+    found = made.settled(error, priced(), PromptSize(()))
+    assert (found.cost_usd, found.cost_source) == (None, "unknown")
