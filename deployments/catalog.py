@@ -37,23 +37,41 @@ class Price(_Frozen):
     cached_usd_per_token: _Usd | None = Field(
         default=None, description="input read from the provider's prompt cache"
     )
+    cache_write_usd_per_token: _Usd | None = Field(
+        default=None,
+        description="input written to that cache; not stated = as other input",
+    )
 
     def cost_usd(
-        self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0
+        self,
+        prompt_tokens: float,
+        completion_tokens: float,
+        cached_tokens: float = 0,
+        cache_write_tokens: float = 0,
     ) -> float | None:
         """What these tokens cost, or None where a price is unknown.
 
-        `cached_tokens` are those of `prompt_tokens` that the cache held.
+        `cached_tokens` are those of `prompt_tokens` that the cache held,
+        `cache_write_tokens` those that it holds from now on.
         """
-        if self.input_usd_per_token is None or self.output_usd_per_token is None:
+        price, written = self.input_usd_per_token, self.output_usd_per_token
+        if price is None or written is None:
             return None
-        cached_price = self.cached_usd_per_token
-        if cached_price is None:
-            cached_price = self.input_usd_per_token
+        read, kept = self.cached_usd_per_token, self.cache_write_usd_per_token
         return (
-            (prompt_tokens - cached_tokens) * self.input_usd_per_token
-            + cached_tokens * cached_price
-            + completion_tokens * self.output_usd_per_token
+            (prompt_tokens - cached_tokens - cache_write_tokens) * price
+            + cached_tokens * (price if read is None else read)
+            + cache_write_tokens * (price if kept is None else kept)
+            + completion_tokens * written
+        )
+
+    def worst_usd(self, prompt_tokens: float, completion_tokens: float) -> float | None:
+        """The most that these tokens cost: all of the prompt may go to the cache."""
+        kept, price = self.cache_write_usd_per_token, self.input_usd_per_token
+        dearer = kept is not None and price is not None and kept > price
+        to_cache = prompt_tokens if dearer else 0
+        return self.cost_usd(
+            prompt_tokens, completion_tokens, cache_write_tokens=to_cache
         )
 
     @property

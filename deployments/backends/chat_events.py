@@ -21,8 +21,10 @@ def plain(events: Sequence[bytes]) -> int:
         for place, chunk in enumerate(chunks):
             if chunk.get("error") or chunk.get("usage") or b"\n" in events[place]:
                 return place
-            if (choices := chunk.get("choices")) and _failed(choices[0]):
-                return place
+            if choices := chunk.get("choices"):
+                choice = choices[0]
+                if _failed(choice) or (choice.get("delta") or {}).get("annotations"):
+                    return place
         return len(chunks)
     return place
 

@@ -7,70 +7,13 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import failure_in, json_object, plain, says
-from deployments.backends.figures import (
-    charged_in,
-    stated_cost,
-    stated_tokens,
-    stated_usage,
-)
 from deployments.backends.sse import DONE, EventSplitter, event, passed
+from deployments.backends.surcharges import Shown
+from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
 
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)+"')
-# Anthropic's words for what its cache read and wrote, which gateways pass on.
-_CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
-
-
-def usage_of(data: dict[str, Any]) -> Usage | None:
-    """OpenAI's `usage` object, or None where it is missing or not usable."""
-    said = data.get("usage")
-    if not isinstance(said, dict):
-        return None
-    prompt: Any = said.get("prompt_tokens")
-    cached = _detail(said, "prompt_tokens_details", "cached_tokens")
-    if (held := _held_beside(said)) is not None:
-        cached, written = held
-        prompt += cached + written
-    return stated_usage(
-        prompt,
-        said.get("completion_tokens"),
-        cached,
-        _detail(said, "completion_tokens_details", "reasoning_tokens"),
-        said.get("total_tokens"),
-    )
-
-
-def _held_beside(usage: dict[str, Any]) -> tuple[int, int] | None:
-    """What a cache read and wrote beside `prompt_tokens`; None where these hold it.
-
-    Bedrock's and Anthropic's are without it, whose prompts would cost next to nothing
-    then; LiteLLM's are with it. Where the total has room for it, it is not in them.
-    """
-    read, written = (stated_tokens(usage.get(name)) or 0 for name in _CACHE)
-    counts = [stated_tokens(usage.get(name)) for name in _COUNTS]
-    prompt, completion, total = counts
-    if prompt is None or completion is None or not (held := read + written):
-        return None
-    apart = (total or 0) - prompt - completion
-    thought = _detail(usage, "completion_tokens_details", "reasoning_tokens")
-    beside = held > prompt or (apart >= held and apart != thought)
-    return (read, written) if beside else None
-
-
-def _detail(usage: dict[str, Any], group: str, name: str) -> Any:
-    details = usage.get(group)
-    return details.get(name) if isinstance(details, dict) else None
-
-
-def cost_of(data: dict[str, Any]) -> float | None:
-    """In USD, as an upstream states it in `usage`; None if unsaid."""
-    said = data.get("usage")
-    if not isinstance(said, dict):
-        return None
-    by_provider = _detail(said, "cost_details", "upstream_inference_cost")
-    return stated_cost(charged_in(said), said.get("is_byok"), by_provider)
 
 
 class ChatStream:
@@ -93,8 +36,10 @@ class ChatStream:
         self._held: list[bytes] = []
         self._begun = False  # the first words have come
         self.usage: Usage | None = None
+        self.early = False  # something has come after it
         self.cost_usd: float | None = None
         self.said: dict[str, Any] | None = None  # the `usage` that these are of
+        self.shown = Shown()
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
@@ -152,6 +97,7 @@ class ChatStream:
     def _renamed(self, events: Sequence[bytes]) -> bytes:
         """Events that `plain` has found: once for all of them, not for each."""
         assert self._theirs is not None
+        self.early = True
         together = b"\n\ndata: ".join(events)
         return event(together.replace(self._theirs, self._ours))
 
@@ -162,7 +108,9 @@ class ChatStream:
             return self._with_held(b"")
         # Parsing costs about a microsecond; half an event would cost the client more.
         chunk = json_object(data)
+        self.shown.see(chunk)
         failure = failure_in(chunk)
+        self.early = self.early or not failure
         if self._theirs is None or chunk.get("usage") or failure or b"\n" in data:
             written = self._rewritten(data, chunk)
         else:
@@ -191,6 +139,7 @@ class ChatStream:
             usage, cost_usd = usage_of(chunk), cost_of(chunk)
             if usage is not None or cost_usd is not None:
                 self.usage, self.cost_usd = usage or self.usage, cost_usd
+                self.early = False
                 self.said = chunk["usage"]
             if not chunk.get("choices"):
                 return b""

@@ -56,16 +56,18 @@ def stated_cost(charged: object, own_key: object, by_provider: object) -> float 
     return None if provider_usd is None else provider_usd + (cost_usd or 0.0)
 
 
-def stated_usage(
+def stated_usage(  # noqa: PLR0913  (what a usage holds)
     prompt: object,
     completion: object,
     cached: object,
     reasoning: object,
     total: object = None,
+    *,
+    cache_write: object = None,
 ) -> Usage | None:
     """Of an answer; None where it does not say what it read and wrote.
 
-    Cached tokens are a part of the prompt's: more than these cannot be. Reasoning is a
+    What a cache read and wrote is a part of the prompt: more cannot be. Reasoning is a
     part of what was written; where the total says that it is not, it is added: it is
     paid for as well. xAI states it apart; Google's endpoint for OpenAI's clients does
     not state it at all, but in the total.
@@ -80,4 +82,7 @@ def stated_usage(
     from_cache = stated_tokens(cached)
     if from_cache is not None and from_cache > read:
         from_cache = None
-    return Usage(read, written, read + written, from_cache, thought)
+    to_cache = stated_tokens(cache_write)
+    if to_cache is not None and to_cache > read - (from_cache or 0):
+        to_cache = None
+    return Usage(read, written, read + written, from_cache, thought, to_cache)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 import orjson
 
@@ -119,7 +120,8 @@ class OpenRouterBackend:
                 await end(answer, chunks)
         except ServingError as error:
             named = error.generation_id
-            error.settlement = _settled(request, answer, named, upstream_s)
+            told = _settled(request, answer, named, upstream_s)
+            error.settlement = replace(told, early=answer.early)
             raise
         settlement = _settled(request, answer, named, upstream_s)
         yield Ending(events, settlement) if events else settlement
@@ -186,4 +188,5 @@ def _settled(
         generation_id=generation_id,
         upstream_s=upstream_s,
         said=answer.said if isinstance(answer, ChatStream) else None,
+        shown=answer.shown,
     )

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 
 from deployments.backends.chat_events import json_object
-from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.sse import DONE, EventSplitter, passed
+from deployments.backends.surcharges import Shown
 from deployments.backends.upstream_errors import reported_error
+from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
 
@@ -85,7 +86,9 @@ class ResponsesStream:
         self._splitter = EventSplitter()
         self._held = b""
         self.usage: Usage | None = None
+        self.early = False  # something has come after it
         self.cost_usd: float | None = None
+        self.shown = Shown()
         self.provider: str | None = None
         self.n_events = 0
         self.done = False
@@ -131,6 +134,7 @@ class ResponsesStream:
                 raise response_failure(event)
             self._billed(response)
             raise response_failure(response.get("error"))
+        self.early = True
         written = named_event(name, self._written(data, event))
         if not self.n_events and _announces(name, event):
             self._held += written
@@ -150,8 +154,10 @@ class ResponsesStream:
         return orjson.dumps(event)
 
     def _billed(self, response: dict[str, Any]) -> None:
+        self.shown.see(response)
         usage, cost_usd = usage_of_response(response), cost_of(response)
         if usage is not None or cost_usd is not None:
             self.usage, self.cost_usd = usage or self.usage, cost_usd
+            self.early = False
         if isinstance(response.get("provider"), str):
             self.provider = response["provider"]

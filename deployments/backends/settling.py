@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from deployments.backends.surcharges import Shown, is_priced
 from deployments.protocol.backend import BackendRequest, CostSource, Settlement, Usage
 
 
@@ -14,20 +15,30 @@ def settle(  # noqa: PLR0913  (what a settlement holds)
     generation_id: str | None = None,
     upstream_s: float | None = None,
     said: dict[str, Any] | None = None,
+    shown: Shown | None = None,
 ) -> Settlement:
-    """The upstream's own figure wins; else the price table; else unknown."""
+    """The upstream's own figure wins; else the price table; else unknown.
+
+    `shown`: by the answer, of charges that the table does not know; None: its upstream
+    has no others than for tokens.
+    """
     source: CostSource = "upstream"
     if cost_usd is None:
-        cost_usd = _priced(request, usage)
+        if shown is None or is_priced(request.surcharges, shown):
+            cost_usd = priced(request, usage)
         source = "unknown" if cost_usd is None else "price_table"
     return Settlement(
         usage, cost_usd, source, provider, generation_id, upstream_s, said
     )
 
 
-def _priced(request: BackendRequest, usage: Usage | None) -> float | None:
+def priced(request: BackendRequest, usage: Usage | None) -> float | None:
+    """What the price table says of an answer; None where that is not known."""
     if usage is None:
         return None
     return request.price.cost_usd(
-        usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens or 0
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens or 0,
+        usage.cache_write_tokens or 0,
     )

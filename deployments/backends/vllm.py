@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import orjson
 
-from deployments.backends.chat_stream import ChatStream, usage_of
+from deployments.backends.chat_stream import ChatStream
 from deployments.backends.patience import Patience
 from deployments.backends.settling import settle
+from deployments.backends.usage import usage_of
 from deployments.backends.vllm_refusal import refusal
 from deployments.errors import (
     InvalidRequest,

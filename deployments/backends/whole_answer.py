@@ -3,9 +3,10 @@
 from typing import Any
 
 from deployments.backends.chat_events import failure_in
-from deployments.backends.chat_stream import cost_of, usage_of
 from deployments.backends.responses_stream import response_failure, usage_of_response
 from deployments.backends.settling import settle
+from deployments.backends.surcharges import Shown
+from deployments.backends.usage import cost_of, usage_of
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import BackendRequest, Settlement, Surface
 
@@ -19,6 +20,8 @@ def settled(
     """
     responses = request.surface == "responses"
     provider, named = data.get("provider"), data.get("id")
+    shown = Shown()
+    shown.see(data)
     settlement = settle(
         request,
         usage_of_response(data) if responses else usage_of(data),
@@ -26,6 +29,7 @@ def settled(
         provider if isinstance(provider, str) else None,
         generation_id=named if isinstance(named, str) and named else None,
         upstream_s=upstream_s,
+        shown=shown,
     )
     if failure := _failure(data, request.surface):
         failure.generation_id = settlement.generation_id

@@ -25,9 +25,23 @@ class Usage:
     total_tokens: int
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None  # of the prompt, as cached_tokens are
+
+
+@dataclass(frozen=True, slots=True)
+class Surcharges:
+    """What a request asks for that the price of its model's tokens may not cover.
+
+    `extras`: the upstream is to do more than write text (search, run tools, speak).
+    """
+
+    service_tier: str | None = None  # that is asked for
+    priced_tier: str | None = None  # that the price is of
+    extras: bool = False
 
 
 _NO_PRICE = Price()
+NO_SURCHARGES = Surcharges()
 _TIMEOUTS = Timeouts()
 
 
@@ -49,11 +63,15 @@ class BackendRequest:
     surface: Surface = "chat/completions"
     secret: str | None = None
     traceparent: str | None = None  # W3C's, of the span that waits; None: not traced
+    surcharges: Surcharges = NO_SURCHARGES
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What an answer used and cost; `cost_usd` None = unknown, never 0 for unknown."""
+    """What an answer used and cost; `cost_usd` None = unknown, never 0 for unknown.
+
+    `early`: it went on after that was told, and told nothing more before it failed.
+    """
 
     usage: Usage | None
     cost_usd: float | None
@@ -64,6 +82,7 @@ class Settlement:
     upstream_s: float | None = field(default=None, compare=False)
     # Its own `usage`, of a stream: a whole answer holds that itself. Never read by us.
     said: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

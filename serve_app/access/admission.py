@@ -143,7 +143,7 @@ class Admission:
         """What the answers of a model may cost at worst; what nobody has a price for
         is reckoned with as the configuration says."""
         written = answer.tokens(spec.max_output_tokens or _LONGEST_ANSWER)
-        cost_usd = spec.price.cost_usd(prompt.tokens, written)
+        cost_usd = spec.price.worst_usd(prompt.tokens, written)
         unpriced_usd = answer.n * self._unpriced_usd
         if cost_usd is None:
             return unpriced_usd

@@ -1,7 +1,7 @@
 """The next model to be asked that the budget covers, whatever it costs at worst."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from deployments.errors import ServingError
@@ -11,6 +11,7 @@ from serve_app.answering.asking import defaults_of
 from serve_app.answering.attempts import Attempts
 from serve_app.answering.call import BackendOf, Call
 from serve_app.answering.metering import Meter
+from serve_app.answering.needs import needed_capabilities
 from serve_app.answering.trial import Attempt
 
 
@@ -58,6 +59,11 @@ class Affording:
         spec, prompt = call.directory.specs[model], call.plan.prompt
         defaults = defaults_of(self.backend_of(call.directory, model), spec)
         answer = answer_size(call.chat, prompt, defaults)
+        if "audio" in spec.capabilities and "audio" in needed_capabilities(
+            call.chat.request
+        ):
+            # Nobody can count its tokens, and they have a price of their own.
+            answer = replace(answer, extras=True)
         return partial(self.admission.worst_usd, spec, prompt, answer)
 
     async def _afford(self, worst_usd: float) -> bool:

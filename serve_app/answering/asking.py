@@ -3,9 +3,10 @@
 from typing import Any
 
 from deployments.catalog import ModelSpec, Timeouts
-from deployments.protocol.backend import BackendRequest
+from deployments.protocol.backend import NO_SURCHARGES, BackendRequest
 from serve_app.answering.call import BackendOf, BackendPort, Call
 from serve_app.answering.chat import Chat
+from serve_app.answering.extras import surcharges
 
 # The least time that an attempt is given, once it is begun at all.
 _LEAST_S = 1.0
@@ -20,16 +21,19 @@ def asking(
     may not take longer than `time_left_s`, what is left of the request's time."""
     spec = call.directory.specs[model]
     port = backend_of(call.directory, model)
+    defaults = defaults_of(port, spec)
     request = BackendRequest(
         request_id=call.request_id,
         model=model,
         upstream_model=spec.upstream_model,
-        body=chat.upstream_body(spec.upstream_model, defaults_of(port, spec)),
+        body=chat.upstream_body(spec.upstream_model, defaults),
         price=spec.price,
         timeouts=_in_time(spec.timeouts, time_left_s),
         surface=chat.surface,
         secret=call.plan.tenant.byok.get(port.name),
         traceparent=call.watch.traceparent,
+        # An engine of our own charges for nothing beside tokens.
+        surcharges=NO_SURCHARGES if spec.vllm else surcharges(chat, defaults),
     )
     return port, request
 

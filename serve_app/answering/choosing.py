@@ -178,7 +178,7 @@ def _surely_within(
     longest = answer.longest or spec.max_output_tokens
     if longest is None:
         return False
-    worst_usd = spec.price.cost_usd(prompt.tokens, answer.tokens(longest))
+    worst_usd = spec.price.worst_usd(prompt.tokens, answer.tokens(longest))
     return worst_usd is not None and worst_usd <= limit
 
 

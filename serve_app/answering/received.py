@@ -1,11 +1,13 @@
 """What has arrived of a stream, in case it never says itself what it used."""
 
+from dataclasses import replace
 from typing import Any
 
+from deployments.backends.settling import priced
+from deployments.backends.surcharges import is_priced
 from deployments.backends.tokens import count_tokens
-from deployments.catalog import Price
 from deployments.errors import ServingError
-from deployments.protocol.backend import Item, Settlement, Usage
+from deployments.protocol.backend import BackendRequest, Item, Settlement, Usage
 from serve_app.access.request_size import PromptSize
 from serve_app.answering.written import data_of, written
 
@@ -47,23 +49,52 @@ class Received:
         return value if isinstance(value, str) else None
 
     def settled(
-        self, error: ServingError | None, price: Price, prompt: PromptSize
+        self, error: ServingError | None, request: BackendRequest, prompt: PromptSize
     ) -> Settlement:
         """Of an answer that broke off: what its upstream had said, or an estimate."""
         told = None if error is None else error.settlement
-        if told is not None and told.usage is not None:
-            return told
-        return self.estimate(price, prompt)
+        if told is None or told.usage is None:
+            return self.estimate(request, prompt)
+        return self._at_least(told, told.usage, request, prompt)
 
-    def estimate(self, price: Price, prompt: PromptSize) -> Settlement:
-        """Tokens and cost so far, marked as estimated."""
+    def estimate(self, request: BackendRequest, prompt: PromptSize) -> Settlement:
+        """Tokens and cost so far, marked as estimated; no cost where more than the
+        tokens may be charged: whether it was, the end would have shown."""
         if not self.n_events:
             return Settlement(None, None, "unknown")
         completion = self._tokens()
         usage = Usage(prompt.tokens, completion, prompt.tokens + completion)
-        cost_usd = price.cost_usd(usage.prompt_tokens, usage.completion_tokens)
+        cost_usd = None
+        if is_priced(request.surcharges):
+            tokens = usage.prompt_tokens, usage.completion_tokens
+            cost_usd = request.price.cost_usd(*tokens)
         known = cost_usd is not None
         return Settlement(usage, cost_usd, "estimated" if known else "unknown")
+
+    def _at_least(
+        self,
+        told: Settlement,
+        usage: Usage,
+        request: BackendRequest,
+        prompt: PromptSize,
+    ) -> Settlement:
+        """What an upstream tells while it writes (xAI, vLLM's running usage) is of that
+        moment: of what came later, as much as was counted."""
+        written = self._tokens() if told.early else 0
+        if written <= usage.completion_tokens:
+            return told
+        read = usage.prompt_tokens or prompt.tokens
+        usage = replace(
+            usage,
+            prompt_tokens=read,
+            completion_tokens=written,
+            total_tokens=read + written,
+        )
+        cost_usd = priced(request, usage)
+        if told.cost_usd is None or cost_usd is None:
+            return replace(told, usage=usage, cost_usd=None, cost_source="unknown")
+        cost_usd = max(told.cost_usd, cost_usd)
+        return replace(told, usage=usage, cost_usd=cost_usd, cost_source="estimated")
 
     def _tokens(self) -> int:
         """An event is a token, or as many as it says: some upstreams send sentences."""

@@ -133,7 +133,7 @@ class Run:
             self.attempts.abandoned()
         else:
             self.attempts.broke(error, hurried=is_hurried(self.call, request))
-        so_far = received.settled(error, request.price, self.call.plan.prompt)
+        so_far = received.settled(error, request, self.call.plan.prompt)
         said = so_far.cost_source == "upstream"
         self.meter.broke_off(
             self.attempts.failures,

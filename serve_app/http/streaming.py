@@ -27,6 +27,7 @@ _CHUNKS = {
 # Where OpenAI has the tokens that we know of beside the sums.
 _DETAILS = (
     ("prompt_tokens_details", "cached_tokens"),
+    ("prompt_tokens_details", "cache_write_tokens"),
     ("completion_tokens_details", "reasoning_tokens"),
 )
 
@@ -96,7 +97,7 @@ def usage_object(settlement: Settlement) -> dict[str, Any] | None:
     usage = {**said, **asdict(settlement.usage)}
     for group, name in _DETAILS:
         if (n_tokens := usage.pop(name)) is not None:
-            told = said.get(group)
+            told = usage.get(group)
             told = told if isinstance(told, dict) else {}
             usage[group] = {**told, name: n_tokens}
     if settlement.cost_usd is not None:

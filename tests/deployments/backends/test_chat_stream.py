@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deployments.backends.chat_stream import ChatStream, usage_of
+from deployments.backends.chat_stream import ChatStream
 from deployments.backends.sse import EventSplitter
 from deployments.errors import ServingError, UpstreamError
 from deployments.protocol.backend import Usage
@@ -250,37 +250,3 @@ def test_a_later_usage_takes_away_nothing_that_was_told_before(later):
 
     assert stream.usage == Usage(2, 3, 5, cached_tokens=1)
     assert stream.cost_usd == 0.5
-
-
-@pytest.mark.parametrize(
-    ("prompt", "total", "read", "usage"),
-    [
-        (368, 10_923, 10_000, Usage(10_904, 19, 10_923, 10_000)),  # Bedrock
-        (368, 10_973, 10_000, Usage(10_904, 69, 10_973, 10_000)),  # it thought unseen
-        (368, 387, 10_000, Usage(10_904, 19, 10_923, 10_000)),  # Anthropic
-        (368, None, 10_000, Usage(10_904, 19, 10_923, 10_000)),
-        (10_904, 10_923, 10_000, Usage(10_904, 19, 10_923)),  # LiteLLM
-        (368, 387, -10_000, Usage(904, 19, 923, 0)),
-    ],
-)
-def test_what_a_cache_held_of_a_prompt_is_of_the_prompt(prompt, total, read, usage):
-    """Else whoever marks his prompt for the cache would read and write it for free."""
-    said = {
-        "prompt_tokens": prompt,
-        "completion_tokens": 19,
-        "total_tokens": total,
-        "cache_read_input_tokens": read,
-        "cache_creation_input_tokens": 536,
-    }
-    assert usage_of({"usage": said}) == usage
-
-
-def test_thoughts_beside_what_was_written_are_not_taken_for_what_a_cache_held():
-    said = {
-        "prompt_tokens": 32,
-        "completion_tokens": 9,
-        "total_tokens": 135,
-        "completion_tokens_details": {"reasoning_tokens": 94},
-        "cache_read_input_tokens": 30,
-    }
-    assert usage_of({"usage": said}) == Usage(32, 103, 135, reasoning_tokens=94)

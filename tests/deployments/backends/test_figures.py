@@ -2,13 +2,13 @@
 
 import pytest
 
-from deployments.backends.chat_stream import cost_of
 from deployments.backends.figures import (
     stated_cost,
     stated_tokens,
     stated_usage,
     stated_usd,
 )
+from deployments.backends.usage import cost_of
 from deployments.protocol.backend import Usage
 
 NO_NUMBERS = [None, True, "5", [5], {}, float("nan"), float("inf"), -5, -0.5]

@@ -217,3 +217,32 @@ async def test_a_choice_that_ended_by_an_error_is_no_answer_but_may_cost():
 
     assert raised.value.generation_id == "gen-7"
     assert raised.value.settlement == replace(CHARGED, generation_id="gen-7")
+
+
+@pytest.mark.parametrize(
+    ("body", "early"),
+    [
+        ((chunk("a", usage=USAGE), *[chunk("b")] * 3), True),
+        ((chunk("a", usage=USAGE) + chunk("b") + chunk("c"),), True),
+        ((chunk("a", usage=USAGE), chunk("b", usage=USAGE)), False),
+        ((chunk("a"), chunk("b"), BILL), False),
+        ((chunk("a"), BILL, wire(error={"message": "?"})), False),
+    ],
+)
+async def test_whether_an_answer_went_on_after_it_told_its_usage(body, early):
+    with pytest.raises(UpstreamError) as raised:
+        await streamed(Body(*body, then=BREAKS[0]))
+
+    assert raised.value.settlement == replace(CHARGED, early=early)
+
+
+async def test_whether_a_response_did():
+    nothing = {"input_tokens": 0, "output_tokens": 0}
+    begun = wire(type="response.created", response={"id": "r", "usage": nothing})
+    said = wire(type="response.output_text.delta", delta="a")
+
+    with pytest.raises(UpstreamError) as raised:
+        await streamed(Body(begun, said, then=BREAKS[0]), "responses")
+
+    assert raised.value.settlement is not None
+    assert raised.value.settlement.early

@@ -27,7 +27,13 @@ PRICES = {"small": 1.0, "large": 0.1, "other": 0.01}  # USD a token; small ranks
 class World:
     """A real Gateway whose one tenant has these terms, and a book of allowances."""
 
-    def __init__(self, backend: ScriptedBackend | None = None, **terms: Any) -> None:
+    def __init__(
+        self,
+        backend: ScriptedBackend | None = None,
+        *,
+        capabilities: tuple[str, ...] = (),
+        **terms: Any,
+    ) -> None:
         self.clock = Clock()
         self.backend = backend or ScriptedBackend()
         self.encoder = Lengths(exact=False)
@@ -35,6 +41,7 @@ class World:
         catalog = [
             {
                 **model,
+                "capabilities": [*model["capabilities"], *capabilities],
                 "max_output_tokens": 10,
                 "price": {
                     "input_usd_per_token": 0,

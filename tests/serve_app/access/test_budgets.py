@@ -12,6 +12,8 @@ from serve_app.access.request_size import AnswerSize, PromptSize
 from serve_app.access.ticket import Ticket
 from serve_app.answering.call import BackendPort
 from serve_app.answering.config import RetryPolicy
+from tests.deployments.backends import openrouter_answers
+from tests.deployments.backends.openrouter_answers import USAGE, unary
 from tests.fakes import ScriptedBackend
 from tests.serve_app.access.limited_tenant import BUDGET, World
 from tests.serve_app.answering.recorded import Records
@@ -196,3 +198,60 @@ async def test_who_has_money_for_a_model_left_alone_is_told_to_come_again(
     code = response.json()["error"]["code"]
     assert code == {503: "breaker_open", 429: "insufficient_quota"}[status]
     assert world.reserved(BUDGET) == 0
+
+
+@pytest.mark.parametrize(("cache_write_usd", "worst_usd"), [(1.25, 150), (0.5, 125)])
+def test_a_prompt_may_all_be_written_to_a_cache_that_is_dearer(
+    cache_write_usd, worst_usd
+):
+    admission = Admission(None, unpriced_usd=0.1, clock=Clock())
+    price = {
+        "input_usd_per_token": 1,
+        "output_usd_per_token": 5,
+        "cache_write_usd_per_token": cache_write_usd,
+    }
+    spec = ModelSpec.model_validate({"id": "m", "upstream_model": "m", "price": price})
+    prompt = PromptSize((), n_tokens=100)
+
+    assert admission.worst_usd(spec, prompt, AnswerSize(1, 5)) == worst_usd
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "reserved"),
+    [
+        ({}, {"service_tier": "flex"}, 0.05),
+        ({"service_tier": "priority"}, {}, 0.15),
+        ({"tools": [{"type": "web_search"}]}, {}, 0.15),
+    ],
+)
+async def test_what_is_charged_beside_the_tokens_counts_as_the_worst(
+    body, said, reserved
+):
+    """Three tokens were written, for which the catalog has a price."""
+    world = World(max_budget=10.0, capabilities=("tools",))
+    upstream = openrouter_answers.backend(unary(usage=USAGE, **said))
+    world.gateway._backends = {"fake": BackendPort("fake", upstream)}
+    records = Records()
+    world.gateway.completions._sink = records
+    response = await world.ask(model="other", max_tokens=5, **body)
+
+    (record,) = records
+    assert response.status_code == 200
+    assert (record.cost_usd, record.cost_source) == (None, "unknown")
+    assert record.completion_tokens == 3
+    assert record.reserved_usd == pytest.approx(reserved)
+    admission: Admission = world.gateway._admission
+    assert not await admission.afford(Ticket(budget=BUDGET), 10.001 - reserved)
+    assert await admission.afford(Ticket(budget=BUDGET), 9.999 - reserved)
+
+
+async def test_what_is_heard_is_reckoned_with_as_unpriced():
+    sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+    heard = [{"role": "user", "content": [sound]}]
+    world = World(max_budget=0.149, capabilities=("audio",))
+    asked = {"model": "other", "max_tokens": 5}
+    path = "/v1/chat/completions"
+
+    assert (await world.ask(**asked)).status_code == 200
+    world = World(max_budget=0.149, capabilities=("audio",))
+    assert (await world.post(path, {**asked, "messages": heard})).status_code == 429

@@ -102,12 +102,12 @@ async def test_a_client_that_leaves_closes_the_source():
     [
         (Settlement(None, None, "unknown"), None),
         (
-            Settlement(Usage(1, 2, 3, 4, 5), None, "unknown"),
+            Settlement(Usage(9, 2, 11, 4, 5, 3), None, "unknown"),
             {
-                "prompt_tokens": 1,
+                "prompt_tokens": 9,
                 "completion_tokens": 2,
-                "total_tokens": 3,
-                "prompt_tokens_details": {"cached_tokens": 4},
+                "total_tokens": 11,
+                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3},
                 "completion_tokens_details": {"reasoning_tokens": 5},
             },
         ),
