@@ -120,7 +120,8 @@ class Accounts(StateStore):
     ) -> IssuedKey:
         """A new key on the same terms; the old one opens for `grace` longer.
 
-        Refused if it has ended already: its terms would open nothing.
+        Refused if it has ended already: its terms would open nothing. So it is of a key
+        that was rotated: they end with the grace.
         """
         now = self._clock()
         issued: list[IssuedKey] = []
@@ -129,6 +130,11 @@ class Accounts(StateStore):
             tenant, old = state.key(key_id)
             if why := old.ended(now):
                 raise Refused(f"the key {key_id!r} is {why}: issue a new one")
+            if old.rotated:
+                what = (
+                    "has been rotated: rotate the one in its place, or issue a new one"
+                )
+                raise Refused(f"the key {key_id!r} {what}")
             secret, key = _made(old)
             end = min(filter(None, (old.expires_at, now + grace)))
             ending = old.model_copy(update={"expires_at": end, "rotated": True})

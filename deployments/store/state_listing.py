@@ -20,8 +20,8 @@ def applied(
     """As a file of tenants wants it; Refused if it lists one twice, or one that cannot
     be read.
 
-    Keys that were issued stay, and so do revoked and rotated ones: a file cannot
-    revive them.
+    Keys that were issued stay, also if a file has listed them once; so do revoked and
+    rotated ones: a file cannot revive them.
     """
     wanted: dict[str, StoredTenant] = {}
     for config in tenants:
@@ -48,8 +48,9 @@ def _merged(
     origins: dict[str, KeyOrigin] = {}
     for key in keys:
         old = known.pop(secret_mark(key), None)
-        since = stored.origins[old.key_id].created_at if old else now
-        origins[key.key_id] = KeyOrigin(False, since)
+        origins[key.key_id] = (
+            stored.origins[old.key_id] if old else KeyOrigin(False, now)
+        )
     for key in known.values():
         origin = stored.origins[key.key_id]
         if not (origin.issued or key.revoked or key.rotated):

@@ -22,7 +22,9 @@ def limit_reached(
     message = f"The limit of {whose} is reached: {capacity:.0f} {_WHAT[resource.kind]}."
     if resource.kind == "tpm" and amount > capacity:
         message += f" This request alone asks for up to {amount:.0f}."
-        wait_s = None  # however long it waits
+        error = RateLimited(message)
+        error.passes = False  # however long it waits
+        return error
     return RateLimited(message, retry_after_s=wait_s)
 
 

@@ -1,6 +1,7 @@
 """`/admin/v1/…`: tenants, keys, budgets, artifacts, for who holds the admin key."""
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -24,6 +25,7 @@ from serve_app.http.admin_tiers import CostTiers, check_models
 from serve_app.http.admin_usage import AdminUsage
 from serve_app.http.budget_json import shown_budget
 from serve_app.http.responses import json_response
+from serve_app.http.restated import restated_tenant
 
 _PAGE, _LARGEST_PAGE = 100, 1000
 
@@ -85,9 +87,10 @@ class Admin:
         return json_response({"object": "tenant", **shown_tenant(found)})
 
     async def put_tenant(self, request: Request, tenant_id: str) -> Response:
-        """Create or replace one. Keys that were issued stay; so do revoked
-        and rotated ones. It says so if that shuts out keys of the configuration."""
-        stated = await admin_body(request)
+        """Create or replace one, also by what `tenant` has shown of it. Keys that were
+        issued stay; so do revoked and rotated ones. It says so if that shuts out keys
+        of the configuration."""
+        stated = await self._restated(await admin_body(request), tenant_id)
         if stated.setdefault("id", tenant_id) != tenant_id:
             message = f"id: the path names the tenant {tenant_id!r}."
             raise InvalidRequest(message, param="id", code="invalid_value")
@@ -120,6 +123,11 @@ class Admin:
         """What it has spent in the present period, and what is left."""
         state = await self._ledger.budget(tenant_id)
         return json_response({"object": "budget", **shown_budget(state)})
+
+    async def _restated(self, stated: dict[str, Any], tenant_id: str) -> dict[str, Any]:
+        tenants = await self._ledger.tenants() if stated.get("keys") else []
+        stored = next((each for each in tenants if each.id == tenant_id), None)
+        return restated_tenant(stated, stored)
 
     def _is_configured(self, tenant_id: str) -> bool:
         """Whether the configuration has a tenant of this id, too."""

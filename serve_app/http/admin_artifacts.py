@@ -27,7 +27,7 @@ from serve_app.http.admin_body import (
 from serve_app.http.admin_rollout import RolloutAdmin, known_artifacts, stored
 from serve_app.http.artifact_json import shown_artifact, shown_shadow
 from serve_app.http.responses import json_response
-from serve_app.http.usage_api import check_params
+from serve_app.http.usage_api import check_params, stated_params
 from serve_app.http.usage_span import last_days, moment
 
 # Of several that are shown, one that hangs must not hide the others.
@@ -142,7 +142,7 @@ def _ref(name: str, snapshot: Snapshot) -> ArtifactRef:
 
 
 def _query(request: Request) -> UsageQuery:
-    params = request.query_params
+    params = stated_params(request.query_params)
     check_params(params, _PARAMS)
     end = _moment(params.get("end"), "end") or datetime.now(UTC)
     start = _moment(params.get("start"), "start") or last_days(end, "UTC")

@@ -13,6 +13,7 @@ from deployments.tenancy import CostTier
 from serve_app.access.tenants import Directory
 from serve_app.http.admin_body import admin_body, changes_response, checked_body
 from serve_app.http.responses import json_response
+from serve_app.http.restated import without_shown
 
 # It stands in URLs and after `auto:`.
 _NAME = re.compile("[A-Za-z0-9._-]{1,64}")
@@ -46,7 +47,10 @@ class CostTiers:
         if not _NAME.fullmatch(name):
             message = "name: it must be 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."
             raise InvalidRequest(message, param="name", code="invalid_value")
-        tier = checked_body(CostTier, await admin_body(request))
+        stated = without_shown(await admin_body(request), object="cost_tier", name=name)
+        if stated.get("source") in ("store", "configuration"):
+            del stated["source"]
+        tier = checked_body(CostTier, stated)
         check_models("models", tier.models or (), self._directory())
         return changes_response(await self._ledger.put_cost_tier(name, tier))
 

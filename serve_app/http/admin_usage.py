@@ -13,7 +13,12 @@ from deployments.limits.ledger_protocol import LedgerLike
 from deployments.store.usage_query import Dimension, Page, UsageRow
 from serve_app.access.tenants import Directory
 from serve_app.http.responses import json_response
-from serve_app.http.usage_api import MOST_ROWS, read_query, reference_of
+from serve_app.http.usage_api import (
+    MOST_ROWS,
+    read_query,
+    reference_of,
+    stated_params,
+)
 from serve_app.http.usage_report import Reference, compared_report
 from serve_app.http.usage_span import last_days
 
@@ -31,7 +36,7 @@ class AdminUsage:
     async def usage(self, request: Request) -> Response:
         """By day and for the last 30 days unless the parameters say otherwise; of at
         most `limit` tenants by id, those that follow `after`, if it is stated."""
-        params, now = dict(request.query_params), datetime.now(UTC)
+        params, now = stated_params(request.query_params), datetime.now(UTC)
         limit, after = params.pop("limit", None), params.pop("after", None)
         timezone = params.get("timezone", "UTC")
         query = read_query(

@@ -27,8 +27,10 @@ _NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 
 def request_id(request: Request) -> str:
     """The client's `x-request-id`, its first 128 characters, or a new one; Serve writes
-    it into the response."""
-    stated = request.headers.get("x-request-id", "")[:_MOST_ID]
+    it into the response, as the bytes that it is."""
+    # Starlette takes each byte for a letter.
+    raw = request.headers.get("x-request-id", "").encode("latin-1")
+    stated = raw.decode(errors="replace")[:_MOST_ID]
     return stated or f"req-{uuid.uuid4().hex}"
 
 

@@ -6,12 +6,18 @@ from math import ceil
 import orjson
 from starlette.responses import Response
 
-from deployments.errors import ServingError
+from deployments.errors import RateLimited, ServingError, UpstreamRefusal
 from serve_app.answering.answered import Answered
 
 # A budget that is nearly spent passes over hundreds of models, and a proxy refuses an
 # answer whose head is longer than it reads (HAProxy: 16 KiB).
 _MOST_TOLD = 20
+
+# OpenAI's official clients ask again by themselves, whatever the error is. Some sleep
+# as long as `Retry-After` says, which is days where a budget is spent, and others half
+# a second; all of them raise at once if this says so.
+_ASK_NO_MORE = {"x-should-retry": "false"}
+_LONGEST_SLEEP_S = 120.0  # of OpenAI's client for Python, which itself raises then
 
 
 def json_response(
@@ -25,6 +31,8 @@ def json_response(
 def error_response(error: ServingError, *, status: int | None = None) -> Response:
     """OpenAI's envelope; `Retry-After` where the error knows it."""
     headers = dict(error.headers)
+    if _is_for_longer(error):
+        headers |= _ASK_NO_MORE
     if error.retry_after_s is not None:
         headers["retry-after"] = f"{max(1, ceil(error.retry_after_s))}"
     if error.model is not None:
@@ -35,6 +43,13 @@ def error_response(error: ServingError, *, status: int | None = None) -> Respons
         headers=headers,
         media_type="application/json",
     )
+
+
+def _is_for_longer(error: ServingError) -> bool:
+    """Whether a client that comes again by itself is told the same."""
+    if error.retry_after_s is not None:
+        return error.retry_after_s > _LONGEST_SLEEP_S
+    return isinstance(error, RateLimited | UpstreamRefusal) and not error.passes
 
 
 def routing_headers(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -55,7 +56,7 @@ def usage_path(
     async def usage(request: Request) -> Response:
         directory = gateway.directory
         tenant = directory.authenticate(request.headers.get("authorization"))
-        params = request.query_params
+        params = stated_params(request.query_params)
         return json_response(await usage_of(source, directory, tenant, params))
 
     return usage
@@ -122,6 +123,17 @@ def read_query(
         model=params.get("model"),
         timezone=timezone,
     )
+
+
+def stated_params(params: QueryParams) -> dict[str, str]:
+    """By name. `by` may be stated again for each of its parts, as clients write a list;
+    InvalidRequest for another that is: only one of them would be looked at."""
+    stated: dict[str, str] = {}
+    for name, text in params.multi_items():
+        if name in stated and name != "by":
+            raise _bad(name, "it may be stated only once")
+        stated[name] = f"{stated[name]},{text}" if name in stated else text
+    return stated
 
 
 def check_params(params: Mapping[str, str], allowed: Collection[str]) -> None:

@@ -65,6 +65,7 @@ async def test_a_request_larger_than_the_limit_is_told_so_and_not_to_come_again(
     assert "5 tokens per minute. This request alone asks for up to" in said
     assert response.status_code == 429
     assert "retry-after" not in response.headers
+    assert response.headers["x-should-retry"] == "false"
 
 
 async def test_what_a_key_s_limit_refuses_takes_nothing_from_the_other_keys():

@@ -39,6 +39,7 @@ async def test_a_budget_that_covers_no_model_tells_what_is_left_and_until_when()
         "than this request may cost at most. A smaller max_tokens makes that less."
     )
     assert int(response.headers["retry-after"]) == 86400 - START % 86400
+    assert response.headers["x-should-retry"] == "false"  # JavaScript would sleep a day
 
 
 async def test_what_an_answer_cost_is_gone_and_the_rest_of_its_reservation_is_not():

@@ -52,6 +52,18 @@ async def test_a_rotated_key_opens_for_its_grace_and_a_revoked_one_nothing(
         (await directory(accounts)).authenticate(f"Bearer {first['key']}")
 
 
+async def test_a_key_that_was_rotated_has_no_second_successor_that_would_end_with_it(
+    client,
+):
+    path = f"/admin/v1/keys/{(await client.post(f'{ACME}/keys')).json()['id']}/rotate"
+    first, again = [await client.post(path, json={"grace_s": 60}) for _ in "ab"]
+
+    assert (first.status_code, again.status_code) == (200, 400)
+    assert again.json()["error"]["code"] == "refused"
+    assert "has been rotated: rotate the one in its" in again.json()["error"]["message"]
+    assert len((await client.get(f"{ACME}/keys")).json()["data"]) == 2
+
+
 async def test_a_key_for_a_tenant_of_the_configuration_is_refused_and_told_where(
     client,
 ):

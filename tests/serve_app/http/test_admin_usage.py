@@ -48,6 +48,15 @@ async def test_usage_is_told_by_tenant_with_the_savings_of_each(client):
     assert report["total"]["savings"] == saved
 
 
+async def test_a_list_may_be_written_as_the_same_name_again(client):
+    report = (await client.get(USAGE, params={"by": ["tenant", "model"]})).json()
+    two = await client.get(USAGE, params={"tenant": ["a", "b"]})
+
+    assert report["by"] == ["tenant", "model"]
+    assert [row["tenant"] for row in report["data"]] == ["a", "b"]
+    assert (two.status_code, two.json()["error"]["param"]) == (400, "tenant")
+
+
 async def test_one_tenant_is_told_by_day_and_model(client):
     params = {"by": "day,model", "tenant": "b"}
     report = (await client.get(USAGE, params=params)).json()

@@ -60,7 +60,15 @@ def test_a_header_says_alpha(alpha):
     assert asked(Request(scope)).alpha == alpha
 
 
-@pytest.mark.parametrize(("stated", "known"), [("abc", "abc"), ("x" * 999, "x" * 128)])
+@pytest.mark.parametrize(
+    ("stated", "known"),
+    [
+        ("abc", "abc"),
+        ("x" * 999, "x" * 128),
+        ("Zürich-1", "Zürich-1"),
+        ("é" * 999, "é" * 128),
+    ],
+)
 def test_of_a_client_s_own_id_no_more_is_kept_than_an_id_needs(stated, known):
     headers = [(b"x-request-id", stated.encode())]
 

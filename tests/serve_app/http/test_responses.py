@@ -2,7 +2,14 @@
 
 import pytest
 
-from deployments.errors import Overloaded, ServingError
+from deployments.errors import (
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    ServingError,
+    UpstreamError,
+    UpstreamRefusal,
+)
 from serve_app.answering.answered import Answered
 from serve_app.answering.failure import Failure
 from serve_app.http.responses import error_response, routing_headers
@@ -15,6 +22,23 @@ def test_nobody_is_told_to_come_again_at_once_or_too_soon(retry_after_s, said):
     response = error_response(Overloaded("full", retry_after_s=retry_after_s))
 
     assert response.headers.get("retry-after") == said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RateLimited("the budget is spent", retry_after_s=359_370), "false"),
+        (Overloaded("all breakers are open", retry_after_s=121), "false"),
+        (UpstreamRefusal("no credits"), "false"),
+        (RateLimited("a minute's requests", retry_after_s=62), None),
+        (RateLimited("the upstream's, who knows how long"), None),
+        (UpstreamError("it failed"), None),
+        (ServingError("ours"), None),
+        (InvalidRequest("nobody asks that again"), None),
+    ],
+)
+def test_clients_that_ask_again_by_themselves_are_told_where_it_is_in_vain(error, said):
+    assert error_response(error).headers.get("x-should-retry") == said
 
 
 @pytest.mark.parametrize("model", [None, "small"])

@@ -109,6 +109,14 @@ async def test_over_http_a_tenant_sees_its_own_and_nobody_elses(books):
     assert found["start"] == "2026-05-01T00:00:00+00:00"
 
 
+async def test_a_list_that_a_client_writes_as_the_same_name_again_is_read_whole(books):
+    async with client(books) as c:
+        found = await c.get("/v1/usage", params={**WHOLE, "by": ["model", "day"]})
+
+    assert found.json()["by"] == ["model", "day"]
+    assert [row["model"] for row in found.json()["data"]] == ["large", "small", "small"]
+
+
 async def test_savings_are_an_estimate_over_what_can_be_compared(books):
     found = await usage(books, WHOLE)
 
@@ -242,6 +250,8 @@ def test_moments_are_of_their_zone(start, timezone, at):
         ({"tenant": "somebody else"}, "tenant"),
         ({"model": "\0"}, "model"),
         ({"key_id": "a\0"}, "key_id"),
+        ({"model": ["small", "large"]}, "model"),
+        ({"by": ["day", "day"]}, "by"),
     ],
 )
 async def test_bad_parameters_are_named(books, params, param):
