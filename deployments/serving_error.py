@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deployments.protocol.backend import Settlement
 
+# What a client has sent stands in some messages: a model's name of a megabyte need not
+# be sent back.
+_MOST_SAID = 2000
+
 
 class ServingError(Exception):
     """Something that a client is told; subclasses fix status, type and code."""
@@ -44,9 +48,10 @@ class ServingError(Exception):
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """OpenAI's error envelope."""
+        rest = "…" if len(self.message) > _MOST_SAID else ""
         return {
             "error": {
-                "message": self.message,
+                "message": self.message[:_MOST_SAID] + rest,
                 "type": self.error_type,
                 "param": self.param,
                 "code": self.code,

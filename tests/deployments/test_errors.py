@@ -35,3 +35,9 @@ def test_the_envelope():
             "code": "rate_limit_exceeded",
         }
     }
+
+
+def test_what_a_client_has_sent_is_not_sent_back_by_the_megabyte():
+    message = errors.InvalidRequest("m" * 2**20).body()["error"]["message"]
+
+    assert message == "m" * 2000 + "…"
