@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from artifacts.evaluation.averages import average_by_collection
 from artifacts.evaluation.curves import Curve
+from artifacts.evaluation.one_alpha import SHOWN_ALPHAS
 from artifacts.evaluation.results import EvaluationResult, SplitResult
-from artifacts.evaluation.tables import SHOWN_ALPHAS, markdown_table
+from artifacts.evaluation.tables import markdown_table
 
 _Entry = tuple[str, Sequence[Curve], int]  # name, a curve for each split, point
 

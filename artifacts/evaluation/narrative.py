@@ -8,6 +8,7 @@ from artifacts.evaluation.averages import AverageCurve, average, elbows
 from artifacts.evaluation.collection_table import collection_table
 from artifacts.evaluation.measures import ROUNDING
 from artifacts.evaluation.notes import INTERVALS, NOTES, PUBLISHED
+from artifacts.evaluation.one_alpha import by_alpha
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.summary import (
     REFERENCE,
@@ -88,8 +89,27 @@ def _in_short(result: EvaluationResult, table: Table, focus: str) -> str:
         _at_what_price(routed, best_usd),
         "These are the settings that did best on these very queries"
         + _one_alpha(result.splits, focus),
+        unsought(result, focus),
     ]
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
+
+
+def unsought(result: EvaluationResult, focus: str) -> str:
+    """What the greatest α of the table is worth, which nobody looked for on these
+    queries; "" if that α was not judged."""
+    settings = by_alpha(result, focus)
+    if not settings:
+        return ""
+    last = settings[-1]
+    text = f"At α = {last.alpha:g}, which was not looked for, routing is "
+    text += f"{100 * last.gain:+.2f} points from the best single model"
+    if last.ci95 is None:
+        return f"{text}."
+    low, high = last.ci95
+    text += f" (95 %: {100 * low:+.2f} … {100 * high:+.2f})"
+    if low <= 0 <= high:
+        return f"{text}: no more than chance may make."
+    return f"{text}."
 
 
 def _one_alpha(splits: Sequence[SplitResult], focus: str) -> str:

@@ -1,11 +1,14 @@
 """The report folder of an evaluation: metrics.json, CSV files and report.md.
 
-metrics.json   {"seeds", "alphas", "held_out", "methods", "singles", "paired"}: mean,
+metrics.json   {"seeds", "alphas", "held_out", "methods", "singles", "paired",
+               "by_alpha"}: mean,
                sd and values of each metric of each method and of each single model,
                and the differences to "paper", seed by seed, with "ci95" and
                "n_worse". "n": of how many seeds a mean is, where a figure is not
                defined on all. "held_out", for each seed: the rows that were judged
-               and those left out, and collections of which all were left out
+               and those left out, and collections of which all were left out.
+               "by_alpha": the method that the report is about at one α for all splits,
+               with its "gain" over the best single model and the "ci95" of that
 curves.csv     each point of each curve
 shares.csv     which model answers which part of the queries at each point
 singles.csv    the single models on the held-out rows
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from artifacts.evaluation.narrative import FIGURES, markdown
+from artifacts.evaluation.one_alpha import by_alpha
 from artifacts.evaluation.results import EvaluationResult, SplitResult
 from artifacts.evaluation.served import AS_SERVED
 from artifacts.evaluation.summary import (
@@ -45,6 +49,7 @@ def metrics_json(result: EvaluationResult) -> dict[str, Any]:
         "methods": _plain(table),
         "singles": _plain(single_summaries(result)),
         "paired": _plain(paired(table, result.train_fraction)),
+        "by_alpha": [asdict(one) for one in by_alpha(result, focus_of(result))],
     }
 
 

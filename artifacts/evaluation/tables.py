@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from artifacts.evaluation.averages import average
 from artifacts.evaluation.measures import METRICS
+from artifacts.evaluation.one_alpha import by_alpha, shown_gain
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import (
     Difference,
@@ -29,8 +30,6 @@ _MAIN = METRICS[:6]
 _AGAINST_BEST = METRICS[6:]
 # The others say the same in another unit.
 _COMPARED = (*_MAIN, "pareto_distance")
-# Settings of α that tables show, where they were judged.
-SHOWN_ALPHAS = tuple(i / 10 for i in range(11))
 
 
 def method_table(table: Table) -> str:
@@ -125,28 +124,29 @@ def _percent(part: float, whole: float) -> str:
 
 def setting_table(result: EvaluationResult, method: str) -> str:
     """What each α would have scored and cost, and who would have answered."""
-    curve = average(result.splits, method)
-    best_usd = float(average(result.splits, "best-single").cost_usd[0])
+    curve, settings = average(result.splits, method), by_alpha(result, method)
     rows = []
-    for point, alpha in enumerate(curve.alpha.tolist()):
-        if alpha not in SHOWN_ALPHAS:
-            continue
+    for setting in settings:
+        point, part = setting.point, setting.cost_share
         share = sorted(zip(curve.share[point].tolist(), result.models, strict=True))
-        cost_usd = float(curve.cost_usd[point])
         rows.append(
             (
-                f"{alpha:g}",
-                f"{100 * curve.accuracy[point]:.2f}",
+                f"{setting.alpha:g}",
+                f"{100 * setting.accuracy:.2f}",
                 f"{100 * curve.accuracy_macro[point]:.2f}",
-                f"{1000 * cost_usd:.4f}",
-                _percent(cost_usd, best_usd),
+                f"{1000 * setting.cost_usd:.4f}",
+                "–" if part is None else f"{100 * part:.0f}",
+                shown_gain(setting),
                 ", ".join(
                     f"{m} {100 * s:.0f} %" for s, m in share[:-4:-1] if s >= 0.01
                 ),
             )
         )
     header = ("α", "accuracy, %", "macro, %", "$ per 1,000 queries", "cost of best, %")
-    return markdown_table((*header, "answered mostly by"), rows)
+    against = "against best single, points"
+    if any(setting.ci95 for setting in settings):
+        against += " (95 %)"
+    return markdown_table((*header, against, "answered mostly by"), rows)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,7 @@
 """Fields of foreign records, checked; ValueError names the field."""
 
 import json
+import math
 from typing import Any
 
 from artifacts.json_values import (
@@ -11,6 +12,8 @@ from artifacts.json_values import (
     whole_number,
 )
 from artifacts.json_values import identifier as plain_identifier
+
+_MISSING = {"", "nan", "NaN", "null", "None"}
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -59,3 +62,19 @@ def score(value: Any, name: str) -> float | None:
 def amount(value: Any, name: str) -> float | None:
     """Tokens or USD, not negative; None where unknown."""
     return None if value is None else non_negative(value, name)
+
+
+def cell_number(value: Any, column: str) -> float | None:
+    """A table's cell as a number; None where it is missing, as pandas writes that."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, str):
+        if value.strip() in _MISSING:
+            return None
+        try:
+            return float({"True": "1", "False": "0"}.get(value, value))
+        except ValueError:
+            raise ValueError(f"{column}: {value[:40]!r} is not a number") from None
+    if not isinstance(value, int | float):
+        raise ValueError(f"{column}: a number is needed")
+    return float(value)

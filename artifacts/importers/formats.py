@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from artifacts.errors import BadInput
-from artifacts.importers import avengers_pro, inspect_logs, llmrouterbench, routerbench
+from artifacts.importers import (
+    avengers_pro,
+    inspect_logs,
+    llmrouterbench,
+    long_table,
+    routerbench,
+)
 from artifacts.importers.assembly import Assembly
 from artifacts.importers.cells import Attempt, ImportOptions, Note
 from artifacts.importers.coverage import Coverage
@@ -18,6 +24,7 @@ Reader = Callable[[Sequence[Path], ImportOptions], Iterable[Attempt | Note]]
 class Format(StrEnum):
     """Whose results they are."""
 
+    TABLE = "table"
     AVENGERS_PRO = "avengers-pro"
     ROUTERBENCH = "routerbench"
     LLMROUTERBENCH = "llmrouterbench"
@@ -33,6 +40,7 @@ class Imported:
 
 
 _READERS: dict[Format, Reader] = {
+    Format.TABLE: long_table.read,
     Format.AVENGERS_PRO: avengers_pro.read,
     Format.ROUTERBENCH: routerbench.read,
     Format.LLMROUTERBENCH: llmrouterbench.read,

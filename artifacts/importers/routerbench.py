@@ -7,7 +7,6 @@ column that names the oracle's choice is not read.
 
 import ast
 import json
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,17 +14,14 @@ from typing import Any
 
 from artifacts.errors import BadInput
 from artifacts.importers.cells import Attempt, ImportOptions, Note, Usage
-from artifacts.importers.fields import amount, score
-from artifacts.importers.wide_table import Row, open_table
+from artifacts.importers.fields import amount, cell_number, score
+from artifacts.importers.wide_table import ROW_NUMBERS, Row, open_table
 from artifacts.json_values import text
 
 _COST = "|total_cost"
 _RESPONSE = "|model_response"
 _FIXED = ("sample_id", "prompt", "eval_name")
 _ORACLE = "oracle_model_to_route_to"
-# What pandas adds for the row's number.
-_ROW_NUMBERS = {"", "Unnamed: 0", "index", "__index_level_0__"}
-_MISSING = {"", "nan", "NaN", "null", "None"}
 
 
 def read(sources: Sequence[Path], options: ImportOptions) -> Iterator[Attempt | Note]:
@@ -47,7 +43,7 @@ def _read_table(path: Path) -> Iterator[Attempt | Note]:
         models = _models(path, table.columns)
         costs = [m + _COST for m in models if m + _COST in table.columns]
         known = {*_FIXED, *models, *costs, *(m + _RESPONSE for m in models), _ORACLE}
-        unknown = [c for c in table.columns if c not in known | _ROW_NUMBERS]
+        unknown = [c for c in table.columns if c not in known | ROW_NUMBERS | {"index"}]
         if unknown:
             yield Note(f"{path}: columns not read: {', '.join(unknown)}")
         for number, row in table.rows([*_FIXED, *models, *costs]):
@@ -90,26 +86,10 @@ def _attempts(row: Row, models: Sequence[str], where: str) -> Iterator[Attempt]:
             query=query,
             model=model,
             where=where,
-            usage=Usage(cost_usd=amount(_number(row.get(cost), cost), cost)),
-            score=score(_number(row[model], model), model),
+            usage=Usage(cost_usd=amount(cell_number(row.get(cost), cost), cost)),
+            score=score(cell_number(row[model], model), model),
             gap="no score",
         )
-
-
-def _number(value: Any, column: str) -> float | None:
-    """A cell as a number; None where it is missing, as pandas writes that."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, str):
-        if value.strip() in _MISSING:
-            return None
-        try:
-            return float({"True": "1", "False": "0"}.get(value, value))
-        except ValueError:
-            raise ValueError(f"{column}: {value[:40]!r} is not a number") from None
-    if not isinstance(value, int | float):
-        raise ValueError(f"{column}: a number is needed")
-    return float(value)
 
 
 def _prompt(value: Any) -> Any:

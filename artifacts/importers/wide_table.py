@@ -1,4 +1,4 @@
-"""Rows of a wide table: CSV (plain, .gz, .xz) as it streams, Parquet by batches."""
+"""Rows of a table: CSV (plain, .gz, .xz) as it streams, Parquet by batches."""
 
 import csv
 import gzip
@@ -16,6 +16,8 @@ from artifacts.importers.libraries import library
 from artifacts.records import MAX_LINE_BYTES
 
 Row = dict[str, Any]
+# What pandas calls the column of the row's number.
+ROW_NUMBERS = frozenset({"", "Unnamed: 0", "__index_level_0__"})
 _BATCH = 256
 
 

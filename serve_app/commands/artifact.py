@@ -27,6 +27,7 @@ from artifacts.remote import shown
 from artifacts.store import ENCODER, load
 from serve_app.commands.artifact_tables import (
     print_decision,
+    print_few,
     print_metrics,
     print_models,
     summary,
@@ -105,6 +106,7 @@ def fit(  # noqa: PLR0913  (the options of a command)
     save_at(fitted.artifact, out, encoder_directory=files)
     typer.echo(f"wrote {shown(out) if is_remote(out) else out}")
     print_metrics(fitted.artifact.manifest)
+    print_few(fitted.artifact.manifest.models)
 
 
 def inspect(
@@ -162,6 +164,10 @@ def _judged(fitted: Fitted) -> Fitted:
         typer.echo(f"no held-out metrics: {what}", err=True)
         return fitted
     result = judge(fitted.artifact, fitted.test, fitted.test_vectors)
+    if result.n_skipped:
+        judged = f"{result.n_test - result.n_skipped:,} of {result.n_test:,}"
+        what = "some model was not measured on the others"
+        typer.echo(f"held-out metrics rest on {judged} queries: {what}", err=True)
     if result.unjudged:
         what = "no held-out query there on which every model was measured"
         names = ", ".join(result.unjudged)

@@ -1,10 +1,17 @@
 """What `avengers inspect` and its siblings print."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
-from artifacts.artifact import Extension, Manifest, RoutingArtifact
+import typer
+
+from artifacts.artifact import Extension, Manifest, ModelEntry, RoutingArtifact
 from artifacts.policy import RoutingDecision
 from serve_app.commands.terminal import SHOWN, print_table, shown_figure
+
+# Training queries of a model: below that, chance moves its accuracy by 18 points.
+_FEW = 30
 
 
 def summary(manifest: Manifest) -> str:
@@ -62,6 +69,20 @@ def print_models(artifact: RoutingArtifact) -> None:
             for m, a, c, n, i in rows
         ],
     )
+
+
+def print_few(entries: Iterable[ModelEntry]) -> None:
+    """A line on standard error for each model that too few queries tell of.
+
+    What is said of its accuracy is 1.96 · √(¼ / n), the half-width where scores scatter
+    most.
+    """
+    for entry in entries:
+        n = entry.n_records
+        if n < _FEW:
+            queries = "1 query" if n == 1 else f"{n} queries"
+            known = f"its accuracy is known to ± {98 / math.sqrt(n):.0f} points (95 %)"
+            typer.echo(f"{entry.model}: measured on {queries} only: {known}", err=True)
 
 
 def print_metrics(manifest: Manifest) -> None:

@@ -11,7 +11,8 @@ from artifacts.atomic import check_replaceable, replacing_directory
 from artifacts.clustering import KMeans
 from artifacts.errors import BadInput
 from artifacts.evaluation.judging import EvaluationConfig
-from artifacts.evaluation.narrative import unjudged_note
+from artifacts.evaluation.narrative import unjudged_note, unsought
+from artifacts.evaluation.one_alpha import by_alpha, shown_gain
 from artifacts.evaluation.report import METRICS, OTHERS, focus_of, write_report
 from artifacts.evaluation.results import EvaluationResult
 from artifacts.evaluation.summary import REFERENCE, Summary, summaries
@@ -95,8 +96,9 @@ def evaluate(  # noqa: PLR0913  (the options of a command)
 def _report(judged: Judged, out: Path, published: Literal["paper"] | None) -> None:
     _write(judged, out, load_published(published) if published else None)
     _print(judged.result)
+    _print_by_alpha(judged.result)
     _print_left_out(judged.result)
-    typer.echo(f"wrote {out}")
+    typer.echo(f"wrote {out}: report.md has all of it, and what the figures mean")
 
 
 def _refuse_unused(artifact: str | None, options: Mapping[str, object]) -> None:
@@ -149,7 +151,9 @@ def _print(result: EvaluationResult) -> None:
     table = summaries(result)
     figures = [row[name] for row in table.values() for name in SHOWN]
     marked = any(0 < figure.n < len(figure.values) for figure in figures)
-    title = f"Held-out queries, {len(result.splits)} seeds: mean ± sd"
+    n = len(result.splits)
+    several = f"Held-out, best α of each of {n} seeds: mean ± sd"
+    title = several if n > 1 else "Held-out, at the best α"
     print_table(
         f"{title}; (n): of n seeds only, the others do not reach it"
         if marked
@@ -160,6 +164,26 @@ def _print(result: EvaluationResult) -> None:
             for method, row in table.items()
         ],
     )
+
+
+def _print_by_alpha(result: EvaluationResult) -> None:
+    """What to choose α by: the table above looks for it on the queries it judges."""
+    settings = by_alpha(result, focus := focus_of(result))
+    interval = ", 95 %" if any(one.ci95 for one in settings) else ""
+    print_table(
+        f"{focus}, one α for all splits",
+        ("α", "accuracy", f"points against best single{interval}", "cost of that"),
+        [
+            (
+                f"{one.alpha:g}",
+                shown_figure("accuracy", one.accuracy),
+                shown_gain(one),
+                shown_figure("cost", one.cost_share),
+            )
+            for one in settings
+        ],
+    )
+    typer.echo(unsought(result, focus))
 
 
 def _cell(name: str, figure: Summary) -> str:

@@ -17,7 +17,7 @@ from artifacts.remote import shown
 from artifacts.reprice import reprice as repriced
 from artifacts.store import ENCODER, load
 from artifacts.token_price import TokenPrice
-from serve_app.commands.artifact_tables import print_models
+from serve_app.commands.artifact_tables import print_few, print_models
 from serve_app.commands.catalog_prices import catalog_prices
 from serve_app.commands.record_options import RecordFiles
 from serve_app.commands.terminal import progress_bar
@@ -64,7 +64,9 @@ def add_model(
         vectors = embed(dataset.queries, encoder, progress)
     sources = tuple(path.name for path in records)
     added = NewRecords(dataset, vectors, prices, sources)
-    _write(add_models(old, models, added), directory, out)
+    larger = add_models(old, models, added)
+    _write(larger, directory, out)
+    print_few(one for one in larger.manifest.models if one.model in models)
 
 
 def remove_model(

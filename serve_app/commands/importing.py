@@ -50,7 +50,10 @@ def import_records(  # noqa: PLR0913  (the options of a command)
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Turn results of others into records; say what they cover.
+    """Turn tables and results of others into records; say what they cover.
+
+    table: CSV or Parquet of your own, a row for each query and model, with the columns
+    query, model, score (0 to 1) and cost (USD).
 
     A model that was not scored on a query is a gap, never a 0; `fit --allow-gaps`
     reads such records.

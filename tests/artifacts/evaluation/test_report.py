@@ -36,7 +36,7 @@ def test_metrics_json_holds_each_metric_of_each_method_for_each_seed(
 ) -> None:
     metrics = metrics_json(result)
 
-    names = ["seeds", "alphas", "held_out", "methods", "singles", "paired"]
+    names = ["seeds", "alphas", "held_out", "methods", "singles", "paired", "by_alpha"]
     assert list(metrics) == names
     whole = {"judged": 12, "left_out": 0, "collections_left_out": []}
     assert metrics["held_out"] == [whole, whole]
@@ -252,7 +252,8 @@ def test_report_shows_each_alpha_and_each_collection(
 
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
 
-    assert "| 1 | 100.00 | 100.00 | 10.0000 | 100 | mathematician 50 %, coder" in text
+    row = "| 1 | 100.00 | 100.00 | 10.0000 | 100 | +50.00 (+50.00 … +50.00) | "
+    assert f"{row}mathematician 50 %, coder" in text
     assert "| setting | code | maths | macro, % | $ per 1,000 queries |" in text
     assert "| coder | 100.00 | 0.00 | 50.00 | 10.0000 |" in text
     assert "| paper, α = 1 | 100.00 | 100.00 | 100.00 | 10.0000 |" in text

@@ -238,3 +238,24 @@ def test_the_lists_of_commands_cut_no_sentence_short(group):
 
     assert listed
     assert "..." not in listed
+
+
+def test_few_judged_queries_and_models_that_few_tell_of_are_named(tmp_path):
+    records, out = tmp_path / "r.jsonl", tmp_path / "a"
+    lines = [record(i) if i % 4 == 0 else without("a", record(i)) for i in range(80)]
+    records.write_text("\n".join(lines))
+
+    run = avengers("fit", records, "-o", out, "--clusters", 4, "--allow-gaps")
+
+    measured = {m["model"]: m["n_records"] for m in _models(out)}
+    assert measured["b"] == 56
+    judged = 20 - measured["a"]
+    said = run.stderr.splitlines()
+    why = "some model was not measured on the others"
+    assert said[0] == f"held-out metrics rest on {judged} of 24 queries: {why}"
+    assert said[1].startswith(f"a: measured on {measured['a']} queries only: its")
+    assert len(said) == 2
+
+
+def _models(artifact):
+    return json.loads(avengers("inspect", artifact, "--json").stdout)["models"]

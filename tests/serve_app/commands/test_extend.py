@@ -45,6 +45,8 @@ def test_a_model_is_added_in_place_repriced_and_removed(folder, tmp_path):
 
     assert (added.returncode, repriced.returncode, removed.returncode) == (0, 0, 0)
     assert "left out of account: b" in added.stderr
+    few = "new: measured on 15 queries only: its accuracy is known to ± 25 points"
+    assert few in added.stderr
     assert larger.models == ("a", "b", "new")
     cost_usd = larger.global_profile.cost_usd[2]
     assert cost_usd == pytest.approx(9 * 2e-6 + 9 * 4e-6)
