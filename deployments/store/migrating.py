@@ -15,15 +15,20 @@ from deployments.store.errors import StoreError
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number, as long as all who migrate take the same.
 _LOCK = 4_702_158_826_115
+# How long a step waits for a table that a backup or a report is reading. All that comes
+# after it waits in line behind it, an older release's budgets, too, for 2 s at most.
+_WAIT = "SET LOCAL lock_timeout = '1s'"
 
 
 def migrate(connection: Connection, revision: str) -> None:
     """Up or down to `revision` ("head", "base" or a name), in the open transaction.
 
-    StoreError if a newer release of ours has been at the database.
+    StoreError if a newer release of ours has been at the database. Where others read
+    its tables for longer, the driver says so, and the same may succeed later.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql(_WAIT)
     config = _config(connection)
     scripts = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()

@@ -24,6 +24,11 @@ _ENV = {
     "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
     **{one.name: one.value for one in ALWAYS if one.name not in (*_SAME, *_LOCAL)},
 }
+# How long processes of workers outlive the head. A node that went without a word keeps
+# its pod, and the operator makes no other: somebody has to come and force it.
+_PATIENCE = "RAY_gcs_rpc_server_reconnect_timeout_s"
+_PATIENCE_S = 3600
+_OPERATOR_SAYS_S = 600
 _PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
 
@@ -39,6 +44,8 @@ def check_cluster_rules(manifests: Sequence[Object]) -> Iterator[Finding]:
         for group in groups:
             yield from _group(group)
             yield from _environment(group, head=groups[0])
+            if not group.is_head:
+                yield from _patience(group)
 
 
 def _service(service: Object) -> Iterator[Finding]:
@@ -119,3 +126,10 @@ def _environment(group: Group, *, head: Group) -> Iterator[Finding]:
     for name in _SAME:
         if group.env.get(name) != head.env.get(name):
             yield Finding(group.where, f"the variable {name} must be as the head's")
+
+
+def _patience(group: Group) -> Iterator[Finding]:
+    patience_s = float(group.env.get(_PATIENCE) or _OPERATOR_SAYS_S)
+    if patience_s < _PATIENCE_S:
+        what = f"{_PATIENCE} {patience_s:g}: without a head all workers end by then"
+        yield Finding(group.where, f"{what}; at least {_PATIENCE_S}")

@@ -1,12 +1,14 @@
 """Migrations, up and down, against the tables that the code names."""
 
+import asyncio
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text, update
 
 from deployments.store.database import Database
-from deployments.store.errors import StoreError
+from deployments.store.errors import StoreError, StoreUnavailable
 from deployments.store.tables import metadata, retention
 from deployments.store.usage_query import UsageQuery
 from deployments.store.usage_store import UsageStore
@@ -106,3 +108,23 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(bare):
         await bare.open(patience_s=0)
 
     assert await tables(bare) == {"spend"}
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_who_serves_does_not_wait_while_a_backup_holds_a_migration_up(bare, url):
+    await bare.migrate("0003")
+    backup, new = Database(url), Database(url)
+    async with backup.reading() as reading:
+        await reading.execute(text("SELECT count(*) FROM usage_records"))
+        opening = asyncio.create_task(new.open(patience_s=0))
+        await asyncio.sleep(0.3)
+
+        async with asyncio.timeout(2), bare.writing() as connection:
+            await connection.execute(text("DELETE FROM usage_records"))
+        with pytest.raises(StoreUnavailable, match="lock timeout"):
+            await opening
+
+    await new.open()
+    assert "deleted_records" in await tables(new)
+    await backup.close()
+    await new.close()
