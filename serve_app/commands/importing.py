@@ -1,4 +1,4 @@
-"""`avengers import`: other people's evaluation results as records."""
+"""`avengers import`: tables of one's own and results of others as records."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def import_records(  # noqa: PLR0913  (the options of a command)
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Turn tables and results of others into records; say what they cover.
+    """Turn your own tables or results of others into records.
 
     table: CSV or Parquet of your own, a row for each query and model, with the columns
     query, model, score (0 to 1) and cost (USD).
