@@ -5,15 +5,19 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
 
 from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
 from deployments.store.database import Database
-from deployments.store.errors import StoreUnavailable
+from deployments.store.errors import Refused, StoreUnavailable
 from deployments.store.rollouts import Rollouts
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
 from deployments.tenancy import CostTier, KeyTerms, TenantConfig
+from deployments.tenant_edit import edited
 
 _VERSIONS_KEPT = 16
 
@@ -107,6 +111,21 @@ class LedgerAccounts:
         """See LedgerLike."""
         async with self._changing():
             return await self._accounts.put_tenant(tenant)
+
+    async def edit_tenant(
+        self, tenant_id: str, fields: Mapping[str, Any]
+    ) -> list[Change]:
+        """See LedgerLike."""
+
+        def edit(known: TenantConfig) -> TenantConfig:
+            try:
+                return edited(known, fields)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+            raise Refused(first["msg"].removeprefix("Value error, "))
+
+        async with self._changing():
+            return await self._accounts.edit_tenant(tenant_id, edit)
 
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """See LedgerLike."""

@@ -1,6 +1,6 @@
 """The Ledger behind a Ray handle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -96,6 +96,12 @@ class RemoteLedger:
     async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
         """See LedgerLike."""
         return await self._changed("put_tenant", tenant)
+
+    async def edit_tenant(
+        self, tenant_id: str, fields: Mapping[str, Any]
+    ) -> list[Change]:
+        """See LedgerLike."""
+        return await self._changed("edit_tenant", tenant_id, dict(fields))
 
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """See LedgerLike."""

@@ -1,9 +1,9 @@
 """What crosses between a Gateway replica and the Ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.snapshot import Change, IssuedKey, Snapshot
@@ -165,6 +165,12 @@ class LedgerLike(Protocol):
 
     async def put_tenant(self, tenant: TenantConfig) -> list[Change]:
         """Create or replace one; InvalidRequest if it contradicts what is stored."""
+
+    async def edit_tenant(
+        self, tenant_id: str, fields: Mapping[str, Any]
+    ) -> list[Change]:
+        """Change these fields of one, None: to their defaults; NotFound if there is
+        none, InvalidRequest if that makes no tenant or contradicts what is stored."""
 
     async def delete_tenant(self, tenant_id: str) -> list[Change]:
         """NotFound if there is none."""

@@ -1,6 +1,7 @@
 """`avengers tenants create|set|delete`: one tenant, field by field."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from artifacts.errors import BadInput
 from deployments.store.errors import Missing
 from deployments.store.snapshot import Change
 from deployments.tenancy import TenantConfig
+from deployments.tenant_edit import edited
 from serve_app.commands.account_tables import print_changes
 from serve_app.commands.accounts_access import with_accounts
 from serve_app.commands.database_access import DatabaseUrl, PasswordEnv
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from deployments.store.accounts import Accounts
 
 _NOT_HERE = frozenset({"id", "keys"})
-_ALTERNATIVES = {"cost_tier": "alpha", "alpha": "cost_tier"}
 
 _Tenant = Annotated[str, typer.Argument(help="Its id.")]
 _Fields = Annotated[
@@ -45,7 +46,7 @@ def create(
         try:
             await accounts.tenant(tenant)
         except Missing:
-            return await accounts.create_tenant(_checked({**stated, "id": tenant}))
+            return await accounts.create_tenant(_made(tenant, stated))
         raise BadInput(
             f"there is a tenant {tenant!r} already: `tenants set` changes it"
         )
@@ -64,10 +65,8 @@ def set_fields(
     stated = _read(fields or ())
 
     def edit(known: TenantConfig) -> TenantConfig:
-        before = known.model_dump(mode="json", exclude_defaults=True)
-        for name in stated:
-            before.pop(_ALTERNATIVES.get(name, ""), None)
-        return _checked({**before, **stated})
+        with _told():
+            return edited(known, stated)
 
     changes = with_accounts(
         database, password_env, lambda accounts: accounts.edit_tenant(tenant, edit)
@@ -104,13 +103,23 @@ def _read(fields: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _checked(fields: dict[str, Any]) -> TenantConfig:
-    # What is unset takes its default again, also where that is not null.
+def _made(tenant: str, fields: dict[str, Any]) -> TenantConfig:
     stated = {name: value for name, value in fields.items() if value is not None}
+    with _told():
+        return TenantConfig.model_validate({**stated, "id": tenant})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """BadInput names the first field that is wrong."""
     try:
-        return TenantConfig.model_validate(stated)
+        yield
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        raise _wrong(error) from None
+
+
+def _wrong(error: ValidationError) -> BadInput:
+    first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
-    raise BadInput(f"{where}: {message}" if where else message)
+    return BadInput(f"{where}: {message}" if where else message)

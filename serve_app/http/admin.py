@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from deployments.errors import InvalidRequest
 from deployments.limits.ledger_protocol import LedgerLike
 from deployments.tenancy import TenantConfig
+from deployments.tenant_edit import edited
 from serve_app.access.tenants import Directory
 from serve_app.http.account_json import shown_tenant
 from serve_app.http.admin_artifacts import ArtifactAdmin
@@ -18,6 +19,7 @@ from serve_app.http.admin_body import (
     changes_response,
     checked_body,
     list_response,
+    told,
 )
 from serve_app.http.admin_key import AdminKey
 from serve_app.http.admin_keys import KeyAdmin, stored_tenant
@@ -28,6 +30,7 @@ from serve_app.http.responses import json_response
 from serve_app.http.restated import restated_tenant
 
 _PAGE, _LARGEST_PAGE = 100, 1000
+_NAMING = ("models", "default_model", "reference_model")
 
 
 class Admin:
@@ -56,6 +59,7 @@ class Admin:
             ("GET", "/tenants", self.tenants),
             ("GET", "/tenants/{tenant_id}", self.tenant),
             ("PUT", "/tenants/{tenant_id}", self.put_tenant),
+            ("PATCH", "/tenants/{tenant_id}", self.patch_tenant),
             ("DELETE", "/tenants/{tenant_id}", self.delete_tenant),
             ("GET", "/tenants/{tenant_id}/budget", self.budget),
             *KeyAdmin(self._ledger, self._directory).paths(),
@@ -91,9 +95,7 @@ class Admin:
         issued stay; so do revoked and rotated ones. It says so if that shuts out keys
         of the configuration."""
         stated = await self._restated(await admin_body(request), tenant_id)
-        if stated.setdefault("id", tenant_id) != tenant_id:
-            message = f"id: the path names the tenant {tenant_id!r}."
-            raise InvalidRequest(message, param="id", code="invalid_value")
+        _check_id(stated, tenant_id)
         tenant = checked_body(TenantConfig, stated)
         self._check_names(tenant)
         changes = await self._ledger.put_tenant(tenant)
@@ -105,6 +107,20 @@ class Admin:
             "of its keys only those open that are stored here."
         )
         return changes_response(changes, message)
+
+    async def patch_tenant(self, request: Request, tenant_id: str) -> Response:
+        """Change the fields that are stated, null: to their defaults. All others, and
+        its keys, stay."""
+        stated = await admin_body(request)
+        _check_id(stated, tenant_id)
+        if "keys" in stated:
+            message = "keys: they have paths of their own; PUT takes a list of them."
+            raise InvalidRequest(message, param="keys", code="invalid_value")
+        known = await stored_tenant(self._ledger, tenant_id)
+        with told():
+            tenant = edited(known, stated)
+        self._check_names(tenant, stated.keys())
+        return changes_response(await self._ledger.edit_tenant(tenant_id, stated))
 
     async def delete_tenant(self, tenant_id: str) -> Response:
         """Delete one and its keys; its usage stays. It says so if that leaves open what
@@ -134,21 +150,32 @@ class Admin:
         tenants = self._directory().settings.tenants
         return any(tenant.id == tenant_id for tenant in tenants)
 
-    def _check_names(self, tenant: TenantConfig) -> None:
-        """InvalidRequest if it names a model or a backend that there is not."""
+    def _check_names(
+        self, tenant: TenantConfig, stated: Collection[str] = TenantConfig.model_fields
+    ) -> None:
+        """InvalidRequest if one of these fields names a model or a backend that there
+        is not."""
         directory = self._directory()
-        for param in ("models", "default_model", "reference_model"):
+        for param in [name for name in _NAMING if name in stated]:
             named = getattr(tenant, param) or ()
             names = [named] if isinstance(named, str) else named
             check_models(param, names, directory)
-        for i, key in enumerate(tenant.keys):
+        for i, key in enumerate(tenant.keys if "keys" in stated else ()):
             check_models(f"keys[{i}].models", key.models or (), directory)
-        for name in sorted(tenant.byok.keys() - self._backends):
+        unknown = tenant.byok.keys() - self._backends if "byok" in stated else ()
+        for name in sorted(unknown):
             message = f"byok: there is no backend {name!r}."
             raise InvalidRequest(message, param="byok", code="invalid_value")
 
     async def _checked(self, request: Request) -> None:
         self._key.check(request.headers.get("authorization"))
+
+
+def _check_id(stated: dict[str, Any], tenant_id: str) -> None:
+    """That it names no other than the path; it may name none."""
+    if stated.setdefault("id", tenant_id) != tenant_id:
+        message = f"id: the path names the tenant {tenant_id!r}."
+        raise InvalidRequest(message, param="id", code="invalid_value")
 
 
 def _limit(text: str | None) -> int:

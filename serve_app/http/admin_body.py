@@ -1,6 +1,7 @@
 """What an administrator sends and is sent: checked bodies, and what has changed."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -30,15 +31,26 @@ async def admin_body(request: Request) -> dict[str, Any]:
 
 def checked_body(model: type[Body], fields: dict[str, Any]) -> Body:
     """InvalidRequest names the first field that is wrong."""
-    try:
+    with told():
         return model.model_validate(fields)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """InvalidRequest instead of a ValidationError; it names the first field."""
+    try:
+        yield
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        raise _wrong(error) from None
+
+
+def _wrong(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_input=False)[0]
     what = first["msg"].removeprefix("Value error, ")
     steps = (f"[{s}]" if isinstance(s, int) else f".{s}" for s in first["loc"])
     param = "".join(steps).removeprefix(".")
     message = f"{param}: {what}." if param else f"{what}."
-    raise InvalidRequest(message, param=param or None, code="invalid_value")
+    return InvalidRequest(message, param=param or None, code="invalid_value")
 
 
 def list_response(data: Iterable[dict[str, Any]], *, has_more: bool) -> Response:

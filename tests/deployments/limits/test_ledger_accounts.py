@@ -32,6 +32,21 @@ async def test_a_tenant_may_be_edited_while_requests_run(ledger):
     assert second[1] is None
 
 
+async def test_fields_are_changed_of_what_is_stored_by_then(ledger):
+    await ledger.put_tenant(tenant("stored", max_budget=1.0, rpm_limit=5))
+    await asyncio.gather(
+        ledger.edit_tenant("stored", {"max_budget": 2.0}),
+        ledger.edit_tenant("stored", {"rpm_limit": None}),
+    )
+
+    [stored] = await ledger.tenants()
+    assert (stored.max_budget, stored.rpm_limit) == (2.0, None)
+    with pytest.raises(InvalidRequest, match="greater than or equal"):
+        await ledger.edit_tenant("stored", {"max_budget": -1})
+    with pytest.raises(NotFound):
+        await ledger.edit_tenant("none", {"max_budget": 1})
+
+
 async def test_a_stored_tenant_counts_and_not_the_configured_one(ledger):
     await ledger.put_tenant(tenant(max_budget=1.0))
     assert await leased(ledger, 2.0) == 0

@@ -36,7 +36,7 @@ async def test_a_path_tells_all_methods_that_it_has(client):
     response = await client.post(f"{TENANTS}/acme", json={"alpha": 1})
 
     assert response.status_code == 405
-    assert response.headers["allow"] == "DELETE, GET, PUT"
+    assert response.headers["allow"] == "DELETE, GET, PATCH, PUT"
 
 
 async def test_a_tenant_is_made_changed_and_deleted(client, accounts):
