@@ -19,6 +19,8 @@ Capability = Literal[
     "reasoning",
 ]
 
+_DECIMALS = 15  # of USD: more are the float's, not the price's
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,12 +60,14 @@ class Price(_Frozen):
         if price is None or written is None:
             return None
         read, kept = self.cached_usd_per_token, self.cache_write_usd_per_token
-        return (
+        usd = (
             (prompt_tokens - cached_tokens - cache_write_tokens) * price
             + cached_tokens * (price if read is None else read)
             + cache_write_tokens * (price if kept is None else kept)
             + completion_tokens * written
         )
+        # Clients are shown it: 0.00002, not 0.000019999999999999998.
+        return round(usd, _DECIMALS)
 
     def worst_usd(self, prompt_tokens: float, completion_tokens: float) -> float | None:
         """The most that these tokens cost: all of the prompt may go to the cache."""

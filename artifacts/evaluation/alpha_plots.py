@@ -17,7 +17,7 @@ from artifacts.evaluation.curves import Values
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BAND_NOTE = "Band: 95 % of the mean over the splits (t · sd / √splits). "
+_BAND_NOTE = "Band: 95 % of the mean over the splits, which share rows. "
 _ELBOW_NOTE = "Dashed: elbows of the cost curve, its points farthest from the chord."
 # Up to this α a note stands to the right of its line, beyond it to the left.
 _LEFT_END = 0.2

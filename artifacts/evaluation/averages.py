@@ -17,7 +17,7 @@ _LEAST_BEND = 0.05
 @dataclass(frozen=True, slots=True, eq=False)
 class AverageCurve:
     """A method's curve over α. The bands are 95 % half-widths of the mean over the
-    splits (Student's t · sd / √splits); nan if there is one split."""
+    splits (`half_width`); nan if there is one split."""
 
     alpha: Values
     accuracy: Values
@@ -28,8 +28,13 @@ class AverageCurve:
     share: Matrix  # (a, m)
 
 
-def average(splits: Sequence[SplitResult], method: str) -> AverageCurve:
-    """Mean and band at each point; all splits must have the same settings."""
+def average(
+    splits: Sequence[SplitResult], method: str, train_fraction: float | None = None
+) -> AverageCurve:
+    """Mean and band at each point; all splits must have the same settings.
+
+    `train_fraction`: that of random splits of the same records.
+    """
     curves = [split.curves[method] for split in splits]
     accuracy = np.stack([curve.accuracy for curve in curves])
     cost_usd = np.stack([curve.cost_usd for curve in curves])
@@ -37,18 +42,18 @@ def average(splits: Sequence[SplitResult], method: str) -> AverageCurve:
         alpha=curves[0].knob,
         accuracy=accuracy.mean(axis=0),
         accuracy_macro=np.mean([curve.accuracy_macro for curve in curves], axis=0),
-        accuracy_band=_band(accuracy),
+        accuracy_band=_band(accuracy, train_fraction or 1.0),
         cost_usd=cost_usd.mean(axis=0),
-        cost_band=_band(cost_usd),
+        cost_band=_band(cost_usd, train_fraction or 1.0),
         share=np.mean([curve.share for curve in curves], axis=0),
     )
 
 
-def _band(values: Matrix) -> Values:
+def _band(values: Matrix, train_fraction: float) -> Values:
     n = len(values)
     if n < 2:
         return np.full(values.shape[1], np.nan)
-    return np.asarray(half_width(n) * values.std(axis=0, ddof=1))
+    return np.asarray(half_width(n, train_fraction) * values.std(axis=0, ddof=1))
 
 
 def average_over_cost(

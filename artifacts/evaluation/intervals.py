@@ -36,24 +36,26 @@ def _within(angle: float, freedom: int) -> float:
     return math.sin(angle) * total
 
 
-def half_width(n: int) -> float:
-    """95 % half-width of a mean over `n` splits, in units of their sd; nan if n < 2."""
-    return t_quantile(n - 1) / math.sqrt(n) if n > 1 else math.nan
+def half_width(n: int, train_fraction: float = 1.0) -> float:
+    """95 % half-width of a mean over `n` splits, in units of their sd; nan if n < 2.
+
+    Splits of the same records share rows, so that their figures are not independent:
+    the variance of the mean is taken as s² (1/n + test/train) instead of s²/n (Nadeau
+    and Bengio 2003, the corrected resampled t). `train_fraction` 1: they share none.
+    """
+    if n < 2:
+        return math.nan
+    return t_quantile(n - 1) * math.sqrt(1 / n + (1 - train_fraction) / train_fraction)
 
 
 def paired_interval(
     differences: Sequence[float], train_fraction: float
 ) -> tuple[float, float] | None:
-    """95 % interval of the mean difference of two methods over random splits.
-
-    Splits of the same records share rows, so that their differences are not
-    independent: the variance of the mean is taken as s² (1/n + test/train) instead of
-    s²/n (Nadeau and Bengio 2003, the corrected resampled t). None for n < 2.
-    """
+    """95 % interval of the mean difference of two methods over random splits, as
+    `half_width` has it. None for fewer than two."""
     n = len(differences)
     if n < 2:
         return None
     mean, sd = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    ratio = (1 - train_fraction) / train_fraction
-    half = t_quantile(n - 1) * sd * math.sqrt(1 / n + ratio)
+    half = half_width(n, train_fraction) * sd
     return mean - half, mean + half

@@ -45,7 +45,7 @@ def write_figures(
     directory.mkdir(parents=True, exist_ok=True)
     plot_accuracy_cost(result, directory / "accuracy-cost.png")
     for place, method in enumerate(methods):
-        curve = average(result.splits, method)
+        curve = average(result.splits, method, result.train_fraction)
         suffix = f"-{method}" if place else ""
         plot_alpha(curve, method, directory / f"alpha{suffix}.png")
         plot_shares(curve, result.models, method, directory / f"shares{suffix}.png")

@@ -70,3 +70,10 @@ def test_models_keep_their_order():
 
     assert catalog.ids == ("b", "a")
     assert catalog.by_id()["a"].upstream_model == "a"
+
+
+def test_a_cost_has_the_digits_of_its_prices():
+    price = Price(input_usd_per_token=1e-6, output_usd_per_token=2e-6)
+
+    assert price.cost_usd(3, 7.5) == 1.8e-05
+    assert price.cost_usd(8, 6) == 2e-05

@@ -50,13 +50,15 @@ def test_a_cost_without_a_floor_has_no_elbow(cost_usd: np.ndarray) -> None:
 
 
 def test_the_band_is_the_95_percent_interval_of_the_mean_over_the_splits() -> None:
-    splits = evaluate(*two_topics(), small_config(seeds=(0, 1, 2))).splits
+    result = evaluate(*two_topics(), small_config(seeds=(0, 1, 2)))
+    splits, part = result.splits, result.train_fraction
     values = np.stack([split.curves["paper"].accuracy for split in splits])
 
-    curve = average(splits, "paper")
+    curve = average(splits, "paper", part)
 
     np.testing.assert_allclose(curve.accuracy, values.mean(axis=0))
-    expected = half_width(3) * values.std(axis=0, ddof=1)
+    assert part == 0.7
+    expected = half_width(3, part) * values.std(axis=0, ddof=1)
     np.testing.assert_allclose(curve.accuracy_band, expected)
 
 

@@ -19,6 +19,7 @@ def test_quantiles_are_those_of_the_tables(freedom: int, expected: float) -> Non
 
 def test_the_interval_of_a_mean_narrows_with_the_root_of_the_splits() -> None:
     assert half_width(10) == pytest.approx(2.262 / math.sqrt(10), abs=1e-3)
+    assert half_width(10, 0.7) == pytest.approx(2.262 * math.sqrt(1 / 10 + 3 / 7), 1e-3)
     assert math.isnan(half_width(1))
 
 
