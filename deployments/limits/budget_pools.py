@@ -16,7 +16,7 @@ from deployments.store.lease_store import BudgetKey, Held
 from deployments.store.usage_query import Charge
 from deployments.tenancy import TenantConfig
 
-_TRUSTED_S = 30.0
+_TRUSTED_S = 5.0
 _READ_AT_ONCE = 500
 
 # Of a replica's lease: the replica, and the key of its budget.
