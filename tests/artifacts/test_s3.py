@@ -89,7 +89,7 @@ def test_the_command_line_takes_addresses_wherever_an_artifact_is_named(s3, tmp_
         json.dumps(
             {"query": f"q {i}", "records": {"a": i % 2, "b": 1}, "usages": usage}
         )
-        for i in range(40)
+        for i in range(60)
     ]
     records.write_text("\n".join(lines))
     options = ("--clusters", 4, "--embeddings", tmp_path / "e")
@@ -106,4 +106,4 @@ def test_the_command_line_takes_addresses_wherever_an_artifact_is_named(s3, tmp_
         == json.loads(shown.stdout)["artifact_id"]
     )
     assert not list(Path(location.__file__).parents[1].glob("s3:*"))
-    assert (tmp_path / "e" / "vectors.f32").stat().st_size == 40 * 384 * 4
+    assert (tmp_path / "e" / "vectors.f32").stat().st_size == 60 * 384 * 4
