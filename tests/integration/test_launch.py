@@ -16,6 +16,7 @@ from serve_app.launching.ports import is_free
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
+import signal
 import sys
 from pathlib import Path
 from serve_app.launching.local_cluster import LaunchError
@@ -25,6 +26,8 @@ from serve_app.launching.until_signal import serve_until_signal
 def on_ready(cluster):
     print(cluster.url, flush=True)
 
+# As in a terminal, though the tests may run under nohup, whose children ignore it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 try:
     document = read_serve_yaml(Path(sys.argv[1]))
     serve_until_signal(document, port=int(sys.argv[2]), on_ready=on_ready)
