@@ -12,7 +12,7 @@ from deployments.backends.usage import detail
 from deployments.protocol.backend import Surcharges
 
 # At the usual price, in the words of OpenAI, Anthropic and Groq.
-_USUAL_TIERS = {"", "auto", "default", "standard", "standard_only", "on_demand"}
+_USUAL_TIERS = {"auto", "default", "standard", "standard_only", "on_demand"}
 # Tokens that have a price of their own, as chat completions and responses name them.
 _OTHER_TOKENS = (
     ("prompt_tokens_details", "audio_tokens"),
@@ -81,9 +81,14 @@ def is_priced(asked: Surcharges, shown: Shown | None = None) -> bool:
     return not asked.extras
 
 
+def is_usual_tier(tier: object) -> bool:
+    """Whether a `service_tier`, None: none stated, is served at the usual price."""
+    return not tier or (isinstance(tier, str) and tier.lower() in _USUAL_TIERS)
+
+
 def _tier(name: str | None) -> str:
     """What is served at one price has one name."""
-    return "" if name is None or name.lower() in _USUAL_TIERS else name.lower()
+    return "" if name is None or is_usual_tier(name) else name.lower()
 
 
 def _cites(choice: Any) -> bool:

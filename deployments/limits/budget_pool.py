@@ -20,13 +20,13 @@ _SHORT = 1 / 4
 class BudgetPool(Pool):
     """`stale`: the tenant's periods are others since, or it was gone for a while. What
     it counts as consumed may lack something, its leases are still true. `read_at`: when
-    all of it was read, a unix time. `short`: it was, when somebody last asked.
+    all of it was read, a unix time. `was_short`: when somebody last asked.
     """
 
     period: Period = field(kw_only=True)
     read_at: float = field(kw_only=True)
     stale: bool = False
-    short: bool = False
+    was_short: bool = False
 
     @property
     def is_short(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from artifacts.errors import first_of
 from deployments.limits.store_failures import told_to_clients
 from deployments.rollout import Step, StoredArtifact
 from deployments.store.accounts import Accounts
@@ -121,8 +122,7 @@ class LedgerAccounts:
             try:
                 return edited(known, fields)
             except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
-            raise Refused(first["msg"].removeprefix("Value error, "))
+                raise Refused(first_of(error, "tenant")) from None
 
         async with self._changing():
             return await self._accounts.edit_tenant(tenant_id, edit)

@@ -29,10 +29,10 @@ class MissedBudgets:
     ) -> float:
         """Of Grant, after so much was granted; 0: there was not so much."""
         # Of one that was short before, nobody has been given any to keep.
-        if not pool.short and (pool.is_short or not amount):
+        if not pool.was_short and (pool.is_short or not amount):
             self._since[key] = now
-        pool.short = pool.is_short
-        return IDLE_S if pool.short else _KEPT_S
+        pool.was_short = pool.is_short
+        return IDLE_S if pool.was_short else _KEPT_S
 
     def held_by(
         self, replica: str, pools: Mapping[BudgetKey, BudgetPool], now: float

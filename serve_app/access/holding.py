@@ -66,7 +66,7 @@ class Holding:
         short = self.expires_at is not None or self.leased_of > self.limit
         return short and self.resource.kind == "parallel"
 
-    def wanted(self, now: float) -> None:
+    def missed(self, now: float) -> None:
         """Others miss what is not used of it."""
         self.idle_s = IDLE_S
         if self.resource.kind == "parallel":

@@ -120,7 +120,7 @@ class LedgerCalls:
     async def _given_back(self, returns: list[Return]) -> Grants:
         wanted = await self._ledger.give_back(self._replica, returns)
         for holding in map(self._held.of, wanted):
-            holding.wanted(self._held.now())
+            holding.missed(self._held.now())
             if holding.is_wanted:
                 self.soon(holding)
         return {}

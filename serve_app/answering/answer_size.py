@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from deployments.backends.surcharges import is_usual_tier
 from serve_app.access.request_size import NO_PROMPT, AnswerSize, PromptSize
 from serve_app.answering.chat import Chat
 from serve_app.answering.extras import asks_for_extras, said
@@ -29,9 +30,10 @@ def answer_size(
     predicted = NO_PROMPT
     if chat.surface == "chat/completions":
         predicted = _predicted(said(chat, "prediction", defaults))
-    # How much dearer another tier is, no price here says either.
-    usual = said(chat, "service_tier", defaults) in _USUAL_TIERS
-    extras = not usual or asks_for_extras(chat, defaults)
+    # How much dearer another tier is, no price here says either; flex is cheaper.
+    tier = said(chat, "service_tier", defaults)
+    dearer = tier != "flex" and not is_usual_tier(tier)
+    extras = dearer or asks_for_extras(chat, defaults)
     return AnswerSize(n * prompt.n_prompts, longest or None, predicted, extras)
 
 
@@ -45,9 +47,6 @@ def _count(value: object) -> int:
 
 
 _CANDIDATES = ("n", "best_of")
-# Others are dearer. In a list, as a client's value may be anything: not all of it can
-# be hashed.
-_USUAL_TIERS = [None, "auto", "default", "standard", "on_demand", "flex"]
 # Where a request has both, it is the upstream's affair which one counts.
 _LIMITS = {
     "chat/completions": ("max_tokens", "max_completion_tokens"),
